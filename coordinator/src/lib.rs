@@ -1,0 +1,18 @@
+//! The coordinator: it plans a run, brings up workers, merges what they measure, and reports it.
+//!
+//! The data goes one way: [`cli`] and [`config`] → [`scenario`] → [`plan`] → [`fleet`] → [`session`] (one worker) →
+//! [`run`] (all of them) → [`merge`] → [`statistics`] → [`report`].
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod environment;
+pub mod fleet;
+pub mod merge;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod session;
+pub mod statistics;
+pub mod trust;

@@ -1,0 +1,111 @@
+//! What the workers' intervals add up to: totals of each worker, totals of all, and a series over time.
+
+use std::time::Duration;
+
+use proto::counters::Counters;
+use proto::interval::{EndReason, HostReading};
+use proto::latencies::Latencies;
+
+use crate::plan::Block;
+
+/// A block after it has run.
+#[derive(Debug, Clone)]
+pub struct MeasuredBlock {
+    /// What was asked for.
+    pub block: Block,
+    /// One entry per worker of the fleet, in order; idle ones too.
+    pub workers: Vec<MeasuredWorker>,
+    /// All workers together, second by second.
+    pub series: Vec<SeriesPoint>,
+    /// How far apart the workers began.
+    pub start_skew: StartSkew,
+    /// Whether it was cut short by the user.
+    pub interrupted: bool,
+}
+
+/// One worker's part of a block.
+#[derive(Debug, Clone)]
+pub struct MeasuredWorker {
+    /// From 0.
+    pub number: u32,
+    /// How it ended.
+    pub end: WorkerEnd,
+    /// Connections that it was to hold.
+    pub connections: u32,
+    /// Engine threads that it used.
+    pub threads: u32,
+    /// What the warm-up did; never part of a figure.
+    pub warm_up: Counters,
+    /// The sum of its intervals.
+    pub totals: Counters,
+    /// Successes in intervals that ended within the block's duration; all of them where the block has none.
+    pub successes_in_window: u64,
+    /// The sum of its intervals.
+    pub latencies: Latencies,
+    /// How many intervals arrived.
+    pub intervals: u64,
+    /// When its last interval ended, from the start of the block.
+    pub last_interval_end: Duration,
+    /// When its first thread began, against the fleet's first; `None` when it never said.
+    pub start_offset: Option<Duration>,
+    /// Half of this is how well `start_offset` is known.
+    pub round_trip: Duration,
+    /// The highest readings of any interval.
+    pub host: HostReading,
+    /// How its totals disagree with the sum of its intervals; `None` when they agree or never came.
+    pub mismatch: Option<String>,
+}
+
+/// How a worker's part ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerEnd {
+    /// It had no connection and so nothing to do.
+    Idle,
+    /// It reported its totals.
+    Finished {
+        /// Why its engine ended.
+        reason: EndReason,
+        /// From the start of the block; `None` when no request completed.
+        last_completion: Option<Duration>,
+        /// How much later than asked its first thread began.
+        start_lateness_min: Duration,
+        /// How much later than asked its last thread began.
+        start_lateness_max: Duration,
+    },
+    /// It was lost; what it had sent counts.
+    Lost {
+        /// In a sentence.
+        why: String,
+    },
+}
+
+/// All workers together in one span.
+#[derive(Debug, Clone)]
+pub struct SeriesPoint {
+    /// From the start of the block.
+    pub start: Duration,
+    /// From the start of the block.
+    pub end: Duration,
+    /// How many workers reported this span.
+    pub workers: u32,
+    /// The sum.
+    pub counters: Counters,
+    /// The merged histograms, encoded: a decoded one takes a million bytes.
+    pub encoded: EncodedLatencies,
+}
+
+/// Histograms in the V2 DEFLATE encoding; empty ones are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EncodedLatencies {
+    /// In the order of [`Latencies::each`].
+    pub histograms: [Vec<u8>; 5],
+}
+
+/// How far apart the workers began, on the coordinator's clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StartSkew {
+    /// From the first worker's first thread to the last worker's last thread.
+    pub spread: Duration,
+    /// Half the largest round trip: how well `spread` is known.
+    pub uncertainty: Duration,
+}

@@ -1,0 +1,91 @@
+//! What a run will do: its blocks in order, and each worker's part of each block.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proto::assignment::Assignment;
+use proto::load::{Extent, Load, WarmUp};
+use proto::share::Share;
+use proto::target::Target;
+
+use crate::scenario::Scenario;
+
+/// The role of a target in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arm {
+    /// The system under test.
+    Gateway,
+    /// The upstream that the gateway would call: the baseline.
+    Direct,
+}
+
+impl Arm {
+    /// The name in JSON and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// One scenario, one arm, one load, run by all workers at once.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// What is sent, and what a good answer is.
+    pub scenario: Scenario,
+    /// The role of the target.
+    pub arm: Arm,
+    /// Where requests go.
+    pub target: Target,
+    /// How requests come about, over the whole fleet.
+    pub load: Load,
+    /// When the block ends, over the whole fleet.
+    pub extent: Extent,
+    /// What goes before it.
+    pub warm_up: WarmUp,
+    /// From the moment a request is given a connection until its last byte.
+    pub timeout: Duration,
+    /// Whether a connection serves more than one request.
+    pub keep_alive: bool,
+    /// Threads of each worker; `None` for one per core that it may use.
+    pub threads: Option<NonZeroU32>,
+    /// Seeds Poisson arrivals and back-off.
+    pub seed: u64,
+}
+
+/// The ordered blocks of a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Run one after another.
+    pub blocks: Vec<Block>,
+}
+
+impl Block {
+    /// How many of `workers` workers have something to do: in a closed loop, no more than there are connections.
+    pub fn active_workers(&self, workers: u32) -> u32 {
+        match self.load {
+            Load::Closed { concurrency } => workers.min(concurrency.get()),
+            Load::Open { .. } => workers,
+        }
+    }
+
+    /// The part of the active worker that `share` names.
+    pub fn assignment(&self, id: String, share: Share, lease: Duration) -> Assignment {
+        Assignment {
+            id,
+            target: self.target.clone(),
+            request: self.scenario.request.clone(),
+            expectation: self.scenario.expectation.clone(),
+            load: self.load,
+            extent: self.extent,
+            warm_up: self.warm_up,
+            share,
+            timeout: self.timeout,
+            keep_alive: self.keep_alive,
+            threads: self.threads,
+            seed: self.seed,
+            lease,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! One block's work for one worker: the wire's message and its validated form.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use crate::expectation::Expectation;
+use crate::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use crate::share::Share;
+use crate::target::{Request, Target};
+use crate::{InvalidMessage, wire};
+
+/// The longest span that the wire accepts.
+pub const MAX_SPAN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// One block's work for one worker. Numbers in `load`, `extent` and `warm_up` are the whole fleet's; `share` says which
+/// part is this worker's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Unique among all assignments of all coordinators.
+    pub id: String,
+    /// Where requests go.
+    pub target: Target,
+    /// What is sent.
+    pub request: Request,
+    /// What a good answer is.
+    pub expectation: Expectation,
+    /// How requests come about.
+    pub load: Load,
+    /// When the block ends.
+    pub extent: Extent,
+    /// What goes before it.
+    pub warm_up: WarmUp,
+    /// Which worker this is, of how many.
+    pub share: Share,
+    /// From the moment a request is given a connection until its last byte.
+    pub timeout: Duration,
+    /// Whether a connection serves more than one request.
+    pub keep_alive: bool,
+    /// Threads; `None` for one per core that the worker may use.
+    pub threads: Option<NonZeroU32>,
+    /// Seeds Poisson arrivals and back-off.
+    pub seed: u64,
+    /// The worker stops its load when it hears nothing for this long.
+    pub lease: Duration,
+}
+
+impl Assignment {
+    /// Connections that this worker holds.
+    pub fn connections(&self) -> u32 {
+        match self.load {
+            // A share of a u32 is a u32.
+            Load::Closed { concurrency } => self.share.of(u64::from(concurrency.get())) as u32,
+            Load::Open { connections, .. } => connections.get(),
+        }
+    }
+}
+
+/// Nanoseconds on the wire.
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl From<&Assignment> for wire::Assignment {
+    fn from(assignment: &Assignment) -> Self {
+        wire::Assignment {
+            id: assignment.id.clone(),
+            target: Some((&assignment.target).into()),
+            request: Some((&assignment.request).into()),
+            expectation: Some((&assignment.expectation).into()),
+            load: Some(load_to_wire(assignment.load)),
+            requests: assignment.extent.requests().map(NonZeroU64::get),
+            duration_ns: assignment.extent.duration().map(nanos),
+            warm_up: match assignment.warm_up {
+                WarmUp::None => None,
+                WarmUp::Requests(requests) => Some(wire::assignment::WarmUp::WarmUpRequests(requests.get())),
+                WarmUp::Duration(duration) => {
+                    Some(wire::assignment::WarmUp::WarmUpDurationNs(nanos(duration)))
+                }
+            },
+            worker_index: assignment.share.index(),
+            worker_count: assignment.share.count(),
+            timeout_ns: nanos(assignment.timeout),
+            keep_alive: assignment.keep_alive,
+            threads: assignment.threads.map_or(0, NonZeroU32::get),
+            seed: assignment.seed,
+            lease_ns: nanos(assignment.lease),
+        }
+    }
+}
+
+impl TryFrom<wire::Assignment> for Assignment {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: wire::Assignment) -> Result<Self, InvalidMessage> {
+        if wire.id.is_empty() || wire.id.len() > 64 {
+            return Err(InvalidMessage::new("assignment.id", "is empty or longer than 64 bytes"));
+        }
+        let requests = wire.requests.map(|requests| non_zero("assignment.requests", requests)).transpose()?;
+        let duration = wire.duration_ns.map(|nanos| span("assignment.duration_ns", nanos)).transpose()?;
+        Ok(Self {
+            id: wire.id,
+            target: wire.target.ok_or(InvalidMessage::missing("assignment.target"))?.try_into()?,
+            request: wire.request.ok_or(InvalidMessage::missing("assignment.request"))?.try_into()?,
+            expectation: wire.expectation.unwrap_or_default().try_into()?,
+            load: load_from_wire(wire.load.ok_or(InvalidMessage::missing("assignment.load"))?)?,
+            extent: Extent::new(requests, duration).ok_or(InvalidMessage::new(
+                "assignment.requests",
+                "and assignment.duration_ns are both missing",
+            ))?,
+            warm_up: match wire.warm_up {
+                None => WarmUp::None,
+                Some(wire::assignment::WarmUp::WarmUpRequests(requests)) => {
+                    WarmUp::Requests(non_zero("assignment.warm_up_requests", requests)?)
+                }
+                Some(wire::assignment::WarmUp::WarmUpDurationNs(nanos)) => {
+                    WarmUp::Duration(span("assignment.warm_up_duration_ns", nanos)?)
+                }
+            },
+            share: Share::new(wire.worker_index, wire.worker_count).ok_or(InvalidMessage::new(
+                "assignment.worker_index",
+                "is not below assignment.worker_count",
+            ))?,
+            timeout: span("assignment.timeout_ns", wire.timeout_ns)?,
+            keep_alive: wire.keep_alive,
+            threads: NonZeroU32::new(wire.threads),
+            seed: wire.seed,
+            lease: span("assignment.lease_ns", wire.lease_ns)?,
+        })
+    }
+}
+
+fn load_to_wire(load: Load) -> wire::assignment::Load {
+    match load {
+        Load::Closed { concurrency } => {
+            wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: concurrency.get() })
+        }
+        Load::Open { rate, arrivals, connections, max_in_flight } => {
+            let arrivals = match arrivals {
+                Arrivals::Constant => wire::Arrivals::Constant,
+                Arrivals::Poisson => wire::Arrivals::Poisson,
+            };
+            wire::assignment::Load::Open(wire::OpenLoad {
+                rate_millihertz: rate.millihertz(),
+                arrivals: arrivals as i32,
+                connections: connections.get(),
+                max_in_flight: max_in_flight.map(NonZeroU64::get),
+            })
+        }
+    }
+}
+
+fn load_from_wire(load: wire::assignment::Load) -> Result<Load, InvalidMessage> {
+    match load {
+        wire::assignment::Load::Closed(closed) => Ok(Load::Closed {
+            concurrency: NonZeroU32::new(closed.concurrency)
+                .ok_or(InvalidMessage::new("closed.concurrency", "is 0"))?,
+        }),
+        wire::assignment::Load::Open(open) => Ok(Load::Open {
+            rate: Rate::from_millihertz(open.rate_millihertz).ok_or(InvalidMessage::new(
+                "open.rate_millihertz",
+                "is 0 or beyond a thousand million a second",
+            ))?,
+            arrivals: match wire::Arrivals::try_from(open.arrivals) {
+                Ok(wire::Arrivals::Constant) => Arrivals::Constant,
+                Ok(wire::Arrivals::Poisson) => Arrivals::Poisson,
+                Ok(wire::Arrivals::Unspecified) | Err(_) => {
+                    return Err(InvalidMessage::new(
+                        "open.arrivals",
+                        "is a kind that this version does not know",
+                    ));
+                }
+            },
+            connections: NonZeroU32::new(open.connections)
+                .ok_or(InvalidMessage::new("open.connections", "is 0"))?,
+            max_in_flight: open.max_in_flight.map(|most| non_zero("open.max_in_flight", most)).transpose()?,
+        }),
+    }
+}
+
+fn non_zero(field: &'static str, number: u64) -> Result<NonZeroU64, InvalidMessage> {
+    NonZeroU64::new(number).ok_or(InvalidMessage::new(field, "is 0"))
+}
+
+pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidMessage> {
+    let span = Duration::from_nanos(nanos);
+    if span.is_zero() || span > MAX_SPAN {
+        return Err(InvalidMessage::new(field, "is 0 or longer than a week"));
+    }
+    Ok(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expectation::JsonExpectation;
+    use url::Url;
+
+    fn assignment(load: Load, extent: Extent, warm_up: WarmUp) -> Assignment {
+        Assignment {
+            id: "an-id".into(),
+            target: Target {
+                url: Url::parse("https://gateway.example:9000").unwrap(),
+                extra_roots: Some("PEM".into()),
+                insecure: true,
+            },
+            request: Request {
+                method: "POST".into(),
+                path: "/v1/chat/completions".into(),
+                headers: vec![("authorization".into(), "Bearer x".into())],
+                body: b"{}".to_vec(),
+            },
+            expectation: Expectation {
+                status: Some(201),
+                json: vec![JsonExpectation { pointer: "/a".into(), equals: Some("1".into()) }],
+                finish_reason: Some("stop".into()),
+                stream: true,
+            },
+            load,
+            extent,
+            warm_up,
+            share: Share::new(2, 3).unwrap(),
+            timeout: Duration::from_secs(30),
+            keep_alive: true,
+            threads: NonZeroU32::new(2),
+            seed: 7,
+            lease: Duration::from_secs(10),
+        }
+    }
+
+    fn every_kind() -> Vec<Assignment> {
+        let (some, second) = (NonZeroU64::new(5).unwrap(), Duration::from_secs(1));
+        let connections = NonZeroU32::new(64).unwrap();
+        let rate = Rate::from_millihertz(1500).unwrap();
+        vec![
+            assignment(Load::Closed { concurrency: connections }, Extent::Requests(some), WarmUp::None),
+            assignment(
+                Load::Open { rate, arrivals: Arrivals::Constant, connections, max_in_flight: None },
+                Extent::Duration(second),
+                WarmUp::Requests(some),
+            ),
+            assignment(
+                Load::Open { rate, arrivals: Arrivals::Poisson, connections, max_in_flight: Some(some) },
+                Extent::Either(some, second),
+                WarmUp::Duration(second),
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_kind_survives_the_wire() {
+        for assignment in every_kind() {
+            assert_eq!(Assignment::try_from(wire::Assignment::from(&assignment)).unwrap(), assignment);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_field() {
+        let spoil = |change: &dyn Fn(&mut wire::Assignment)| {
+            let mut message = wire::Assignment::from(&every_kind()[0]);
+            change(&mut message);
+            Assignment::try_from(message).unwrap_err().field
+        };
+        assert_eq!(spoil(&|m| m.id.clear()), "assignment.id");
+        assert_eq!(spoil(&|m| m.target = None), "assignment.target");
+        assert_eq!(spoil(&|m| m.target.as_mut().unwrap().url = "nowhere".into()), "target.url");
+        assert_eq!(spoil(&|m| m.request.as_mut().unwrap().path = "/ HTTP/1.1\r\n".into()), "request.path");
+        assert_eq!(spoil(&|m| m.load = None), "assignment.load");
+        assert_eq!(
+            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: 0 }))),
+            "closed.concurrency"
+        );
+        assert_eq!(spoil(&|m| m.requests = None), "assignment.requests");
+        assert_eq!(spoil(&|m| m.worker_index = 3), "assignment.worker_index");
+        assert_eq!(spoil(&|m| m.timeout_ns = u64::MAX), "assignment.timeout_ns");
+        assert_eq!(spoil(&|m| m.expectation.as_mut().unwrap().status = 404), "expectation.status");
+    }
+}

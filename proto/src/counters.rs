@@ -1,0 +1,112 @@
+//! What is counted: every request has a row, whatever became of it.
+
+use std::collections::BTreeMap;
+
+use crate::outcome::Failure;
+use crate::{InvalidMessage, wire};
+
+/// Counts over some span.
+///
+/// `offered = started + dropped + unsent`; when a block has ended, `started = successes + failures + abandoned`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests that the schedule wanted.
+    pub offered: u64,
+    /// Requests that were given a connection.
+    pub started: u64,
+    /// Requests whose answer was good.
+    pub successes: u64,
+    /// All others that came to an end.
+    pub failures: BTreeMap<Failure, u64>,
+    /// Arrivals beyond the limit of requests in flight.
+    pub dropped: u64,
+    /// Due, but still waiting for a connection when the block ended.
+    pub unsent: u64,
+    /// In flight when the block was stopped.
+    pub abandoned: u64,
+    /// Bytes handed to the target's connections, before TLS.
+    pub bytes_sent: u64,
+    /// Bytes of answers, after TLS.
+    pub bytes_received: u64,
+    /// Connections that were made.
+    pub connections_opened: u64,
+    /// Server-sent events that carried content.
+    pub content_events: u64,
+    /// Content events that arrived in one read with the content event before them.
+    pub coalesced_events: u64,
+}
+
+impl Counters {
+    /// All failures together.
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    /// Adds the counts of another span.
+    pub fn add(&mut self, other: &Counters) {
+        self.offered += other.offered;
+        self.started += other.started;
+        self.successes += other.successes;
+        for (failure, count) in &other.failures {
+            *self.failures.entry(failure.clone()).or_default() += count;
+        }
+        self.dropped += other.dropped;
+        self.unsent += other.unsent;
+        self.abandoned += other.abandoned;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.connections_opened += other.connections_opened;
+        self.content_events += other.content_events;
+        self.coalesced_events += other.coalesced_events;
+    }
+}
+
+impl From<&Counters> for wire::Counters {
+    fn from(counters: &Counters) -> Self {
+        let failures = counters
+            .failures
+            .iter()
+            .map(|(failure, count)| wire::FailureCount { failure: Some(failure.into()), count: *count })
+            .collect();
+        wire::Counters {
+            offered: counters.offered,
+            started: counters.started,
+            successes: counters.successes,
+            failures,
+            dropped: counters.dropped,
+            unsent: counters.unsent,
+            abandoned: counters.abandoned,
+            bytes_sent: counters.bytes_sent,
+            bytes_received: counters.bytes_received,
+            connections_opened: counters.connections_opened,
+            content_events: counters.content_events,
+            coalesced_events: counters.coalesced_events,
+        }
+    }
+}
+
+impl TryFrom<wire::Counters> for Counters {
+    type Error = InvalidMessage;
+
+    fn try_from(counters: wire::Counters) -> Result<Self, InvalidMessage> {
+        let mut failures = BTreeMap::new();
+        for entry in counters.failures {
+            let failure = entry.failure.ok_or(InvalidMessage::missing("counters.failures.failure"))?;
+            *failures.entry(Failure::try_from(failure)?).or_default() += entry.count;
+        }
+        Ok(Self {
+            offered: counters.offered,
+            started: counters.started,
+            successes: counters.successes,
+            failures,
+            dropped: counters.dropped,
+            unsent: counters.unsent,
+            abandoned: counters.abandoned,
+            bytes_sent: counters.bytes_sent,
+            bytes_received: counters.bytes_received,
+            connections_opened: counters.connections_opened,
+            content_events: counters.content_events,
+            coalesced_events: counters.coalesced_events,
+        })
+    }
+}

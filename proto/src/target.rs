@@ -1,0 +1,221 @@
+//! Where requests go and what they are.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::{InvalidMessage, wire};
+
+/// A base URL with what is needed to trust it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// `http` or `https`, a host, and perhaps a port.
+    pub url: Url,
+    /// Root certificates (PEM) trusted beside the system's.
+    pub extra_roots: Option<String>,
+    /// Accept any certificate.
+    pub insecure: bool,
+}
+
+impl Target {
+    /// Whether requests travel over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// The host without brackets, and the port.
+    pub fn address(&self) -> (String, u16) {
+        let host = self.url.host_str().unwrap_or_default();
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        (bare.to_owned(), self.url.port_or_known_default().unwrap_or(80))
+    }
+
+    /// What the `Host` header says: the port only where it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+}
+
+/// Checks that a URL can be a target's: `http` or `https`, with a host, and nothing that requests would ignore.
+///
+/// # Errors
+/// What is wrong, to be read after the URL ("has no host").
+pub fn check_target_url(url: &Url) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("has the scheme `{}`, not http or https", url.scheme()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("has no host".into());
+    }
+    if url.port_or_known_default() == Some(0) {
+        return Err("has port 0".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user name or password; send credentials as a header".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("holds a query or fragment; those belong to the scenario's path".into());
+    }
+    Ok(())
+}
+
+/// One HTTP request, as it is sent over and over.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Such as `POST`.
+    pub method: String,
+    /// From the first slash, with the query.
+    pub path: String,
+    /// Name and value, in order. May hold secrets, so they are not shown.
+    pub headers: Vec<(String, String)>,
+    /// Sent as it is.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("header_names", &names)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+impl Request {
+    /// Checks that the request can be written as HTTP/1.1 without a line or a header being smuggled in.
+    ///
+    /// # Errors
+    /// Which part is not HTTP.
+    pub fn check(&self) -> Result<(), InvalidMessage> {
+        if self.method.is_empty() || !self.method.bytes().all(is_token_byte) {
+            return Err(InvalidMessage::new(
+                "request.method",
+                format!("`{}` is no HTTP method", self.method.escape_debug()),
+            ));
+        }
+        if !self.path.starts_with('/') || !self.path.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
+            let path = self.path.escape_debug();
+            return Err(InvalidMessage::new(
+                "request.path",
+                format!("`{path}` does not start with / or holds a character that must be percent-encoded"),
+            ));
+        }
+        for (name, value) in &self.headers {
+            if name.is_empty() || !name.bytes().all(is_token_byte) {
+                return Err(InvalidMessage::new(
+                    "request.headers",
+                    format!("hold `{}`, which is no header name", name.escape_debug()),
+                ));
+            }
+            if !value.bytes().all(|byte| byte == b'\t' || (byte >= 0x20 && byte != 0x7f)) {
+                return Err(InvalidMessage::new(
+                    "request.headers",
+                    format!("hold a control character in the value of `{name}`"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+impl From<&Target> for wire::Target {
+    fn from(target: &Target) -> Self {
+        wire::Target {
+            url: target.url.to_string(),
+            ca_pem: target.extra_roots.clone().unwrap_or_default(),
+            insecure: target.insecure,
+        }
+    }
+}
+
+impl TryFrom<wire::Target> for Target {
+    type Error = InvalidMessage;
+
+    fn try_from(target: wire::Target) -> Result<Self, InvalidMessage> {
+        let url = Url::parse(&target.url)
+            .map_err(|error| InvalidMessage::new("target.url", format!("is not a URL: {error}")))?;
+        check_target_url(&url).map_err(|problem| InvalidMessage::new("target.url", problem))?;
+        Ok(Self {
+            url,
+            extra_roots: Some(target.ca_pem).filter(|pem| !pem.is_empty()),
+            insecure: target.insecure,
+        })
+    }
+}
+
+impl From<&Request> for wire::Request {
+    fn from(request: &Request) -> Self {
+        let headers = request
+            .headers
+            .iter()
+            .map(|(name, value)| wire::Header { name: name.clone(), value: value.clone() });
+        wire::Request {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            headers: headers.collect(),
+            body: request.body.clone(),
+        }
+    }
+}
+
+impl TryFrom<wire::Request> for Request {
+    type Error = InvalidMessage;
+
+    fn try_from(request: wire::Request) -> Result<Self, InvalidMessage> {
+        let headers = request.headers.into_iter().map(|header| (header.name, header.value)).collect();
+        let request = Self { method: request.method, path: request.path, headers, body: request.body };
+        request.check()?;
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(path: &str, header: (&str, &str)) -> Request {
+        let headers = vec![(header.0.to_owned(), header.1.to_owned())];
+        Request { method: "POST".into(), path: path.into(), headers, body: Vec::new() }
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_into_a_request() {
+        assert_eq!(request("/a?b=c", ("x-a", "ü ok\t")).check(), Ok(()));
+        for (path, header) in [
+            ("/a b", ("a", "b")),
+            ("a", ("a", "b")),
+            ("/a\r\n", ("a", "b")),
+            ("/", ("a:", "b")),
+            ("/", ("a", "b\r\nc: d")),
+            ("/", ("", "b")),
+        ] {
+            assert!(request(path, header).check().is_err(), "{path:?} {header:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert!(!format!("{:?}", request("/", ("authorization", "Bearer sk-secret"))).contains("sk-secret"));
+    }
+
+    #[test]
+    fn addresses_and_authorities() {
+        let target = |url: &str| Target { url: Url::parse(url).unwrap(), extra_roots: None, insecure: false };
+        assert_eq!(target("http://[::1]:9000").address(), ("::1".into(), 9000));
+        assert_eq!(target("http://[::1]:9000").authority(), "[::1]:9000");
+        assert_eq!(target("https://gateway.example/").address(), ("gateway.example".into(), 443));
+        assert_eq!(target("https://gateway.example/").authority(), "gateway.example");
+        for bad in ["ftp://a", "http://a/?q", "http://u:p@a", "http://a:0", "unix:/a"] {
+            assert!(check_target_url(&Url::parse(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a request failed, as the engine notes it: small, copied, and put into words only when it is reported.
+
+use std::io;
+
+use proto::outcome::{Failure, FailureKind};
+
+/// Why one request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// No connection could be made.
+    Connect(io::ErrorKind),
+    /// The TLS handshake failed.
+    Tls(TlsFault),
+    /// The answer was not complete in time.
+    Timeout(Stage),
+    /// The connection was closed or reset before the answer was complete.
+    Reset(Stage),
+    /// The answer is not HTTP/1.1.
+    Protocol(ProtocolFault),
+    /// The status is not the one of a good answer.
+    Status(u16),
+    /// The body is not what the scenario expects.
+    Body(BodyFault),
+    /// A stream ended before its end mark.
+    Truncated,
+}
+
+/// How far a request had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// While the connection was being made.
+    Connecting,
+    /// While the request was being sent, or before the first byte of the answer.
+    Waiting,
+    /// Within the answer's head.
+    Head,
+    /// Within the answer's body.
+    Body,
+}
+
+/// What went wrong in a TLS handshake or session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsFault {
+    /// The target's certificate is not trusted, has expired, or is for another name.
+    Certificate,
+    /// The target sent an alert.
+    Alert,
+    /// The target closed the connection during the handshake, or does not speak TLS.
+    Handshake,
+}
+
+/// How an answer breaks HTTP/1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProtocolFault {
+    /// The head is no HTTP/1.x response head.
+    Head,
+    /// The head has more than 64 KiB or too many fields.
+    HeadTooLarge,
+    /// Content-Length is no number, or there are several that differ.
+    ContentLength,
+    /// A transfer coding other than chunked.
+    TransferCoding,
+    /// A chunk's size line or end is broken.
+    Chunk,
+    /// More bytes came than the answer has, or bytes that nobody asked for.
+    Surplus,
+    /// The target switched protocols (101) though it was not asked to.
+    Switched,
+}
+
+/// How a body is not what the scenario expects. Numbers count the scenario's JSON expectations, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BodyFault {
+    /// Compressed, though identity was asked for.
+    Encoded,
+    /// Not JSON, or JSON that ends early.
+    NotJson,
+    /// The value is not there.
+    Missing(u8),
+    /// The value is another.
+    Differs(u8),
+    /// The finish reason is missing or another.
+    FinishReason,
+    /// Not labelled as server-sent events.
+    NotAStream,
+    /// An `error` event or object within the stream.
+    StreamError,
+    /// A stream that ended properly without an event that carried content.
+    NoContent,
+}
+
+impl Fault {
+    /// The kind under which it is counted.
+    pub fn kind(self) -> FailureKind {
+        match self {
+            Self::Connect(_) => FailureKind::Connect,
+            Self::Tls(_) => FailureKind::Tls,
+            Self::Timeout(_) => FailureKind::Timeout,
+            Self::Reset(_) => FailureKind::Reset,
+            Self::Protocol(_) => FailureKind::Protocol,
+            Self::Status(_) => FailureKind::Status,
+            Self::Body(_) => FailureKind::Body,
+            Self::Truncated => FailureKind::Truncated,
+        }
+    }
+
+    /// The fault in words. `pointers` are the scenario's JSON pointers, in order.
+    pub fn describe(self, pointers: &[String]) -> Failure {
+        let status = match self {
+            Self::Status(status) => Some(status),
+            _ => None,
+        };
+        Failure { kind: self.kind(), status, detail: self.detail(pointers) }
+    }
+
+    fn detail(self, pointers: &[String]) -> String {
+        let pointer = |index: u8| pointers.get(usize::from(index)).map_or("?", String::as_str).to_owned();
+        match self {
+            Self::Connect(kind) => kind.to_string(),
+            Self::Tls(TlsFault::Certificate) => {
+                "the target's certificate is not trusted for this name".into()
+            }
+            Self::Tls(TlsFault::Alert) => "the target sent a TLS alert".into(),
+            Self::Tls(TlsFault::Handshake) => "the handshake broke off; does the target speak TLS?".into(),
+            Self::Timeout(stage) => stage.during().into(),
+            Self::Reset(stage) => format!("closed {}", stage.during()),
+            Self::Protocol(ProtocolFault::Head) => "the answer's head is no HTTP/1.x".into(),
+            Self::Protocol(ProtocolFault::HeadTooLarge) => {
+                "the answer's head is larger than 64 KiB or has over 128 fields".into()
+            }
+            Self::Protocol(ProtocolFault::ContentLength) => {
+                "Content-Length is no number or contradicts itself".into()
+            }
+            Self::Protocol(ProtocolFault::TransferCoding) => "a transfer coding other than chunked".into(),
+            Self::Protocol(ProtocolFault::Chunk) => "a broken chunk".into(),
+            Self::Protocol(ProtocolFault::Surplus) => "more bytes than the answer has".into(),
+            Self::Protocol(ProtocolFault::Switched) => "switched protocols unasked".into(),
+            Self::Status(_) => String::new(),
+            Self::Body(BodyFault::Encoded) => "compressed, though identity was asked for".into(),
+            Self::Body(BodyFault::NotJson) => "not JSON".into(),
+            Self::Body(BodyFault::Missing(index)) => format!("nothing at {}", pointer(index)),
+            Self::Body(BodyFault::Differs(index)) => format!("another value at {}", pointer(index)),
+            Self::Body(BodyFault::FinishReason) => "another finish reason, or none".into(),
+            Self::Body(BodyFault::NotAStream) => "not labelled text/event-stream".into(),
+            Self::Body(BodyFault::StreamError) => "an error within the stream".into(),
+            Self::Body(BodyFault::NoContent) => "a stream without content".into(),
+            Self::Truncated => "ended before data: [DONE]".into(),
+        }
+    }
+}
+
+impl Stage {
+    fn during(self) -> &'static str {
+        match self {
+            Self::Connecting => "while connecting",
+            Self::Waiting => "before the answer began",
+            Self::Head => "within the answer's head",
+            Self::Body => "within the answer's body",
+        }
+    }
+}
