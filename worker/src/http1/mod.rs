@@ -1,4 +1,6 @@
 //! HTTP/1.1 as the engine speaks it: its own state machines over a raw stream.
 
+mod chunked;
 pub mod connection;
+mod head;
 pub mod response;
