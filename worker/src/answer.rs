@@ -1,1 +1,148 @@
-//! To be filled in.
+//! Is this answer good? Judged while its bytes pass, without storing it.
+//!
+//! [`Criteria`] are compiled once a block from what the scenario expects; each connection has one [`Answer`] that it
+//! uses again and again.
+
+mod criteria;
+mod stream;
+
+pub use criteria::Criteria;
+
+use crate::answer::stream::Stream;
+use crate::clock::Nanos;
+use crate::http1::response::{Body, Head};
+use crate::json::{Scan, Wants};
+use crate::outcome::{BodyFault, Fault, Stage};
+
+/// One connection's answers, one after another, with memory that is used again.
+#[derive(Debug, Default)]
+pub struct Answer {
+    course: Course,
+    scan: Scan,
+    stream: Stream,
+}
+
+/// What the head has settled about the way in which the body is looked at.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// No head yet.
+    #[default]
+    Waiting,
+    /// The head alone shows that the answer is not good.
+    Refused(Fault),
+    /// The status decides, and is good.
+    Unchecked,
+    Json,
+    Stream,
+}
+
+/// Where an answer goes while one read is taken apart.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    answer: &'a mut Answer,
+    criteria: &'a Criteria,
+    now: Nanos,
+}
+
+/// When a stream's content arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamTimes<'a> {
+    /// The first content event.
+    pub first_content: Option<Nanos>,
+    /// From each content event to the next; zero for those that came in one read.
+    pub gaps: &'a [Nanos],
+    /// Events that carried content.
+    pub content_events: u64,
+    /// Content events that came in one read with the content event before them.
+    pub coalesced_events: u64,
+}
+
+impl Answer {
+    /// Expects the next answer.
+    pub fn begin(&mut self) {
+        self.course = Course::Waiting;
+    }
+
+    /// What [`Response::feed`](crate::http1::response::Response::feed) hands a read's bytes to; `now` is when the read
+    /// brought them.
+    #[inline]
+    pub fn reading<'a>(&'a mut self, criteria: &'a Criteria, now: Nanos) -> Reading<'a> {
+        Reading { answer: self, criteria, now }
+    }
+
+    /// Whether a good head of a stream has arrived, so that an early end is a stream cut short. [`Self::verdict`] may
+    /// then be asked as well: an error within the stream explains its end better.
+    pub fn is_stream_begun(&self) -> bool {
+        self.course == Course::Stream
+    }
+
+    /// Whether the answer, now complete, is good.
+    ///
+    /// # Errors
+    /// The first thing that is not as it should be: the status before everything else, the head before the body.
+    #[inline]
+    pub fn verdict(&mut self, criteria: &Criteria) -> Result<(), Fault> {
+        match self.course {
+            Course::Waiting => Err(Fault::Reset(Stage::Waiting)),
+            Course::Refused(fault) => Err(fault),
+            Course::Unchecked => Ok(()),
+            Course::Stream => self.stream.verdict(criteria),
+            Course::Json => match self.scan.finish(criteria.wanted()) {
+                Ok(()) => criteria.judge(self.scan.met(), self.scan.seen()),
+                Err(_) => Err(Fault::Body(BodyFault::NotJson)),
+            },
+        }
+    }
+
+    /// When the content of a stream arrived; nothing of an answer that is none.
+    pub fn stream(&self) -> StreamTimes<'_> {
+        match self.course {
+            Course::Stream => self.stream.times(),
+            _ => StreamTimes { first_content: None, gaps: &[], content_events: 0, coalesced_events: 0 },
+        }
+    }
+}
+
+impl Course {
+    fn set_by(head: &Head, criteria: &Criteria) -> Self {
+        if !criteria.accepts_status(head.status) {
+            Self::Refused(Fault::Status(head.status))
+        } else if criteria.is_status_only() {
+            Self::Unchecked
+        } else if head.encoded {
+            Self::Refused(Fault::Body(BodyFault::Encoded))
+        } else if !criteria.is_stream() {
+            Self::Json
+        } else if head.event_stream {
+            Self::Stream
+        } else {
+            Self::Refused(Fault::Body(BodyFault::NotAStream))
+        }
+    }
+}
+
+impl Body for Reading<'_> {
+    #[inline]
+    fn head(&mut self, head: &Head) {
+        let answer = &mut *self.answer;
+        answer.course = Course::set_by(head, self.criteria);
+        match answer.course {
+            Course::Json => answer.scan.begin(self.criteria.wanted(), Wants::NONE),
+            Course::Stream => answer.stream.begin(),
+            Course::Waiting | Course::Refused(_) | Course::Unchecked => {}
+        }
+    }
+
+    #[inline]
+    fn data(&mut self, bytes: &[u8]) {
+        let Answer { course, scan, stream } = &mut *self.answer;
+        match course {
+            Course::Json => scan.feed(self.criteria.wanted(), bytes),
+            Course::Stream => stream.feed(self.criteria, scan, bytes, self.now),
+            Course::Waiting | Course::Refused(_) | Course::Unchecked => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

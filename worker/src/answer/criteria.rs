@@ -1,0 +1,140 @@
+//! What an answer must be, compiled for a quick look.
+
+use proto::expectation::{Expectation, JsonExpectation};
+
+use crate::json::{Expected, Pattern, Pointers, Test, Wants};
+use crate::outcome::{BodyFault, Fault};
+
+/// The scenario's JSON expectations are wanted under their own numbers, from 0; these come after them.
+const FINISH_REASON: u8 = 16;
+const STREAM_ERROR: u8 = 17;
+const CONTENT: u8 = 18;
+
+/// What an answer must be. Compiled once a block and shared by its connections.
+#[derive(Debug, Clone)]
+pub struct Criteria {
+    expectation: Expectation,
+    pointers: Vec<String>,
+    wanted: Pointers,
+}
+
+impl Criteria {
+    /// Compiles an expectation.
+    ///
+    /// # Errors
+    /// Which part of it makes no sense.
+    pub fn new(expectation: &Expectation) -> Result<Self, String> {
+        expectation.check().map_err(|error| error.to_string())?;
+
+        let mut patterns = Vec::new();
+        for (number, json) in (0..).zip(&expectation.json) {
+            patterns.push(Pattern::at(&json.pointer, test(json)?, number));
+        }
+        if let Some(reason) = &expectation.finish_reason {
+            let equals = Test::Equals(Expected::string(reason));
+            patterns.push(Pattern::at("/choices/0/finish_reason", equals, FINISH_REASON));
+        }
+        if expectation.stream {
+            patterns.push(Pattern::at("/error", Test::NotNull, STREAM_ERROR));
+            patterns.extend(content());
+        }
+        Ok(Self {
+            expectation: expectation.clone(),
+            pointers: expectation.json.iter().map(|json| json.pointer.clone()).collect(),
+            wanted: Pointers::new(&patterns),
+        })
+    }
+
+    /// The scenario's JSON pointers, in order, as [`Fault::describe`] wants them.
+    pub fn pointers(&self) -> &[String] {
+        &self.pointers
+    }
+
+    /// Whether the answer must be a stream of server-sent events.
+    #[inline]
+    pub fn is_stream(&self) -> bool {
+        self.expectation.stream
+    }
+
+    #[inline]
+    pub(super) fn is_status_only(&self) -> bool {
+        self.expectation.is_status_only()
+    }
+
+    #[inline]
+    pub(super) fn accepts_status(&self, status: u16) -> bool {
+        self.expectation.accepts_status(status)
+    }
+
+    /// What is looked for in each JSON text.
+    #[inline]
+    pub(super) fn wanted(&self) -> &Pointers {
+        &self.wanted
+    }
+
+    /// Whether what was found in the whole answer is enough.
+    #[inline]
+    pub(super) fn judge(&self, met: Wants, seen: Wants) -> Result<(), Fault> {
+        for number in 0..self.pointers.len() as u8 {
+            let want = Wants::only(number);
+            if !met.contains(want) {
+                let differs = seen.contains(want);
+                let fault = if differs { BodyFault::Differs(number) } else { BodyFault::Missing(number) };
+                return Err(Fault::Body(fault));
+            }
+        }
+        if self.expectation.finish_reason.is_some() && !met.contains(Self::FINISH_REASON) {
+            return Err(Fault::Body(BodyFault::FinishReason));
+        }
+        Ok(())
+    }
+
+    const FINISH_REASON: Wants = Wants::only(FINISH_REASON);
+    /// An object within a stream that says that something went wrong.
+    pub(super) const STREAM_ERROR: Wants = Wants::only(STREAM_ERROR);
+    /// Content: what makes an event of a stream a content event.
+    pub(super) const CONTENT: Wants = Wants::only(CONTENT);
+}
+
+fn test(json: &JsonExpectation) -> Result<Test, String> {
+    let Some(text) = &json.equals else { return Ok(Test::Exists) };
+    let expected = Expected::new(text).map_err(|problem| {
+        let pointer = &json.pointer;
+        format!("the value `{text}` expected at `{pointer}` {problem}; a string needs double quotes")
+    })?;
+    Ok(Test::Equals(expected))
+}
+
+/// Whatever a model says, in any of the choices: text, tool calls, reasoning or a refusal. A role, a finish reason and
+/// a count of tokens are none of it.
+fn content() -> impl Iterator<Item = Pattern> {
+    [
+        ("/delta/content", Test::NonEmptyString),
+        ("/delta/tool_calls", Test::NonEmptyArray),
+        ("/delta/function_call", Test::NotNull),
+        ("/delta/reasoning_content", Test::NonEmptyString),
+        ("/delta/reasoning", Test::NonEmptyString),
+        ("/delta/refusal", Test::NonEmptyString),
+        ("/text", Test::NonEmptyString),
+    ]
+    .into_iter()
+    .map(|(pointer, test)| Pattern::within_elements("/choices", pointer, test, CONTENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(pointer: &str, equals: &str) -> String {
+        let json = vec![JsonExpectation { pointer: pointer.into(), equals: Some(equals.into()) }];
+        Criteria::new(&Expectation { json, ..Expectation::default() }).unwrap_err()
+    }
+
+    #[test]
+    fn nonsense_is_refused_in_a_sentence() {
+        let sentence = problem("/object", "chat");
+        assert!(sentence.starts_with("the value `chat` expected at `/object` is not JSON: "), "{sentence}");
+        assert!(sentence.ends_with("; a string needs double quotes"), "{sentence}");
+        assert!(problem("object", "1").contains("`object` does not start with /"));
+    }
+}

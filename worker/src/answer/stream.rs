@@ -1,0 +1,117 @@
+//! A streamed answer: what its events say, and when those that carry content arrived.
+
+use crate::answer::{Criteria, StreamTimes};
+use crate::clock::Nanos;
+use crate::json::{Scan, Wants};
+use crate::outcome::{BodyFault, Fault};
+use crate::sse::{Event, Events};
+
+/// One stream after another, with memory that is used again.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    events: Events,
+    progress: Progress,
+}
+
+/// What has been learnt from the events so far.
+#[derive(Debug, Default)]
+struct Progress {
+    /// `[DONE]` has come; what follows it is not looked at.
+    done: bool,
+    error: bool,
+    not_json: bool,
+    met: Wants,
+    seen: Wants,
+    first_content: Option<Nanos>,
+    last_content: Option<Nanos>,
+    gaps: Vec<Nanos>,
+    content_events: u64,
+    coalesced_events: u64,
+}
+
+impl Stream {
+    /// Expects the next stream.
+    pub(super) fn begin(&mut self) {
+        self.events.begin();
+        let mut gaps = std::mem::take(&mut self.progress.gaps);
+        gaps.clear();
+        self.progress = Progress { gaps, ..Progress::default() };
+    }
+
+    /// Takes the next bytes, which a read brought at `now`.
+    pub(super) fn feed(&mut self, criteria: &Criteria, scan: &mut Scan, bytes: &[u8], now: Nanos) {
+        let Self { events, progress } = self;
+        let fed = events.feed(bytes, &mut |event| progress.event(criteria, scan, event, now));
+        // Nothing that a model says at once has 16 MiB.
+        progress.not_json |= fed.is_err();
+    }
+
+    /// Whether the stream, now at its end, is good.
+    pub(super) fn verdict(&mut self, criteria: &Criteria) -> Result<(), Fault> {
+        let progress = &mut self.progress;
+        if progress.error {
+            return Err(Fault::Body(BodyFault::StreamError));
+        }
+        if progress.not_json {
+            return Err(Fault::Body(BodyFault::NotJson));
+        }
+        // Some gateways close right after the end mark, without the blank line that would complete the event.
+        progress.done = progress.done || self.events.finish();
+        if !progress.done {
+            return Err(Fault::Truncated);
+        }
+        if progress.content_events == 0 {
+            return Err(Fault::Body(BodyFault::NoContent));
+        }
+        criteria.judge(progress.met, progress.seen)
+    }
+
+    pub(super) fn times(&self) -> StreamTimes<'_> {
+        let progress = &self.progress;
+        StreamTimes {
+            first_content: progress.first_content,
+            gaps: &progress.gaps,
+            content_events: progress.content_events,
+            coalesced_events: progress.coalesced_events,
+        }
+    }
+}
+
+impl Progress {
+    fn event(&mut self, criteria: &Criteria, scan: &mut Scan, event: Event<'_>, now: Nanos) {
+        if self.done || self.error {
+            return;
+        }
+        if event.is_error {
+            self.error = true;
+            return;
+        }
+        if event.data.trim_ascii() == b"[DONE]" {
+            self.done = true;
+            return;
+        }
+        // What an earlier event has met is not looked for again, but each may carry content.
+        scan.begin(criteria.wanted(), self.met.without(Criteria::CONTENT));
+        scan.feed(criteria.wanted(), event.data);
+        if scan.finish(criteria.wanted()).is_err() {
+            self.not_json = true;
+            return;
+        }
+        self.met = self.met.and(scan.met());
+        self.seen = self.seen.and(scan.seen());
+        self.error = scan.met().contains(Criteria::STREAM_ERROR);
+        if scan.met().contains(Criteria::CONTENT) {
+            self.content(now);
+        }
+    }
+
+    /// An event carried content, and the read that brought it ended at `now`: a time that no two reads share.
+    fn content(&mut self, now: Nanos) {
+        self.content_events += 1;
+        self.first_content = self.first_content.or(Some(now));
+        if let Some(last) = self.last_content.replace(now) {
+            self.gaps.push(now.since(last));
+            self.coalesced_events += u64::from(last == now);
+        }
+    }
+}
