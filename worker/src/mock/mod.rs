@@ -35,7 +35,7 @@ const MAX_SPAN: Duration = Duration::from_secs(3600);
 /// How long to leave a system alone that has no file descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// The flags of `archestra-bench mock`.
+/// Run the built-in mock upstream: an OpenAI-compatible target of known behaviour
 #[derive(Debug, Clone, clap::Args)]
 pub struct MockArgs {
     /// Address to listen on; port 0 takes a free one
