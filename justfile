@@ -16,7 +16,8 @@ format:
 scripts:
     @.ci/step "scripts" sh -c 'git ls-files -z ".ci/*" "*.sh" | xargs -0 shellcheck'
 
-# Are dependencies such as deny.toml allows? Advisories are left out: their database is another download, which CI may not have
+# Advisories are left out: their database is one more download, which cannot be had offline.
+# Are the dependencies such as deny.toml allows?
 dependencies:
     @.ci/step "dependencies" cargo deny --log-level error check bans licenses sources
 
