@@ -1,7 +1,7 @@
 //! The only place in this crate that asks the system for the time.
 
 use std::ops::{Add, AddAssign};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds since the clock's origin, or between two readings of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,4 +73,10 @@ impl Clock {
     pub fn now(&self) -> Nanos {
         Nanos(self.origin.elapsed().as_nanos() as u64)
     }
+}
+
+/// Whole seconds since 1970, for people to read; 0 before that.
+#[allow(clippy::disallowed_methods)]
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,0 +1,10 @@
+//! What end-to-end tests stand on: a target whose behaviour is scripted to the microsecond, and the built binary as a
+//! process that cannot outlive its test.
+
+// Each test crate uses a part of it, and a helper that fails fails the test.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod clock;
+pub mod process;
+pub mod request;
+pub mod target;

@@ -1,0 +1,35 @@
+# The tasks of this repository.
+
+# List them
+[private]
+default:
+    @just --list --unsorted
+
+# Everything that CI checks, the cheapest first
+check: format scripts dependencies lints test
+
+# Is the code formatted?
+format:
+    @.ci/step "format" cargo fmt --all --check
+
+# Are the shell scripts sound?
+scripts:
+    @.ci/step "scripts" sh -c 'git ls-files -z ".ci/*" "*.sh" | xargs -0 shellcheck'
+
+# Advisories are left out: their database is one more download, which cannot be had offline.
+# Are the dependencies such as deny.toml allows?
+dependencies:
+    @.ci/step "dependencies" cargo deny --log-level error check bans licenses sources
+
+# Is clippy content?
+lints:
+    @.ci/step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The README's test command; not a timed step, so that the test runner has the last word
+test:
+    @echo "== test"
+    @cargo test --workspace
+
+# CPU time per request beside wrk and ab, such as `just bench --rounds 1 --connections 64`
+bench *arguments:
+    worker/benches/compare.sh {{ arguments }}
