@@ -1,0 +1,56 @@
+//! What can be wrong with a command line or a file of variables.
+
+/// A command line, or a file of variables, that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// Help and version were asked for, or there is a flag or command that does not exist.
+    #[error(transparent)]
+    Clap(#[from] clap::Error),
+    /// A flag has a wrong value.
+    #[error("{flag} {problem}")]
+    Flag {
+        /// Such as `--requests`.
+        flag: String,
+        /// Reads on from the flag.
+        problem: String,
+    },
+    /// A variable has a wrong value.
+    #[error("{name} in {place} {problem}")]
+    Variable {
+        /// Such as `NUM_REQUESTS`.
+        name: String,
+        /// Where it is set.
+        place: String,
+        /// Reads on from the place.
+        problem: String,
+    },
+    /// A file of variables is there but cannot be read.
+    #[error("failed to read {name} in the current directory (make it a readable text file, or move it away)")]
+    UnreadableFile {
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of variables holds something else.
+    #[error(
+        "line {line} of {name} is no NAME=value; correct it, put values with blanks or quotes in them between quotes, \
+         or start the line with # to leave it out"
+    )]
+    BrokenLine {
+        /// The file's name.
+        name: &'static str,
+        /// From 1.
+        line: usize,
+    },
+}
+
+impl UsageError {
+    /// What the process exits with: 0 when help or the version was asked for, else 2.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Clap(error) => error.exit_code() as u8,
+            _ => 2,
+        }
+    }
+}

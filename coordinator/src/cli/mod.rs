@@ -1,0 +1,275 @@
+//! The command line: every flag, its variable, its unit and its default.
+//!
+//! [`parse`] also takes settings from the environment and from two files; [`values`] says how each value is read.
+
+mod env_file;
+mod error;
+mod parse;
+#[cfg(test)]
+pub(crate) mod tests;
+pub mod values;
+mod variables;
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use proto::load::{Rate, WarmUp};
+
+use crate::scenario::Header;
+use crate::trust::FleetName;
+
+pub use error::UsageError;
+pub use parse::{Given, Invocation, parse};
+pub use values::{HttpVersion, WorkerAddress};
+pub use variables::{Origin, ProcessVariables, process_variables};
+
+const ABOUT_SETTINGS: &str = "\
+Every setting is taken from, in this order: the flag, the variable in the environment, `.env`, `benchmark-config.env` \
+(both in the current directory), the default. An empty variable counts as unset.
+
+The bearer key is ARCHESTRA_BENCHMARK_API_KEY, else OPENAI_API_KEY, else `sk-mock-key`; there is no flag for it, \
+because command lines can be read by everybody on a machine.
+
+Exit codes: 0 all well; 1 something failed; 2 wrong usage or configuration; 3 measured, but the verdict is invalid; \
+130 interrupted.";
+
+/// What the coordinator can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load a target from all workers and write the global percentiles
+    #[command(after_help = ABOUT_SETTINGS)]
+    Run(Box<RunArgs>),
+    /// Print the summary of an earlier run again, from its histograms alone
+    Report {
+        /// The run's report.json
+        path: PathBuf,
+    },
+    /// Recompute every figure of an earlier run and check that its counts and histograms add up
+    Verify {
+        /// The run's report.json
+        path: PathBuf,
+    },
+    /// Make the credentials that workers on other machines need
+    Pki(PkiArgs),
+}
+
+/// Where workers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FleetKind {
+    /// Child processes on this machine
+    Local,
+    /// Workers that somebody started elsewhere
+    Addresses,
+}
+
+/// How open-loop arrivals are spaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ArrivalKind {
+    /// Evenly
+    Constant,
+    /// With exponential gaps, as independent users arrive
+    Poisson,
+}
+
+/// How the program's own log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The flags of `run`. What is `None` was given nowhere; [`crate::config`] knows the defaults of those.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Where the workers run
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = FleetKind::Local)]
+    #[arg(env = "FLEET", help_heading = FLEET)]
+    pub fleet: FleetKind,
+
+    /// Number of workers [default: 2 for `local`, the number of addresses for `addresses`]
+    #[arg(long, value_name = "N", value_parser = values::count_u32, env = "WORKERS", help_heading = FLEET)]
+    pub workers: Option<NonZeroU32>,
+
+    /// Where a worker listens; repeatable, or separated by commas [default: none]
+    #[arg(long = "worker-address", value_name = "HOST:PORT", value_parser = values::worker_address)]
+    #[arg(value_delimiter = ',', env = "ARCHESTRA_BENCH_WORKER_ADDRESSES", help_heading = FLEET)]
+    pub worker_addresses: Vec<WorkerAddress>,
+
+    /// Whose certificate authority the workers at the addresses trust; `pki` makes it
+    #[arg(long, value_name = "NAME", default_value = FleetName::DEFAULT, value_parser = values::fleet_name)]
+    #[arg(env = "ARCHESTRA_BENCH_FLEET_NAME", help_heading = FLEET)]
+    pub fleet_name: FleetName,
+
+    /// Talk to the workers without TLS; only for addresses on this machine's loopback
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
+    #[arg(env = "ARCHESTRA_BENCH_PLAINTEXT", help_heading = FLEET)]
+    pub plaintext: bool,
+
+    /// Engine threads of each worker [default: the cores that it may use; the local fleet divides them, at least 1]
+    #[arg(long, value_name = "N", value_parser = values::count_u32)]
+    #[arg(env = "ARCHESTRA_BENCH_THREADS", help_heading = FLEET)]
+    pub threads: Option<NonZeroU32>,
+
+    /// How long a worker goes on when it hears nothing from the coordinator; at least 1s
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+    #[arg(env = "ARCHESTRA_BENCH_LEASE", help_heading = FLEET)]
+    pub lease: Duration,
+
+    /// Base URL of the system under test, without a path [default: the built-in mock, started for the run]
+    #[arg(long, value_name = "URL", value_parser = values::text, env = "ARCHESTRA_API_URL", help_heading = TARGET)]
+    pub target: Option<String>,
+
+    /// File (PEM) with root certificates that are trusted beside the system's, for an https target [default: none]
+    #[arg(long, value_name = "FILE", env = "ARCHESTRA_BENCH_TARGET_CA", help_heading = TARGET)]
+    pub target_ca: Option<PathBuf>,
+
+    /// Accept any certificate of an https target; the report says so
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
+    #[arg(env = "ARCHESTRA_BENCH_INSECURE_TARGET", help_heading = TARGET)]
+    pub insecure_target: bool,
+
+    /// Allow a target that belongs to a model provider, whose every request costs money
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
+    #[arg(env = "ARCHESTRA_BENCH_ALLOW_PROVIDER", help_heading = TARGET)]
+    pub allow_provider: bool,
+
+    /// What to send: simple_chat, chat_with_tools, simple_chat_stream, chat_with_tools_stream, or a .toml or .json file;
+    /// repeatable, or separated by commas
+    #[arg(long = "scenario", value_name = "NAME|FILE", default_value = "simple_chat,chat_with_tools")]
+    #[arg(value_delimiter = ',', value_parser = values::text, env = "ARCHESTRA_BENCH_SCENARIOS")]
+    #[arg(help_heading = REQUESTS)]
+    pub scenarios: Vec<String>,
+
+    /// Path and query of the built-in scenarios, and of scenario files that name none
+    #[arg(long, value_name = "PATH", default_value = "/v1/openai/chat/completions", value_parser = values::text)]
+    #[arg(env = "ARCHESTRA_BENCH_PATH", help_heading = REQUESTS)]
+    pub path: String,
+
+    /// Model that the built-in scenarios ask for; scenario files keep their own
+    #[arg(long, value_name = "NAME", default_value = "gpt-4o", value_parser = values::text)]
+    #[arg(env = "ARCHESTRA_BENCH_MODEL", help_heading = REQUESTS)]
+    pub model: String,
+
+    /// Header of every request, in place of one of the same name; without a value it takes that one away; repeatable
+    /// (in the variable: one a line) [default: none]
+    #[arg(long = "header", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = values::header)]
+    #[arg(env = "ARCHESTRA_BENCH_HEADERS", help_heading = REQUESTS)]
+    pub headers: Vec<Header>,
+
+    /// Time that a request may take, from when it is given a connection until its last byte
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
+    #[arg(env = "ARCHESTRA_BENCH_TIMEOUT", help_heading = REQUESTS)]
+    pub timeout: Duration,
+
+    /// HTTP version; 2 comes later
+    #[arg(long, value_name = "VERSION", default_value = "1.1", value_parser = values::http_version)]
+    #[arg(env = "ARCHESTRA_BENCH_HTTP_VERSION", help_heading = REQUESTS)]
+    pub http_version: HttpVersion,
+
+    /// Use a new connection for every request, as ApacheBench does by default
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
+    #[arg(env = "ARCHESTRA_BENCH_NO_KEEPALIVE", help_heading = REQUESTS)]
+    pub no_keepalive: bool,
+
+    /// Requests per scenario over all workers, warm-up apart [default: 1000; no limit when only a duration is given]
+    #[arg(long, value_name = "N", value_parser = values::count, env = "NUM_REQUESTS", help_heading = LOAD)]
+    pub requests: Option<NonZeroU64>,
+
+    /// Time per scenario, warm-up apart; with --requests as well, whichever ends first [default: no limit]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    #[arg(env = "ARCHESTRA_BENCH_DURATION", help_heading = LOAD)]
+    pub duration: Option<Duration>,
+
+    /// Closed loop: requests in flight over all workers [default: 10]
+    #[arg(long, value_name = "C", value_parser = values::count_u32, env = "CONCURRENCY", help_heading = LOAD)]
+    pub concurrency: Option<NonZeroU32>,
+
+    /// Open loop: arrivals a second over all workers, whatever the target does; in place of --concurrency
+    /// [default: closed loop]
+    #[arg(long, value_name = "R", value_parser = values::rate, env = "ARCHESTRA_BENCH_RATE", help_heading = LOAD)]
+    pub rate: Option<Rate>,
+
+    /// Open loop: how arrivals are spaced
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = ArrivalKind::Constant)]
+    #[arg(env = "ARCHESTRA_BENCH_ARRIVALS", help_heading = LOAD)]
+    pub arrivals: ArrivalKind,
+
+    /// Open loop: connections of each worker; due requests wait when all are busy
+    #[arg(long, value_name = "N", default_value = "64", value_parser = values::count_u32)]
+    #[arg(env = "ARCHESTRA_BENCH_CONNECTIONS", help_heading = LOAD)]
+    pub connections: NonZeroU32,
+
+    /// Open loop: requests waiting or in flight over all workers, beyond which arrivals are counted as dropped
+    /// [default: none]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    #[arg(env = "ARCHESTRA_BENCH_MAX_IN_FLIGHT", help_heading = LOAD)]
+    pub max_in_flight: Option<NonZeroU64>,
+
+    /// What precedes each measurement and is not counted: a duration (2s, 500ms), a number of requests, or none
+    /// [default: closed loop, one request per connection; open loop, 1s]
+    #[arg(long, value_name = "DURATION|N|none", value_parser = values::warm_up)]
+    #[arg(env = "ARCHESTRA_BENCH_WARMUP", help_heading = LOAD)]
+    pub warmup: Option<WarmUp>,
+
+    /// Seed of everything random, to repeat a run [default: random, and in the report]
+    #[arg(long, value_name = "N", value_parser = values::seed, env = "ARCHESTRA_BENCH_SEED", help_heading = LOAD)]
+    pub seed: Option<u64>,
+
+    /// Folder for the summary and the report
+    #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]
+    #[arg(help_heading = OUTPUT)]
+    pub results_dir: PathBuf,
+
+    /// Folder for certificate authorities
+    /// [default: $XDG_STATE_HOME/archestra-bench, or ~/.local/state/archestra-bench]
+    #[arg(long, value_name = "DIR", env = "ARCHESTRA_BENCH_STATE_DIR", help_heading = OUTPUT)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Show no progress, only the summary
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
+    #[arg(env = "ARCHESTRA_BENCH_QUIET", help_heading = OUTPUT)]
+    pub quiet: bool,
+
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(env = "ARCHESTRA_BENCH_LOG_FORMAT")]
+    #[arg(help_heading = OUTPUT)]
+    pub log_format: LogFormat,
+}
+
+/// The flags of `pki`.
+#[derive(Debug, Clone, Args)]
+pub struct PkiArgs {
+    /// Whose certificate authority; made when there is none of this name
+    #[arg(long, value_name = "NAME", default_value = FleetName::DEFAULT, value_parser = values::fleet_name)]
+    #[arg(env = "ARCHESTRA_BENCH_FLEET_NAME")]
+    pub fleet_name: FleetName,
+
+    /// Folder that worker.pem is written to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+
+    /// Overwrite a worker.pem that is already there
+    #[arg(long)]
+    pub force: bool,
+
+    /// Folder for certificate authorities
+    /// [default: $XDG_STATE_HOME/archestra-bench, or ~/.local/state/archestra-bench]
+    #[arg(long, value_name = "DIR", env = "ARCHESTRA_BENCH_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+const FLEET: &str = "Fleet";
+const TARGET: &str = "Target";
+const REQUESTS: &str = "Requests";
+const LOAD: &str = "Load";
+const OUTPUT: &str = "Output";

@@ -1,0 +1,232 @@
+//! Flags, then variables, then defaults: from an untyped command line to typed arguments that know where they came from.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Parser};
+
+use super::error::UsageError;
+use super::variables::{Origin, ProcessVariables, Variables};
+
+/// A command line that was understood.
+#[derive(Debug)]
+pub struct Invocation<C> {
+    /// What to do.
+    pub command: C,
+    /// Where each of its settings came from.
+    pub given: Given,
+}
+
+/// What was given, and where: of each setting its origin, and the variables behind those that have no flag.
+#[derive(Debug)]
+pub struct Given {
+    settings: BTreeMap<String, Setting>,
+    variables: Variables,
+    arguments: Vec<OsString>,
+}
+
+#[derive(Debug)]
+struct Setting {
+    origin: Origin,
+    place: String,
+}
+
+/// Understands a command line. The variables of the chosen subcommand come from `process` and the files in `directory`;
+/// a subcommand without variables reads no file.
+///
+/// # Errors
+/// What cannot be used, in one sentence; or clap's own words, which are to be printed as they are
+/// ([`UsageError::Clap`]).
+pub fn parse<C: Parser>(
+    arguments: Vec<OsString>,
+    process: ProcessVariables,
+    directory: &Path,
+) -> Result<Invocation<C>, UsageError> {
+    // Without any variable, so that whatever fails here is the command line's fault.
+    let flags_only = without_variables(C::command());
+    let matches = flags_only
+        .clone()
+        .try_get_matches_from(&arguments)
+        .map_err(|error| command_line_error::<C>(error, &arguments))?;
+    let Some((subcommand, _)) = matches.subcommand() else {
+        let (settings, variables) = (BTreeMap::new(), Variables::default());
+        return Ok(Invocation {
+            command: C::from_arg_matches(&matches)?,
+            given: Given { settings, variables, arguments },
+        });
+    };
+
+    let names = variable_names(&C::command(), subcommand);
+    let variables =
+        if names.is_empty() { Variables::default() } else { Variables::read(process, directory)? };
+    let matches = with_variables(flags_only.clone(), subcommand, &names, &variables)
+        .try_get_matches_from(&arguments)
+        .map_err(|error| variable_error(error, &flags_only, subcommand, &names, &variables))?;
+
+    let settings = settings(&flags_only, &matches, &names, &variables);
+    Ok(Invocation {
+        command: C::from_arg_matches(&matches)?,
+        given: Given { settings, variables, arguments },
+    })
+}
+
+impl Given {
+    /// Where the setting `id` (the name of its field) came from.
+    pub fn origin(&self, id: &str) -> Origin {
+        self.settings.get(id).map_or(Origin::Default, |setting| setting.origin)
+    }
+
+    /// How to call the setting `id` in a sentence: its flag, or its variable and where that is set.
+    pub fn place<'a>(&'a self, id: &'a str) -> &'a str {
+        self.settings.get(id).map_or(id, |setting| &setting.place)
+    }
+
+    /// A variable from the environment or the files.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(name).map(|variable| variable.value)
+    }
+
+    /// A variable from the environment alone.
+    pub fn process_variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables.of_process(name)
+    }
+
+    /// The command line as it was typed, secrets included.
+    pub fn arguments(&self) -> &[OsString] {
+        &self.arguments
+    }
+}
+
+/// Of one subcommand: which variable belongs to which argument.
+type VariableNames = BTreeMap<String, String>;
+
+fn variable_names(command: &clap::Command, subcommand: &str) -> VariableNames {
+    let arguments = command.find_subcommand(subcommand).into_iter().flat_map(clap::Command::get_arguments);
+    arguments
+        .filter_map(|argument| {
+            Some((argument.get_id().to_string(), argument.get_env()?.to_string_lossy().into_owned()))
+        })
+        .collect()
+}
+
+/// clap reads the process's variables itself when it is told their names; here they come in by one way only.
+fn without_variables(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|subcommand| subcommand.mut_args(|argument| argument.env(None::<&'static str>)))
+}
+
+/// A variable takes the place of the default, so that a flag beats it and it conflicts with nothing.
+fn with_variables(
+    command: clap::Command,
+    subcommand: &str,
+    names: &VariableNames,
+    variables: &Variables,
+) -> clap::Command {
+    command.mut_subcommand(subcommand, |subcommand| {
+        subcommand.mut_args(|argument| {
+            match names.get(argument.get_id().as_str()).and_then(|name| variables.get(name)) {
+                Some(variable) => {
+                    let values = split(variable.value, argument.get_value_delimiter());
+                    argument.default_values(values)
+                }
+                None => argument,
+            }
+        })
+    })
+}
+
+/// The parts of a list, without empty ones: a line break or a comma at the end is no further value.
+fn split(value: &OsStr, delimiter: Option<char>) -> Vec<OsString> {
+    match (delimiter, value.to_str()) {
+        (Some(delimiter), Some(text)) => {
+            text.split(delimiter).map(str::trim).filter(|part| !part.is_empty()).map(OsString::from).collect()
+        }
+        _ => vec![value.to_owned()],
+    }
+}
+
+fn settings(
+    command: &clap::Command,
+    matches: &ArgMatches,
+    names: &VariableNames,
+    variables: &Variables,
+) -> BTreeMap<String, Setting> {
+    let Some((subcommand, matches)) = matches.subcommand() else { return BTreeMap::new() };
+    let arguments = command.find_subcommand(subcommand).into_iter().flat_map(clap::Command::get_arguments);
+    arguments
+        .map(|argument| {
+            let id = argument.get_id().as_str();
+            let flag = argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}"));
+            let typed = matches.try_contains_id(id).is_ok()
+                && matches.value_source(id) == Some(ValueSource::CommandLine);
+            let variable = names.get(id).and_then(|name| Some((name, variables.get(name)?)));
+            let setting = match variable {
+                _ if typed => Setting { origin: Origin::Flag, place: flag },
+                Some((name, variable)) => {
+                    Setting { origin: variable.place.origin, place: format!("{name} in {}", variable.place) }
+                }
+                None => Setting { origin: Origin::Default, place: flag },
+            };
+            (id.to_owned(), setting)
+        })
+        .collect()
+}
+
+/// Help comes from the untouched command, where clap still knows the variables' names.
+fn command_line_error<C: Parser>(error: clap::Error, arguments: &[OsString]) -> UsageError {
+    if error.kind() == ErrorKind::DisplayHelp {
+        let command = C::command()
+            .mut_subcommands(|subcommand| subcommand.mut_args(|argument| argument.hide_env_values(true)));
+        return command.try_get_matches_from(arguments).err().unwrap_or(error).into();
+    }
+    match (context(&error, ContextKind::InvalidArg), problem(&error)) {
+        (Some(argument), Some(problem)) => {
+            let flag = argument.split([' ', '=', '[']).next().unwrap_or_default().to_owned();
+            UsageError::Flag { flag, problem }
+        }
+        _ => error.into(),
+    }
+}
+
+/// Finds the variable behind an error by trying each as if it were a flag.
+fn variable_error(
+    error: clap::Error,
+    flags_only: &clap::Command,
+    subcommand: &str,
+    names: &VariableNames,
+    variables: &Variables,
+) -> UsageError {
+    for (id, name) in names {
+        let Some(variable) = variables.get(name) else { continue };
+        let alone = VariableNames::from([(id.clone(), name.clone())]);
+        let command = with_variables(flags_only.clone(), subcommand, &alone, variables);
+        let attempt = command.try_get_matches_from([OsStr::new("archestra-bench"), OsStr::new(subcommand)]);
+        if let Some(problem) = attempt.err().as_ref().and_then(problem) {
+            return UsageError::Variable { name: name.clone(), place: variable.place.to_string(), problem };
+        }
+    }
+    error.into()
+}
+
+/// What is wrong with a value, to be read after the name of its flag or variable.
+fn problem(error: &clap::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::ValueValidation => Some(std::error::Error::source(error)?.to_string()),
+        ErrorKind::InvalidValue => {
+            let value = context(error, ContextKind::InvalidValue).filter(|value| !value.is_empty())?;
+            let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };
+            Some(format!("must be one of {}, not `{value}`", valid.join(", ")))
+        }
+        ErrorKind::InvalidUtf8 => Some("must be text in UTF-8".into()),
+        _ => None,
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,265 @@
+//! How the values of flags and variables are read.
+//!
+//! Every error reads on from the name of the flag or the variable: "must be at least 1".
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use proto::assignment::MAX_SPAN;
+use proto::load::{Rate, WarmUp};
+
+use crate::scenario::Header;
+use crate::trust::FleetName;
+
+/// Where a worker listens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkerAddress {
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// Never 0.
+    pub port: u16,
+}
+
+impl WorkerAddress {
+    /// Whether nothing that is sent there leaves this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+}
+
+impl fmt::Display for WorkerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// The HTTP versions that the engine speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1
+    Http11,
+}
+
+/// Anything but nothing.
+pub(crate) fn text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.into()) }
+}
+
+/// On or off.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("must be true or false, not `{}`", text.trim())),
+    }
+}
+
+/// A whole number from 1.
+pub(crate) fn count(text: &str) -> Result<NonZeroU64, String> {
+    NonZeroU64::new(whole_number(text)?).ok_or("must be at least 1".into())
+}
+
+/// A whole number from 1 to 4294967295.
+pub(crate) fn count_u32(text: &str) -> Result<NonZeroU32, String> {
+    NonZeroU32::try_from(count(text)?)
+        .map_err(|_| format!("must be at most {}, not {}", u32::MAX, text.trim()))
+}
+
+/// Any whole number.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    whole_number(text)
+}
+
+/// A span with its unit, above 0 and at most a week.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    if span.is_zero() {
+        return Err("must be longer than 0".into());
+    }
+    if span > MAX_SPAN {
+        return Err(format!("must be at most 7 days, not `{}`", text.trim()));
+    }
+    Ok(span)
+}
+
+/// Arrivals a second.
+pub(crate) fn rate(text: &str) -> Result<Rate, String> {
+    text.parse().map_err(|problem| format!("must be arrivals a second: {problem}"))
+}
+
+/// A duration with its unit, a bare number of requests, or none.
+pub(crate) fn warm_up(text: &str) -> Result<WarmUp, String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(WarmUp::None);
+    }
+    if let Ok(requests) = text.parse() {
+        return Ok(NonZeroU64::new(requests).map_or(WarmUp::None, WarmUp::Requests));
+    }
+    match span(text) {
+        Ok(Duration::ZERO) => Ok(WarmUp::None),
+        Ok(_) => duration(text).map(WarmUp::Duration),
+        Err(_) => Err(format!(
+            "must be a duration such as 2s, a number of requests such as 100, or none, not `{text}`"
+        )),
+    }
+}
+
+/// `1.1`, until there are more.
+pub(crate) fn http_version(text: &str) -> Result<HttpVersion, String> {
+    match text.trim() {
+        "1.1" => Ok(HttpVersion::Http11),
+        "2" | "2.0" => Err("must be 1.1; HTTP/2 comes later".into()),
+        other => Err(format!("must be 1.1, not `{other}`")),
+    }
+}
+
+/// A name that is also the name of a folder.
+pub(crate) fn fleet_name(text: &str) -> Result<FleetName, String> {
+    FleetName::new(text.trim())
+}
+
+/// `host:port`, with brackets round an IPv6 address.
+pub(crate) fn worker_address(text: &str) -> Result<WorkerAddress, String> {
+    let text = text.trim();
+    let wrong = || format!("must be HOST:PORT, such as 10.0.0.2:7700 or [::1]:7700, not `{text}`");
+
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().map_err(|_| wrong())?.to_string(),
+        None => host.to_owned(),
+    };
+    let bare = host.parse::<Ipv6Addr>().is_ok() && text.starts_with('[');
+    let is_name = !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    if bare || is_name { Ok(WorkerAddress { host, port }) } else { Err(wrong()) }
+}
+
+/// `Name: value`.
+pub(crate) fn header(text: &str) -> Result<Header, String> {
+    text.parse()
+}
+
+fn whole_number(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    text.parse().map_err(|_| format!("must be a whole number, not `{text}`"))
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    humantime::parse_duration(text)
+        .map_err(|_| format!("must be a duration with its unit, such as 30s, 500ms or 2m, not `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_say_what_they_must_be() {
+        assert_eq!(count("0").unwrap_err(), "must be at least 1");
+        assert_eq!(count(" 7 ").unwrap().get(), 7);
+        assert_eq!(count("-1").unwrap_err(), "must be a whole number, not `-1`");
+        assert_eq!(count_u32("4294967296").unwrap_err(), "must be at most 4294967295, not 4294967296");
+        assert_eq!(
+            rate("0").unwrap_err(),
+            "must be arrivals a second: a rate of 0 requests per second is not above 0"
+        );
+    }
+
+    #[test]
+    fn durations_need_their_unit() {
+        assert_eq!(duration("1m 30s").unwrap(), Duration::from_secs(90));
+        assert_eq!(
+            duration("30").unwrap_err(),
+            "must be a duration with its unit, such as 30s, 500ms or 2m, not `30`"
+        );
+        assert_eq!(duration("0s").unwrap_err(), "must be longer than 0");
+        assert_eq!(duration("8d").unwrap_err(), "must be at most 7 days, not `8d`");
+    }
+
+    #[test]
+    fn a_warm_up_is_a_time_a_count_or_nothing() {
+        assert_eq!(warm_up("2s").unwrap(), WarmUp::Duration(Duration::from_secs(2)));
+        assert_eq!(warm_up("500ms").unwrap(), WarmUp::Duration(Duration::from_millis(500)));
+        assert_eq!(warm_up("20").unwrap(), WarmUp::Requests(NonZeroU64::new(20).unwrap()));
+        for none in ["0", "none", "None", "0s"] {
+            assert_eq!(warm_up(none).unwrap(), WarmUp::None, "{none}");
+        }
+        assert_eq!(
+            warm_up("a bit").unwrap_err(),
+            "must be a duration such as 2s, a number of requests such as 100, or none, not `a bit`"
+        );
+        assert_eq!(warm_up("9d").unwrap_err(), "must be at most 7 days, not `9d`");
+    }
+
+    #[test]
+    fn addresses_are_a_host_and_a_port() {
+        for (text, host, loopback) in [
+            ("127.0.0.1:7700", "127.0.0.1", true),
+            ("localhost:1", "localhost", true),
+            ("[::1]:7700", "::1", true),
+            ("worker-1.example:7700", "worker-1.example", false),
+            ("10.0.0.2:7700", "10.0.0.2", false),
+        ] {
+            let address = worker_address(text).unwrap();
+            assert_eq!((address.host.as_str(), address.is_loopback()), (host, loopback));
+            assert_eq!(address.to_string(), text);
+        }
+        for bad in
+            ["", "host", ":7700", "host:", "host:0", "host:70000", "::1:7700", "[x]:1", "http://a:1", "a b:1"]
+        {
+            let error = worker_address(bad).unwrap_err();
+            assert!(
+                error.starts_with("must be HOST:PORT") && error.ends_with(&format!("`{bad}`")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn headers_are_checked_without_showing_their_value() {
+        let header_argument = header("X-Team:  checkout ").unwrap();
+        assert_eq!((header_argument.name.as_str(), header_argument.value.as_str()), ("X-Team", "checkout"));
+        assert!(!format!("{:?}", header("authorization: Bearer sk-secret").unwrap()).contains("sk-secret"));
+        for bad in ["sk-secret", "a b: sk-secret", ": sk-secret", "x: sk-secret\u{7f}", "Host: sk-secret"] {
+            assert!(!header(bad).unwrap_err().contains("sk-secret"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn http_2_comes_later() {
+        assert_eq!(http_version("1.1").unwrap(), HttpVersion::Http11);
+        assert_eq!(http_version("2").unwrap_err(), "must be 1.1; HTTP/2 comes later");
+        assert_eq!(http_version("3").unwrap_err(), "must be 1.1, not `3`");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_in_a_sentence_that_reads_on(value in ".{0,40}") {
+            let errors = [
+                count(&value).err(), count_u32(&value).err(), duration(&value).err(), rate(&value).err(),
+                warm_up(&value).err(), worker_address(&value).err(), http_version(&value).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!(error.starts_with("must "), "{}", error);
+            }
+        }
+
+        #[test]
+        fn an_address_survives_being_shown(host in "[a-z][a-z0-9.-]{0,20}", port in 1u16..) {
+            let address = WorkerAddress { host, port };
+            prop_assert_eq!(worker_address(&address.to_string()), Ok(address));
+        }
+    }
+}

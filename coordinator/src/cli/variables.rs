@@ -1,0 +1,161 @@
+//! Variables from the environment and from two files, and which of them wins.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::env_file::{self, BrokenLine, FileVariable};
+use super::error::UsageError;
+
+/// The variables of a process.
+pub type ProcessVariables = BTreeMap<String, OsString>;
+
+/// The variables of this process, but for those whose names are no text.
+pub fn process_variables() -> ProcessVariables {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
+}
+
+/// Files that are looked for in the current directory: the first that sets a variable wins.
+pub(crate) const FILES: [&str; 2] = [".env", "benchmark-config.env"];
+
+/// Where a setting comes from; what is greater wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// Nobody gave it.
+    Default,
+    /// `benchmark-config.env`.
+    BenchmarkConfigFile,
+    /// `.env`.
+    EnvFile,
+    /// The environment of the process.
+    Process,
+    /// The command line.
+    Flag,
+}
+
+/// A variable that is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Variable<'a> {
+    pub(crate) value: &'a OsStr,
+    pub(crate) place: Place,
+}
+
+/// Where a variable is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
+    line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            Origin::EnvFile => write!(f, "{}, line {},", FILES[0], self.line),
+            Origin::BenchmarkConfigFile => write!(f, "{}, line {},", FILES[1], self.line),
+            Origin::Process | Origin::Flag | Origin::Default => f.write_str("the environment"),
+        }
+    }
+}
+
+/// All variables. Empty ones count as unset.
+#[derive(Debug, Default)]
+pub(crate) struct Variables {
+    process: ProcessVariables,
+    files: [BTreeMap<String, FileVariable>; 2],
+}
+
+impl Variables {
+    /// Reads the files in `directory`; a file that is not there sets nothing.
+    pub(crate) fn read(process: ProcessVariables, directory: &Path) -> Result<Self, UsageError> {
+        let [first, second] = FILES.map(|name| read_file(&directory.join(name), name));
+        Ok(Self { process, files: [first?, second?] })
+    }
+
+    /// The one that wins.
+    pub(crate) fn get(&self, name: &str) -> Option<Variable<'_>> {
+        let process = self.process.get(name).map(|value| Variable {
+            value: value.as_os_str(),
+            place: Place { origin: Origin::Process, line: 0 },
+        });
+        let in_file = |file: usize, origin| {
+            self.files[file].get(name).map(|variable| Variable {
+                value: OsStr::new(&variable.value),
+                place: Place { origin, line: variable.line },
+            })
+        };
+        [process, in_file(0, Origin::EnvFile), in_file(1, Origin::BenchmarkConfigFile)]
+            .into_iter()
+            .flatten()
+            .find(|variable| !variable.value.is_empty())
+    }
+
+    /// One that only the process can set, such as `HOME`.
+    pub(crate) fn of_process(&self, name: &str) -> Option<&OsStr> {
+        self.process.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+}
+
+fn read_file(path: &Path, name: &'static str) -> Result<BTreeMap<String, FileVariable>, UsageError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(UsageError::UnreadableFile { name, source }),
+    };
+    env_file::parse(&text).map_err(|BrokenLine(line)| UsageError::BrokenLine { name, line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(process: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Variables, UsageError> {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let process =
+            process.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
+        Variables::read(process, directory.path())
+    }
+
+    #[test]
+    fn the_environment_beats_the_first_file_which_beats_the_second() {
+        let variables = read(
+            &[("A", "process"), ("B", "")],
+            &[
+                (".env", "A=env\nB=env\nC="),
+                ("benchmark-config.env", "A=config\nB=config\nexport C=config\nD=config"),
+            ],
+        )
+        .unwrap();
+        let found =
+            |name| variables.get(name).map(|found| (found.value.to_str().unwrap(), found.place.to_string()));
+        assert_eq!(found("A"), Some(("process", "the environment".into())));
+        assert_eq!(found("B"), Some(("env", ".env, line 2,".into())), "an empty one counts as unset");
+        assert_eq!(found("C"), Some(("config", "benchmark-config.env, line 3,".into())));
+        assert_eq!(found("D"), Some(("config", "benchmark-config.env, line 4,".into())));
+        assert_eq!(found("E"), None);
+        assert_eq!(variables.of_process("D"), None);
+    }
+
+    #[test]
+    fn broken_and_unreadable_files_are_named() {
+        let broken = read(&[], &[(".env", "A=1\nOPENAI_API_KEY sk-secret\n")]).unwrap_err();
+        assert_eq!(
+            broken.to_string(),
+            "line 2 of .env is no NAME=value; correct it, put values with blanks or quotes in them between quotes, \
+             or start the line with # to leave it out"
+        );
+
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("benchmark-config.env")).unwrap();
+        let unreadable = Variables::read(ProcessVariables::new(), directory.path()).unwrap_err();
+        assert_eq!(
+            unreadable.to_string(),
+            "failed to read benchmark-config.env in the current directory (make it a readable text file, or move it away)"
+        );
+        assert!(std::error::Error::source(&unreadable).is_some());
+    }
+}

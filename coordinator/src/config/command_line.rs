@@ -1,0 +1,152 @@
+//! The command line as a report shows it: to be pasted into a shell, with the secrets taken out.
+
+use std::ffi::OsString;
+
+use super::Secret;
+
+const REDACTED: &str = "[redacted]";
+
+/// Keys shorter than this may be part of an ordinary word.
+const SHORTEST_KEY: usize = 8;
+
+/// The arguments, quoted for a shell. Values of headers and query parameters that sound secret, passwords in URLs and
+/// the API key itself are left out.
+pub(super) fn shown(arguments: &[OsString], api_key: &Secret) -> String {
+    let mut shown = Vec::new();
+    let mut flag = None;
+    for (index, argument) in arguments.iter().enumerate() {
+        let argument = argument.to_string_lossy();
+        let public = match (flag.take(), argument.split_once('=')) {
+            _ if index == 0 => "archestra-bench".into(),
+            (Some(flag), _) => public_value(flag, &argument),
+            (None, Some((flag, value))) if flag.starts_with("--") => {
+                format!("{flag}={}", public_value(flag, value))
+            }
+            (None, _) => {
+                flag = ["--header", "--target", "--path"].into_iter().find(|known| argument == *known);
+                argument.into_owned()
+            }
+        };
+        shown.push(quoted(&without_key(public, api_key)));
+    }
+    shown.join(" ")
+}
+
+fn public_value(flag: &str, value: &str) -> String {
+    match flag {
+        "--header" => public_header(value),
+        "--target" | "--path" => public_url(value),
+        _ => value.to_owned(),
+    }
+}
+
+fn public_header(header: &str) -> String {
+    match header.split_once(':') {
+        Some((name, _)) if sounds_secret(name) => format!("{name}: {REDACTED}"),
+        Some(_) => header.to_owned(),
+        None => REDACTED.to_owned(),
+    }
+}
+
+/// Takes out what stands before an `@` in the authority, and the values of secret query parameters.
+fn public_url(url: &str) -> String {
+    let (before, query) = url.split_once('?').map_or((url, None), |(before, query)| (before, Some(query)));
+    let before = match before.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://{REDACTED}@{host}"),
+            None => before.to_owned(),
+        },
+        None => before.to_owned(),
+    };
+    let Some(query) = query else { return before };
+    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if sounds_secret(name) => format!("{name}={REDACTED}"),
+        _ => parameter.to_owned(),
+    });
+    format!("{before}?{}", parameters.collect::<Vec<_>>().join("&"))
+}
+
+fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "key", "token", "secret", "password", "credential", "cookie", "session", "signature"]
+        .into_iter()
+        .any(|sound| name.contains(sound))
+}
+
+fn without_key(argument: String, api_key: &Secret) -> String {
+    let key = api_key.expose();
+    if key.len() < SHORTEST_KEY { argument } else { argument.replace(key, REDACTED) }
+}
+
+/// In single quotes, unless a shell would leave the text alone.
+fn quoted(argument: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
+    if !argument.is_empty() && argument.bytes().all(plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn show(arguments: &[&str]) -> String {
+        let all = ["/somewhere/target/release/archestra-bench", "run"].iter().chain(arguments);
+        shown(&all.map(OsString::from).collect::<Vec<_>>(), &Secret::new("sk-live-0123456789"))
+    }
+
+    #[test]
+    fn ordinary_arguments_are_shown_as_they_can_be_pasted() {
+        assert_eq!(
+            show(&["--requests", "1000", "--header", "x-team: it's us", "--model="]),
+            r"archestra-bench run --requests 1000 --header 'x-team: it'\''s us' --model="
+        );
+    }
+
+    #[test]
+    fn secrets_are_taken_out() {
+        assert_eq!(
+            show(&["--header", "Authorization: Bearer abc", "--header=X-Api-Key: abc", "--header", "abc"]),
+            "archestra-bench run --header 'Authorization: [redacted]' '--header=X-Api-Key: [redacted]' \
+             --header '[redacted]'"
+        );
+        assert_eq!(
+            show(&["--target", "https://me:abc@gateway.example", "--path=/v1?api_key=abc&version=2"]),
+            "archestra-bench run --target 'https://[redacted]@gateway.example' \
+             '--path=/v1?api_key=[redacted]&version=2'"
+        );
+        assert_eq!(show(&["--model", "x-sk-live-0123456789"]), "archestra-bench run --model 'x-[redacted]'");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_means_the_same_to_a_shell(arguments in prop::collection::vec("[ -~]{0,12}", 0..5)) {
+            prop_assume!(!arguments.iter().any(|argument| argument.contains("--")));
+            let shown = show(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            prop_assert_eq!(unquoted(&shown).split_off(2), arguments);
+        }
+
+        #[test]
+        fn the_key_is_never_shown(before in "[a-z:=? -]{0,9}", after in "[a-z:=? -]{0,9}") {
+            let shown = show(&[&format!("{before}sk-live-0123456789{after}")]);
+            prop_assert!(!shown.contains("sk-live-0123456789"), "{}", shown);
+        }
+    }
+
+    /// Splits as a shell does, for the two kinds of quoting that are used.
+    fn unquoted(line: &str) -> Vec<String> {
+        let (mut words, mut quoted) = (vec![String::new()], false);
+        let mut letters = line.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                '\\' if !quoted => words.last_mut().unwrap().extend(letters.next()),
+                _ => words.last_mut().unwrap().push(letter),
+            }
+        }
+        words
+    }
+}

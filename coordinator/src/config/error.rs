@@ -1,0 +1,165 @@
+//! What can be wrong with a configuration: each error one sentence that says how to mend it.
+
+use std::path::PathBuf;
+
+use crate::scenario::ScenarioError;
+
+/// A configuration that makes no sense. The process exits with 2.
+///
+/// A `place` is what the user wrote: a flag (`--target`), or a variable and where it is set.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The target is no base URL.
+    #[error("{place} {problem}")]
+    Target {
+        /// Where the target was given.
+        place: String,
+        /// Reads on from the place, with the cure.
+        problem: String,
+    },
+    /// The target is a model provider's own.
+    #[error(
+        "{place} names {host}, which belongs to a model provider: a benchmark sends it thousands of requests that cost \
+         money; name your gateway instead, or give --allow-provider if you mean it"
+    )]
+    Provider {
+        /// Where the target was given.
+        place: String,
+        /// The target's host.
+        host: String,
+    },
+    /// The file of root certificates cannot be read.
+    #[error("failed to read {}, named by {place} (give a PEM file that this user can read)", .path.display())]
+    UnreadableRoots {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file of root certificates holds none.
+    #[error(
+        "{}, named by {place}, holds no certificate; give a PEM file with -----BEGIN CERTIFICATE----- \
+         in it",
+        .path.display()
+    )]
+    NoRoots {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A flag that only means something with TLS.
+    #[error("{flag} is for https targets only; leave it out, or give an https --target")]
+    NeedsHttps {
+        /// The flag.
+        flag: String,
+    },
+    /// Closed and open loop at once.
+    #[error(
+        "{rate} and {concurrency} exclude each other; keep the rate for an open loop, or the concurrency for a closed one"
+    )]
+    TwoLoads {
+        /// Where the rate was given.
+        rate: String,
+        /// Where the concurrency was given.
+        concurrency: String,
+    },
+    /// An open-loop flag in a closed loop.
+    #[error("{flag} is for an open loop; give --rate as well, or leave it out")]
+    NeedsRate {
+        /// The flag.
+        flag: String,
+    },
+    /// Fewer requests in flight than workers.
+    #[error(
+        "{place} is {max_in_flight}, less than the {workers} workers, of which each needs at least 1; raise it \
+         to {workers}, or use fewer workers"
+    )]
+    MaxInFlight {
+        /// Where it was given.
+        place: String,
+        /// What was given.
+        max_in_flight: u64,
+        /// How many workers there are.
+        workers: u32,
+    },
+    /// A lease within which no ping can be expected.
+    #[error("{place} must be at least 1s; the coordinator reports to its workers a few times a second")]
+    ShortLease {
+        /// Where it was given.
+        place: String,
+    },
+    /// A flag of the addresses fleet with another.
+    #[error("{flag} is for --fleet addresses; add that, or leave it out")]
+    NeedsAddressesFleet {
+        /// The flag.
+        flag: String,
+    },
+    /// The addresses fleet without an address.
+    #[error(
+        "{place} is addresses, but no worker's address is given; add --worker-address HOST:PORT for each worker"
+    )]
+    NoAddresses {
+        /// Where the fleet was chosen.
+        place: String,
+    },
+    /// A worker that is named twice.
+    #[error("{place} names {address} twice; name every worker once")]
+    DuplicateAddress {
+        /// Where the addresses were given.
+        place: String,
+        /// The address.
+        address: String,
+    },
+    /// Another number of workers than addresses.
+    #[error(
+        "{place} is {workers}, but there are {addresses} worker addresses; leave it out, or name as many workers"
+    )]
+    WorkersAndAddresses {
+        /// Where the number was given.
+        place: String,
+        /// What was given.
+        workers: u32,
+        /// How many addresses there are.
+        addresses: usize,
+    },
+    /// Plain text across a network.
+    #[error(
+        "{place} would send commands to {address} unprotected; leave it out and give that worker the file that \
+         `archestra-bench pki` makes (plain text is for loopback addresses only)"
+    )]
+    PlaintextBeyondLoopback {
+        /// Where plain text was asked for.
+        place: String,
+        /// The first address that is not on loopback.
+        address: String,
+    },
+    /// Workers elsewhere cannot reach the mock.
+    #[error(
+        "{address} cannot reach the built-in mock, which listens on this machine's loopback only; give --target URL, \
+         the base URL of a gateway or of an `archestra-bench mock` that every worker can reach"
+    )]
+    MockOutOfReach {
+        /// The first address that is not on loopback.
+        address: String,
+    },
+    /// No place for certificate authorities.
+    #[error(
+        "there is no place for certificate authorities, because neither HOME nor XDG_STATE_HOME is set; give \
+         --state-dir DIR"
+    )]
+    NoStateDir,
+    /// The key is none.
+    #[error(
+        "{name} holds a blank, a line break or another character that no key has; set it to the key alone"
+    )]
+    ApiKey {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A scenario cannot be used.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+}

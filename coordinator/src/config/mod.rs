@@ -1,0 +1,186 @@
+//! What a run is to do, complete and free of contradictions: from here on there is nothing left to validate.
+
+mod command_line;
+mod error;
+mod fleet;
+mod load;
+mod secret;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proto::load::{Extent, Load, WarmUp};
+use proto::target::Target;
+
+use crate::cli::{Given, LogFormat, RunArgs, WorkerAddress};
+use crate::plan::{Arm, Block, Plan};
+use crate::scenario::{Scenario, ScenarioOptions};
+use crate::trust::FleetName;
+
+pub use error::ConfigError;
+pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, Secret};
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct RunConfig {
+    /// Which workers carry the load.
+    pub fleet: FleetChoice,
+    /// Where requests go.
+    pub target: TargetChoice,
+    /// At least one; complete with headers and body.
+    pub scenarios: Vec<Scenario>,
+    /// How requests come about, over the whole fleet.
+    pub load: Load,
+    /// When each block ends, over the whole fleet.
+    pub extent: Extent,
+    /// What precedes each block.
+    pub warm_up: WarmUp,
+    /// From the moment a request is given a connection until its last byte.
+    pub timeout: Duration,
+    /// Whether a connection serves more than one request.
+    pub keep_alive: bool,
+    /// Engine threads of each worker; `None` for one per core that it may use.
+    pub threads: Option<NonZeroU32>,
+    /// Seeds Poisson arrivals and back-off.
+    pub seed: u64,
+    /// Where the summary and the report go.
+    pub results_dir: PathBuf,
+    /// Show no progress.
+    pub quiet: bool,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// A worker stops its load when it hears nothing for this long.
+    pub lease: Duration,
+    /// Where certificate authorities are kept.
+    pub state_dir: PathBuf,
+    /// As it was typed, quoted for a shell, without secrets.
+    pub command_line: String,
+    /// The bearer key. The scenarios' headers hold it already.
+    pub api_key: Secret,
+}
+
+/// Which workers carry the load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FleetChoice {
+    /// Child processes on this machine.
+    Local {
+        /// How many.
+        workers: NonZeroU32,
+    },
+    /// Workers that somebody started elsewhere.
+    Addresses {
+        /// At least one, each named once.
+        addresses: Vec<WorkerAddress>,
+        /// Without TLS; all addresses are then on loopback.
+        plaintext: bool,
+        /// Whose certificate authority they trust.
+        fleet_name: FleetName,
+    },
+}
+
+impl FleetChoice {
+    /// How many workers there will be.
+    pub fn workers(&self) -> u32 {
+        match self {
+            Self::Local { workers } => workers.get(),
+            Self::Addresses { addresses, .. } => addresses.len() as u32,
+        }
+    }
+}
+
+/// Where requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetChoice {
+    /// A mock upstream that the run starts, so that it works without any configuration.
+    BuiltInMock,
+    /// The system under test.
+    Url(Target),
+}
+
+impl RunConfig {
+    /// Makes a configuration of what was given; reads scenario files and root certificates.
+    ///
+    /// # Errors
+    /// What makes no sense, where it was given, and how to mend it.
+    pub fn new(args: &RunArgs, given: &Given) -> Result<Self, ConfigError> {
+        let target = target::choose(args, given)?;
+        let fleet = fleet::choose(args, given, &target)?;
+        let load = load::load(args, given, fleet.workers())?;
+        let api_key = Secret::api_key(given)?;
+        let scenarios = Scenario::load_all(
+            &args.scenarios,
+            &ScenarioOptions {
+                path: &args.path,
+                model: &args.model,
+                headers: &args.headers,
+                api_key: api_key.expose(),
+            },
+        )?;
+        if args.lease < SHORTEST_LEASE {
+            return Err(ConfigError::ShortLease { place: given.place("lease").into() });
+        }
+
+        Ok(Self {
+            fleet,
+            target,
+            scenarios,
+            load,
+            extent: load::extent(args),
+            warm_up: load::warm_up(args, load),
+            timeout: args.timeout,
+            keep_alive: !args.no_keepalive,
+            threads: args.threads,
+            seed: args.seed.unwrap_or_else(random_seed),
+            results_dir: args.results_dir.clone(),
+            quiet: args.quiet,
+            log_format: args.log_format,
+            lease: args.lease,
+            state_dir: state_dir(args.state_dir.as_deref(), given)?,
+            command_line: command_line::shown(given.arguments(), &api_key),
+            api_key,
+        })
+    }
+
+    /// One block per scenario, against `target` (what [`RunConfig::target`] has become: the mock has a URL by now).
+    pub fn plan(&self, target: &Target) -> Plan {
+        let block = |scenario: &Scenario| Block {
+            scenario: scenario.clone(),
+            arm: Arm::Gateway,
+            target: target.clone(),
+            load: self.load,
+            extent: self.extent,
+            warm_up: self.warm_up,
+            timeout: self.timeout,
+            keep_alive: self.keep_alive,
+            threads: self.threads,
+            seed: self.seed,
+        };
+        Plan { blocks: self.scenarios.iter().map(block).collect() }
+    }
+}
+
+/// Where certificate authorities are kept: `chosen`, or the user's folder for such things.
+///
+/// # Errors
+/// When nothing says where the user's folders are.
+pub fn state_dir(chosen: Option<&Path>, given: &Given) -> Result<PathBuf, ConfigError> {
+    if let Some(chosen) = chosen {
+        return Ok(chosen.to_owned());
+    }
+    let state_home =
+        given.process_variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || given.process_variable("HOME").map(|home| Path::new(home).join(".local/state"));
+    state_home.or_else(home).map(|folder| folder.join("archestra-bench")).ok_or(ConfigError::NoStateDir)
+}
+
+/// Workers are pinged a few times within it.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+
+/// Short enough to be typed again.
+fn random_seed() -> u64 {
+    u64::from(uuid::Uuid::new_v4().as_fields().0)
+}

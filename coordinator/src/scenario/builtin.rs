@@ -1,0 +1,116 @@
+//! The built-in scenarios: what chat applications and agents send all day, with and without streaming.
+
+use proto::expectation::{Expectation, JsonExpectation};
+use serde_json::{Value, json};
+
+use super::{Draft, ScenarioOptions};
+
+/// All of them, in the order in which help and errors list them.
+pub(super) const NAMES: [&str; 4] =
+    ["simple_chat", "chat_with_tools", "simple_chat_stream", "chat_with_tools_stream"];
+
+/// The built-in scenario of this name.
+pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
+    let (body, expectation) = match name {
+        "simple_chat" => (simple_chat(options.model), answer_with("/choices/0/message/content")),
+        // Whether a model calls a tool is its own choice, and mock modes of real gateways answer with plain text: only
+        // that there is a message can be asked for.
+        "chat_with_tools" => (chat_with_tools(options.model), answer_with("/choices/0/message")),
+        "simple_chat_stream" => (streamed(simple_chat(options.model)), a_stream()),
+        "chat_with_tools_stream" => (streamed(chat_with_tools(options.model)), a_stream()),
+        _ => return None,
+    };
+    Some(Draft {
+        name: name.into(),
+        method: "POST".into(),
+        path: options.path.into(),
+        headers: Vec::new(),
+        body: body.to_string().into_bytes(),
+        expectation,
+    })
+}
+
+fn answer_with(pointer: &str) -> Expectation {
+    let json = vec![JsonExpectation { pointer: pointer.into(), equals: None }];
+    Expectation { json, ..Expectation::default() }
+}
+
+fn a_stream() -> Expectation {
+    Expectation { stream: true, ..Expectation::default() }
+}
+
+fn streamed(mut body: Value) -> Value {
+    body["stream"] = json!(true);
+    body["stream_options"] = json!({ "include_usage": true });
+    body
+}
+
+/// About 300 bytes.
+fn simple_chat(model: &str) -> Value {
+    json!({
+        "model": model,
+        "messages": [
+            { "role": "system", "content": "You are a helpful assistant. Answer in one or two short sentences." },
+            {
+                "role": "user",
+                "content": "What is the difference between latency and throughput, and why does raising one not \
+                    lower the other?"
+            }
+        ],
+        "max_tokens": 100,
+        "temperature": 0.7
+    })
+}
+
+/// About 1,500 bytes: an agent that looks after orders.
+fn chat_with_tools(model: &str) -> Value {
+    json!({
+        "model": model,
+        "messages": [
+            {
+                "role": "system",
+                "content": "You look after the orders of a shop. Use the tools to look things up; never guess an \
+                    order's state."
+            },
+            { "role": "user", "content": "Where is my order A-20417, and will it be delivered to Berlin in this rain?" }
+        ],
+        "tools": [
+            tool(
+                "get_order",
+                "Looks up an order: its items, its state, and the carrier's tracking number once it has been sent.",
+                json!({
+                    "order_id": { "type": "string", "description": "The order's number, such as A-10000" },
+                    "include_items": { "type": "boolean", "description": "Whether to list the items as well" }
+                }),
+                &["order_id"],
+            ),
+            tool(
+                "track_parcel",
+                "Asks the carrier where a parcel is and when it is expected to arrive.",
+                json!({
+                    "carrier": { "type": "string", "enum": ["dhl", "ups", "fedex", "dpd"] },
+                    "tracking_number": { "type": "string", "description": "As it stands on the parcel's label" }
+                }),
+                &["carrier", "tracking_number"],
+            ),
+            tool(
+                "get_weather",
+                "Tells the weather at a place, today or on one of the next seven days.",
+                json!({
+                    "city": { "type": "string", "description": "The city's name, such as Berlin" },
+                    "unit": { "type": "string", "enum": ["celsius", "fahrenheit"] },
+                    "days_ahead": { "type": "integer", "minimum": 0, "maximum": 7 }
+                }),
+                &["city"],
+            )
+        ],
+        "tool_choice": "auto",
+        "max_tokens": 200,
+        "temperature": 0.2
+    })
+}
+
+fn tool(name: &str, description: &str, properties: Value, required: &[&str]) -> Value {
+    let parameters = json!({ "type": "object", "properties": properties, "required": required });
+    json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
+}
