@@ -31,6 +31,9 @@ pub const WIRE_REVISION: u32 = 1;
 /// The version of this software, as both sides show it.
 pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The commit of the source that this was built from; "unknown" where git could not tell.
+pub const COMMIT: &str = env!("ARCHESTRA_BENCH_COMMIT");
+
 /// The largest message that either side accepts, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 96 << 20;
 

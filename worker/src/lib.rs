@@ -2,9 +2,9 @@
 //!
 //! - [`service`]: the gRPC face. It hands an assignment to a [`block`], which runs the [`engine`] and keeps every
 //!   interval until the coordinator has acknowledged it.
-//! - [`engine`]: one [`shard`] (an event loop on a thread of its own) per core. A shard follows its [`schedule`], sends the
+//! - [`engine`]: one shard (an event loop on a thread of its own) per core. A shard follows its schedule, sends the
 //!   pre-rendered [`request`] over its [`http1`] connections, has each [`answer`] checked and notes what came of it in
-//!   its [`recorder`].
+//!   its recorder.
 //! - [`probe`]: one request, shown to a person.
 //! - [`mock`]: an OpenAI-compatible upstream of known behaviour.
 //!
@@ -15,7 +15,6 @@ pub mod block;
 pub mod cli;
 pub mod clock;
 pub mod credentials;
-pub mod deadlines;
 pub mod engine;
 pub mod host;
 pub mod http1;
@@ -23,12 +22,8 @@ pub mod json;
 pub mod mock;
 pub mod outcome;
 pub mod probe;
-pub mod recorder;
 pub mod request;
 pub mod resolve;
-pub mod schedule;
 pub mod service;
-pub mod shard;
 pub mod sse;
-pub mod timer;
 pub mod tls;

@@ -1,1 +1,280 @@
-//! To be filled in.
+//! One connection: made, encrypted where the target wants it, written to and read from, never waiting.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use rustls::ClientConnection;
+
+use crate::outcome::{Fault, TlsFault};
+use crate::tls::{self, TargetTls};
+
+/// A non-blocking connection to the target.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+    phase: Phase,
+    /// How much of the request has been handed over.
+    written: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Handshaking,
+    Ready,
+}
+
+/// What a read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// So many bytes in the buffer; when `drained`, there is nothing more for now.
+    Data {
+        /// At least one.
+        bytes: usize,
+        /// Whether the socket had no more than this.
+        drained: bool,
+    },
+    /// Nothing for now.
+    Nothing,
+    /// The target has closed its side.
+    Closed,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Connection {
+    /// Begins to connect. The event loop will wake with `token`.
+    ///
+    /// # Errors
+    /// When the system refuses at once (no route, no more files, no more ports).
+    pub fn open(
+        address: SocketAddr,
+        tls: Option<&TargetTls>,
+        registry: &Registry,
+        token: Token,
+    ) -> Result<Self, Fault> {
+        let refused = |error: io::Error| Fault::Connect(error.kind());
+        let mut stream = TcpStream::connect(address).map_err(refused)?;
+        // Registered once and for all: edges in both directions.
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(refused)?;
+        let session =
+            |tls: &TargetTls| ClientConnection::new(tls.config.clone(), tls.name.clone()).map(Box::new);
+        let tls = tls.map(session).transpose().map_err(|error| Fault::Tls(tls::fault(&error)))?;
+        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0 })
+    }
+
+    /// Whether requests can be sent.
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
+    /// Goes on connecting after an event. `true` when requests can be sent.
+    ///
+    /// # Errors
+    /// When the connection or the handshake fails.
+    pub fn advance(&mut self) -> Result<bool, Fault> {
+        if self.phase == Phase::Connecting {
+            if !self.is_connected()? {
+                return Ok(false);
+            }
+            self.phase = if self.tls.is_some() { Phase::Handshaking } else { Phase::Ready };
+        }
+        if self.phase == Phase::Handshaking && self.handshake()? {
+            self.phase = Phase::Ready;
+        }
+        Ok(self.phase == Phase::Ready)
+    }
+
+    fn is_connected(&mut self) -> Result<bool, Fault> {
+        if let Ok(Some(error)) | Err(error) = self.stream.take_error() {
+            return Err(Fault::Connect(error.kind()));
+        }
+        // An event may belong to an earlier connection of the slot: only the peer's address proves this one.
+        match self.stream.peer_addr() {
+            Ok(_) => {
+                self.stream.set_nodelay(true).map_err(|error| Fault::Connect(error.kind()))?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(Fault::Connect(error.kind())),
+        }
+    }
+
+    fn handshake(&mut self) -> Result<bool, Fault> {
+        let Some(session) = &mut self.tls else { return Ok(true) };
+        loop {
+            while session.wants_write() {
+                match session.write_tls(&mut self.stream) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(_) => return Err(Fault::Tls(TlsFault::Handshake)),
+                }
+            }
+            if !session.is_handshaking() {
+                return Ok(!session.wants_write());
+            }
+            match session.read_tls(&mut self.stream) {
+                Ok(0) => return Err(Fault::Tls(TlsFault::Handshake)),
+                Ok(_) => {
+                    if let Err(error) = session.process_new_packets() {
+                        // The alert that says why is worth a try, no more.
+                        let _ = session.write_tls(&mut self.stream);
+                        return Err(Fault::Tls(tls::fault(&error)));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(_) => return Err(Fault::Tls(TlsFault::Handshake)),
+            }
+        }
+    }
+
+    /// Begins the next request: nothing of it has been written yet.
+    #[inline]
+    pub fn begin_request(&mut self) {
+        self.written = 0;
+    }
+
+    /// Whether nothing of the request has been handed over.
+    #[inline]
+    pub fn is_unwritten(&self) -> bool {
+        self.written == 0
+    }
+
+    /// Writes as much of the request as the connection takes. `true` when all of it is written.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    #[inline]
+    pub fn send(&mut self, request: &[u8]) -> io::Result<bool> {
+        match &mut self.tls {
+            None => send_plain(&mut self.stream, request, &mut self.written),
+            Some(session) => send_encrypted(&mut self.stream, session, request, &mut self.written),
+        }
+    }
+
+    /// Reads what there is, up to the buffer's length.
+    #[inline]
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        match &mut self.tls {
+            None => receive_plain(&mut self.stream, buffer),
+            Some(session) => receive_encrypted(&mut self.stream, session, buffer),
+        }
+    }
+}
+
+#[inline]
+fn send_plain(stream: &mut TcpStream, request: &[u8], written: &mut usize) -> io::Result<bool> {
+    while *written < request.len() {
+        match stream.write(&request[*written..]) {
+            Ok(bytes) => *written += bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+fn send_encrypted(
+    stream: &mut TcpStream,
+    session: &mut ClientConnection,
+    request: &[u8],
+    written: &mut usize,
+) -> io::Result<bool> {
+    loop {
+        // The session takes a bounded amount at a time (64 KiB by default) and wants it written before it takes more.
+        if *written < request.len() {
+            *written += session.writer().write(&request[*written..])?;
+        }
+        while session.wants_write() {
+            match session.write_tls(stream) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if *written == request.len() {
+            return Ok(true);
+        }
+    }
+}
+
+#[inline]
+fn receive_plain(stream: &mut TcpStream, buffer: &mut [u8]) -> Received {
+    loop {
+        match stream.read(buffer) {
+            Ok(0) => return Received::Closed,
+            Ok(bytes) => return Received::Data { bytes, drained: bytes < buffer.len() },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Received::Broken,
+        }
+    }
+}
+
+fn receive_encrypted(stream: &mut TcpStream, session: &mut ClientConnection, buffer: &mut [u8]) -> Received {
+    let mut socket = Noticing { stream, drained: false, closed: false };
+    loop {
+        match session.reader().read(buffer) {
+            Ok(0) => return Received::Closed,
+            Ok(bytes) => {
+                let drained = socket.drained && bytes < buffer.len();
+                return Received::Data { bytes, drained };
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Closed without close_notify: what came is complete or not by HTTP's own rules.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Received::Closed,
+            Err(_) => return Received::Broken,
+        }
+        if socket.drained {
+            return Received::Nothing;
+        }
+        match session.read_tls(&mut socket) {
+            Ok(0) if !socket.closed => return Received::Nothing,
+            Ok(_) => {
+                if session.process_new_packets().is_err() {
+                    return Received::Broken;
+                }
+                // Such as the answer to a key update.
+                while session.wants_write() {
+                    if session.write_tls(&mut socket).is_err() {
+                        break;
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
+            Err(_) => return Received::Broken,
+        }
+    }
+}
+
+/// A stream that notices whether its last read took all that there was.
+struct Noticing<'a> {
+    stream: &'a mut TcpStream,
+    drained: bool,
+    closed: bool,
+}
+
+impl Read for Noticing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.stream.read(buffer)?;
+        self.closed = bytes == 0;
+        self.drained = bytes > 0 && bytes < buffer.len();
+        Ok(bytes)
+    }
+}
+
+impl Write for Noticing<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.stream.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! Gathers what the shards report into the worker's intervals and totals, off the engine's threads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use proto::counters::Counters;
+use proto::interval::{EndReason, Finished, Interval};
+
+use super::job::{Control, Report, ShardEnd};
+use super::recorder::Recorder;
+use crate::clock::{Clock, Nanos};
+use crate::host::Meter;
+
+/// What an engine tells its owner, in this order: prepared, intervals, finished.
+#[derive(Debug)]
+pub enum Output {
+    /// Connected and warmed up on all threads.
+    Prepared {
+        /// What the warm-up did.
+        warm_up: Counters,
+    },
+    /// One span is complete on all threads.
+    Interval(Box<Interval>),
+    /// The engine has ended.
+    Finished(Box<Finished>),
+    /// A thread of the engine has failed; nothing more will come.
+    Failed(String),
+}
+
+/// Gathers the reports of one engine.
+pub(super) struct Collector {
+    pub(super) assignment_id: String,
+    /// The scenario's JSON pointers, for wording failures.
+    pub(super) pointers: Vec<String>,
+    pub(super) clock: Clock,
+    pub(super) control: Arc<Control>,
+    /// Returns cleared recorders to each shard.
+    pub(super) spares: Vec<Sender<Recorder>>,
+}
+
+/// A span that not all shards have reported.
+#[derive(Default)]
+struct Gathering {
+    start: Nanos,
+    end: Nanos,
+    recorder: Recorder,
+}
+
+/// How far the gathering has come.
+struct Progress {
+    /// Spans reported by each shard; `u64::MAX` once it has ended.
+    reported: Vec<u64>,
+    spans: BTreeMap<u64, Gathering>,
+    totals: Recorder,
+    intervals: u64,
+    end: Nanos,
+    ends: Vec<ShardEnd>,
+    meter: Meter,
+}
+
+impl Collector {
+    /// Gathers until all shards have ended or one is gone.
+    pub(super) fn run(self, reports: &Receiver<(usize, Report)>, mut output: impl FnMut(Output)) {
+        let Some((thread_ids, warm_up)) = self.gather_preparation(reports) else {
+            return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
+        };
+        output(Output::Prepared { warm_up: warm_up.worded(&self.pointers) });
+
+        let shards = self.spares.len();
+        let mut progress = Progress {
+            reported: vec![0; shards],
+            spans: BTreeMap::new(),
+            totals: Recorder::default(),
+            intervals: 0,
+            end: Nanos::ZERO,
+            ends: Vec::new(),
+            meter: Meter::new(thread_ids, self.clock.now()),
+        };
+        while progress.ends.len() < shards {
+            let Ok((shard, report)) = reports.recv() else {
+                return output(Output::Failed("a thread of the engine ended unexpectedly".into()));
+            };
+            match report {
+                Report::Prepared { .. } => {}
+                Report::Span { index, start, end, recorder } => {
+                    progress.take(index, start, end, &recorder);
+                    progress.reported[shard] = index + 1;
+                    self.give_back(shard, recorder);
+                }
+                Report::Ended(end) => {
+                    progress.reported[shard] = u64::MAX;
+                    progress.ends.push(end);
+                }
+            }
+            while let Some(interval) = progress.seal(&self.pointers, self.clock.now()) {
+                output(Output::Interval(Box::new(interval)));
+            }
+        }
+        output(Output::Finished(Box::new(self.finish(&progress))));
+    }
+
+    fn gather_preparation(&self, reports: &Receiver<(usize, Report)>) -> Option<(Vec<i32>, Recorder)> {
+        let (mut thread_ids, mut all) = (Vec::new(), Recorder::default());
+        while thread_ids.len() < self.spares.len() {
+            match reports.recv().ok()? {
+                (_, Report::Prepared { thread_id, warm_up }) => {
+                    thread_ids.push(thread_id);
+                    all.merge(&warm_up);
+                }
+                _ => return None,
+            }
+        }
+        Some((thread_ids, all))
+    }
+
+    fn give_back(&self, shard: usize, mut recorder: Recorder) {
+        recorder.clear();
+        // A shard that has ended needs no more.
+        let _ = self.spares[shard].send(recorder);
+    }
+
+    fn finish(&self, progress: &Progress) -> Finished {
+        let lateness = || progress.ends.iter().filter_map(|end| end.start_lateness);
+        let last_completion = progress.ends.iter().filter_map(|end| end.last_completion).max();
+        let by_requests = progress.ends.iter().all(|end| end.by_requests);
+        Finished {
+            assignment_id: self.assignment_id.clone(),
+            end_reason: match self.control.stop_reason() {
+                Some(reason) => reason,
+                None if by_requests => EndReason::Requests,
+                None => EndReason::Duration,
+            },
+            last_completion: last_completion.map(Duration::from),
+            end: progress.end.into(),
+            start_lateness_min: lateness().min().unwrap_or_default().into(),
+            start_lateness_max: lateness().max().unwrap_or_default().into(),
+            intervals: progress.intervals,
+            totals: progress.totals.worded(&self.pointers),
+            latencies: progress.totals.latencies.clone(),
+        }
+    }
+}
+
+impl Progress {
+    fn take(&mut self, index: u64, start: Nanos, end: Nanos, recorder: &Recorder) {
+        let span = self.spans.entry(index).or_default();
+        span.start = start;
+        span.end = span.end.max(end);
+        span.recorder.merge(recorder);
+    }
+
+    /// The next interval, once every shard has reported it or ended.
+    fn seal(&mut self, pointers: &[String], now: Nanos) -> Option<Interval> {
+        let sequence = self.intervals;
+        if self.reported.iter().any(|spans| *spans <= sequence) {
+            return None;
+        }
+        let span = self.spans.remove(&sequence)?;
+        self.intervals += 1;
+        self.end = self.end.max(span.end);
+        self.totals.merge(&span.recorder);
+        Some(Interval {
+            sequence,
+            start: span.start.into(),
+            end: span.end.into(),
+            counters: span.recorder.worded(pointers),
+            latencies: span.recorder.latencies,
+            host: self.meter.read(now),
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! Which requests run out of time next.
+//!
+//! All requests of a block share one timeout, so deadlines fall due in the order in which they were set: a list threaded
+//! through the slots, to which setting, clearing and looking at the first cost the same few nanoseconds each, and which
+//! holds no memory for requests that are over.
+
+use crate::clock::Nanos;
+
+const NONE: u32 = u32::MAX;
+
+/// Deadlines of numbered slots, at most one each, in the order in which they were set.
+#[derive(Debug)]
+pub struct Deadlines {
+    entries: Vec<Entry>,
+    first: u32,
+    last: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: Nanos,
+    previous: u32,
+    next: u32,
+}
+
+/// An entry that is in no list.
+const UNSET: Entry = Entry { at: Nanos::MAX, previous: NONE, next: NONE };
+
+impl Deadlines {
+    /// For the slots `0..slots`, none of them with a deadline.
+    pub fn new(slots: usize) -> Self {
+        Self { entries: vec![UNSET; slots], first: NONE, last: NONE }
+    }
+
+    /// Sets the slot's deadline, which must not be earlier than any that is set.
+    #[inline]
+    pub fn set(&mut self, slot: u32, at: Nanos) {
+        debug_assert!(at < Nanos::MAX && self.last().is_none_or(|last| last <= at));
+        self.clear(slot);
+        self.entries[slot as usize] = Entry { at, previous: self.last, next: NONE };
+        match self.last {
+            NONE => self.first = slot,
+            last => self.entries[last as usize].next = slot,
+        }
+        self.last = slot;
+    }
+
+    /// Forgets the slot's deadline, if it has one.
+    #[inline]
+    pub fn clear(&mut self, slot: u32) {
+        let entry = self.entries[slot as usize];
+        if entry.at == Nanos::MAX {
+            return;
+        }
+        match entry.previous {
+            NONE => self.first = entry.next,
+            previous => self.entries[previous as usize].next = entry.next,
+        }
+        match entry.next {
+            NONE => self.last = entry.previous,
+            next => self.entries[next as usize].previous = entry.previous,
+        }
+        self.entries[slot as usize] = UNSET;
+    }
+
+    /// The earliest deadline.
+    #[inline]
+    pub fn first(&self) -> Option<Nanos> {
+        (self.first != NONE).then(|| self.entries[self.first as usize].at)
+    }
+
+    /// Takes a slot whose deadline is not later than `now`.
+    #[inline]
+    pub fn expired(&mut self, now: Nanos) -> Option<u32> {
+        let slot = self.first;
+        if self.first().is_none_or(|at| at > now) {
+            return None;
+        }
+        self.clear(slot);
+        Some(slot)
+    }
+
+    fn last(&self) -> Option<Nanos> {
+        (self.last != NONE).then(|| self.entries[self.last as usize].at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn behaves_as_a_sorted_map(steps in proptest::collection::vec((0u32..6, 0u64..4, 0u8..3), 0..200)) {
+            let mut deadlines = Deadlines::new(6);
+            let mut model: Vec<(u32, Nanos)> = Vec::new();
+            let mut now = Nanos(0);
+            for (slot, pause, action) in steps {
+                now += Nanos(pause);
+                match action {
+                    0 => {
+                        model.retain(|entry| entry.0 != slot);
+                        model.push((slot, now + Nanos(10)));
+                        deadlines.set(slot, now + Nanos(10));
+                    }
+                    1 => {
+                        model.retain(|entry| entry.0 != slot);
+                        deadlines.clear(slot);
+                    }
+                    _ => {
+                        let due = model.first().filter(|entry| entry.1 <= now).copied();
+                        prop_assert_eq!(deadlines.expired(now), due.map(|entry| entry.0));
+                        model.retain(|entry| Some(entry.0) != due.map(|due| due.0));
+                    }
+                }
+                prop_assert_eq!(deadlines.first(), model.first().map(|entry| entry.1));
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What the event loop brings: connections that were made, bytes that came, connections that were closed.
+
+use mio::event::Event;
+use mio::{Events, Token};
+
+use super::shard::{Shard, TIMER, WAKER};
+use super::slot::State;
+use crate::http1::connection::Received;
+use crate::http1::response::End;
+use crate::outcome::{Fault, ProtocolFault, Stage};
+
+impl Shard {
+    /// Handles what one wait brought.
+    pub(super) fn handle(&mut self, events: &Events) {
+        for event in events {
+            match event.token() {
+                TIMER | WAKER => {}
+                Token(number) => self.on_event(number as u32, event),
+            }
+        }
+    }
+
+    #[inline]
+    fn on_event(&mut self, number: u32, event: &Event) {
+        if !self.is_connected(number) {
+            return;
+        }
+        let slot = &mut self.slots[number as usize];
+        if slot.state == State::Sending {
+            self.send(number);
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.read(number, event.is_read_closed() || event.is_error());
+        }
+    }
+
+    /// Whether the slot's connection can carry requests, after it has been helped along.
+    #[inline]
+    fn is_connected(&mut self, number: u32) -> bool {
+        let slot = &mut self.slots[number as usize];
+        let Some(connection) = &mut slot.connection else { return false };
+        if connection.is_ready() {
+            return true;
+        }
+        match connection.advance() {
+            Ok(false) => false,
+            Ok(true) => {
+                self.recorder.counters.connections_opened += 1;
+                if slot.state == State::Opening {
+                    slot.state = State::Idle;
+                }
+                true
+            }
+            Err(fault) => {
+                slot.connection = None;
+                match slot.state {
+                    State::Sending => {
+                        let now = self.clock.now();
+                        self.fail(number, fault, now);
+                    }
+                    _ => slot.state = State::Idle,
+                }
+                false
+            }
+        }
+    }
+
+    /// Reads what there is. `closed` says that the target has closed its side, perhaps behind more bytes.
+    pub(super) fn read(&mut self, number: u32, closed: bool) {
+        loop {
+            let slot = &mut self.slots[number as usize];
+            let Some(connection) = &mut slot.connection else { return };
+            match connection.receive(&mut self.buffer) {
+                Received::Data { bytes, drained } => {
+                    if !self.on_bytes(number, bytes, closed) || (drained && !closed) {
+                        return;
+                    }
+                }
+                Received::Nothing => return,
+                Received::Closed | Received::Broken if !slot.is_busy() => {
+                    slot.connection = None;
+                    return;
+                }
+                Received::Closed => return self.on_close(number),
+                Received::Broken => {
+                    let stage = slot.stage();
+                    let fault = self.early_end(number, stage);
+                    let now = self.clock.now();
+                    return self.fail(number, fault, now);
+                }
+            }
+        }
+    }
+
+    /// Takes in what the buffer holds. `false` when the connection is not to be read any further.
+    #[inline]
+    fn on_bytes(&mut self, number: u32, bytes: usize, closed: bool) -> bool {
+        let now = self.clock.now();
+        self.recorder.counters.bytes_received += bytes as u64;
+        let slot = &mut self.slots[number as usize];
+        if !slot.is_busy() {
+            // Bytes that nobody asked for: this connection cannot be trusted with the next request.
+            slot.connection = None;
+            return false;
+        }
+        let reading = &mut slot.answer.reading(&self.job.criteria, now);
+        match slot.response.feed(&self.buffer[..bytes], reading) {
+            Ok(None) => true,
+            Ok(Some(consumed)) if consumed < bytes => {
+                self.fail(number, Fault::Protocol(ProtocolFault::Surplus), now);
+                false
+            }
+            Ok(Some(_)) => {
+                self.complete(number, now, !closed);
+                false
+            }
+            Err(fault) => {
+                self.fail(number, Fault::Protocol(fault), now);
+                false
+            }
+        }
+    }
+
+    fn on_close(&mut self, number: u32) {
+        let now = self.clock.now();
+        match self.slots[number as usize].response.end() {
+            End::Complete => self.complete(number, now, false),
+            End::Early(stage) => {
+                let fault = self.early_end(number, stage);
+                self.fail(number, fault, now);
+            }
+        }
+    }
+
+    /// What a connection that ended at `stage` means for the slot's request.
+    fn early_end(&self, number: u32, stage: Stage) -> Fault {
+        if self.slots[number as usize].answer.is_stream_begun() {
+            Fault::Truncated
+        } else {
+            Fault::Reset(stage)
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The load engine: one shard per core, each an event loop on a thread of its own, and a collector that gathers what
+//! they measure.
+//!
+//! Closed loop: a connection that becomes free takes the next request. Open loop: requests are due by a schedule and wait
+//! for a connection. Both count response time from the due time.
+
+mod backoff;
+mod collector;
+mod deadlines;
+mod events;
+mod job;
+mod recorder;
+mod requests;
+mod schedule;
+mod shard;
+mod slot;
+mod span;
+mod timer;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use mio::{Poll, Waker};
+use proto::assignment::Assignment;
+use proto::interval::EndReason;
+use proto::load::WarmUp;
+
+pub use collector::Output;
+
+use crate::answer::Criteria;
+use crate::clock::{Clock, Nanos};
+use crate::host;
+use crate::request::{Purpose, render};
+use crate::resolve::{ResolveError, resolve};
+use crate::tls::{TargetTls, TlsError};
+use collector::Collector;
+use job::{Control, Job, Report};
+use schedule::Limit;
+use shard::{Shard, WAKER, Wiring};
+
+/// Files that a worker needs beside its connections.
+const FILES_IN_RESERVE: u64 = 64;
+
+/// A block's work in progress on this worker.
+#[derive(Debug)]
+pub struct Engine {
+    control: Arc<Control>,
+    wakers: Vec<Waker>,
+    threads: u32,
+}
+
+/// Why an engine cannot take an assignment.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The target's name has no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// TLS cannot be used with the target.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The expectation cannot be checked.
+    #[error("the scenario's expectation cannot be checked: {0}")]
+    Expectation(String),
+    /// More connections than the system allows.
+    #[error(
+        "{connections} connections are asked of a worker that may open {files} files: raise its limit (`ulimit -n`) or add workers"
+    )]
+    Files {
+        /// Asked for.
+        connections: u32,
+        /// Allowed.
+        files: u64,
+    },
+    /// This worker has no part in the block.
+    #[error("the assignment leaves this worker without a connection")]
+    Idle,
+    /// The system refused a thread or an event queue.
+    #[error("the engine cannot be set up: {0}")]
+    System(#[from] io::Error),
+}
+
+impl Engine {
+    /// Begins to connect and to warm up on threads of its own, and reports to `output` from another. Blocks while the
+    /// target's name is looked up.
+    ///
+    /// # Errors
+    /// When this worker cannot do what is asked.
+    pub fn prepare(
+        assignment: &Assignment,
+        clock: Clock,
+        output: impl FnMut(Output) + Send + 'static,
+    ) -> Result<Self, EngineError> {
+        let (connections, files) = (assignment.connections(), host::open_files_limit());
+        if u64::from(connections) + FILES_IN_RESERVE > files {
+            return Err(EngineError::Files { connections, files });
+        }
+        let threads = assignment.threads.map_or_else(host::cores, std::num::NonZeroU32::get);
+        let lanes = schedule::lanes(assignment, threads);
+        if lanes.is_empty() {
+            return Err(EngineError::Idle);
+        }
+        let job = Arc::new(job_for(assignment)?);
+        let control = Arc::new(Control::default());
+        let (reports, gathered) = channel();
+        let mut engine = Self { control: control.clone(), wakers: Vec::new(), threads: lanes.len() as u32 };
+
+        let mut spares = Vec::new();
+        let mut shards = Vec::new();
+        for (number, lane) in lanes.into_iter().enumerate() {
+            let poll = Poll::new()?;
+            engine.wakers.push(Waker::new(poll.registry(), WAKER)?);
+            let (spare, returned) = channel();
+            spares.push(spare);
+            let (control, reports) = (control.clone(), reports.clone());
+            shards.push(Shard::new(
+                job.clone(),
+                Wiring { number, lane, clock, poll, control, reports, spares: returned },
+            )?);
+        }
+        drop(reports);
+
+        let pointers = job.criteria.pointers().to_vec();
+        let collector = Collector { assignment_id: assignment.id.clone(), pointers, clock, control, spares };
+        engine.spawn(shards, collector, gathered, output)?;
+        Ok(engine)
+    }
+
+    fn spawn(
+        &self,
+        shards: Vec<Shard>,
+        collector: Collector,
+        gathered: Receiver<(usize, Report)>,
+        output: impl FnMut(Output) + Send + 'static,
+    ) -> io::Result<()> {
+        thread::Builder::new().name("collector".into()).spawn(move || collector.run(&gathered, output))?;
+        for (number, shard) in shards.into_iter().enumerate() {
+            let carry = move || {
+                if let Err(error) = shard.run(host::thread_id()) {
+                    tracing::error!(%error, "a thread of the engine failed");
+                }
+            };
+            thread::Builder::new().name(format!("engine-{number}")).spawn(carry)?;
+        }
+        Ok(())
+    }
+
+    /// Threads that carry the load.
+    pub fn threads(&self) -> u32 {
+        self.threads
+    }
+
+    /// Sets the moment at which the prepared block begins.
+    pub fn start(&self, at: Nanos) {
+        self.control.start_at(at);
+        self.wake();
+    }
+
+    /// Starts nothing more and abandons what is in flight. The first reason stands.
+    pub fn stop(&self, reason: EndReason) {
+        self.control.stop(reason);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        for waker in &self.wakers {
+            if let Err(error) = waker.wake() {
+                tracing::error!(%error, "a thread of the engine cannot be woken");
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop(EndReason::Stopped);
+    }
+}
+
+fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
+    let (target, request) = (&assignment.target, &assignment.request);
+    let limit = Limit {
+        requests: assignment.extent.requests().map(std::num::NonZeroU64::get),
+        end: assignment.extent.duration().map(Nanos::from),
+    };
+    Ok(Job {
+        address: resolve(target)?,
+        tls: TargetTls::for_target(target)?,
+        warm_up_request: render(target, request, assignment.keep_alive, Purpose::WarmUp),
+        request: render(target, request, assignment.keep_alive, Purpose::Load),
+        is_head: request.method == "HEAD",
+        criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
+        load: assignment.load,
+        warm_up: match assignment.warm_up {
+            WarmUp::None => None,
+            WarmUp::Requests(requests) => Some(Limit { requests: Some(requests.get()), end: None }),
+            WarmUp::Duration(duration) => Some(Limit { requests: None, end: Some(duration.into()) }),
+        },
+        limit,
+        timeout: assignment.timeout.into(),
+        keep_alive: assignment.keep_alive,
+        seed: assignment.seed,
+    })
+}

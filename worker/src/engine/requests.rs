@@ -1,0 +1,135 @@
+//! One request from the schedule to its outcome: given a slot, written, judged, recorded.
+
+use mio::Token;
+
+use super::recorder::Times;
+use super::shard::Shard;
+use super::slot::State;
+use crate::clock::Nanos;
+use crate::http1::connection::Connection;
+use crate::outcome::Fault;
+
+impl Shard {
+    /// The slot is free since `free_since` (from the beginning of the phase): gives it the next request or lets it idle.
+    #[inline]
+    pub(super) fn release(&mut self, number: u32, free_since: Nanos) {
+        match self.schedule.take(free_since) {
+            Some(due) => self.assign(number, due),
+            None => {
+                self.slots[number as usize].state = State::Idle;
+                self.idle.push_back(number);
+            }
+        }
+    }
+
+    /// Gives the slot the request that is due at `due` (from the beginning of the phase).
+    #[inline]
+    pub(super) fn assign(&mut self, number: u32, due: Nanos) {
+        let now = self.clock.now();
+        self.in_flight += 1;
+        self.recorder.counters.started += 1;
+        self.deadlines.set(number, now + self.job.timeout);
+
+        let slot = &mut self.slots[number as usize];
+        slot.due = self.origin + due;
+        slot.sent = Nanos::ZERO;
+        slot.state = State::Sending;
+        slot.response.begin(self.job.is_head);
+        slot.answer.begin();
+        match &mut slot.connection {
+            Some(connection) => {
+                connection.begin_request();
+                self.send(number);
+            }
+            None => {
+                if let Err(fault) = self.open(number) {
+                    self.fail(number, fault, now);
+                }
+            }
+        }
+    }
+
+    /// Begins to make the slot's connection.
+    pub(super) fn open(&mut self, number: u32) -> Result<(), Fault> {
+        let token = Token(number as usize);
+        let connection =
+            Connection::open(self.job.address, self.job.tls.as_ref(), self.poll.registry(), token)?;
+        self.slots[number as usize].connection = Some(connection);
+        Ok(())
+    }
+
+    /// Writes the slot's request, or what is left of it.
+    #[inline]
+    pub(super) fn send(&mut self, number: u32) {
+        let slot = &mut self.slots[number as usize];
+        let Some(connection) = &mut slot.connection else { return };
+        let request = if self.is_warm_up { &self.job.warm_up_request } else { &self.job.request };
+        if slot.sent == Nanos::ZERO {
+            slot.sent = self.clock.now();
+            self.recorder.sent(slot.due, slot.sent);
+        }
+        match connection.send(request) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.recorder.counters.bytes_sent += request.len() as u64;
+                slot.state = State::Receiving;
+            }
+            // The target closed its side; an answer that says why may already be there.
+            Err(_) => self.read(number, true),
+        }
+    }
+
+    /// The answer is complete: it is judged, and the slot goes on.
+    #[inline]
+    pub(super) fn complete(&mut self, number: u32, now: Nanos, may_reuse: bool) {
+        let slot = &mut self.slots[number as usize];
+        let is_written = slot.state == State::Receiving;
+        let reusable = may_reuse && is_written && self.job.keep_alive && slot.response.keep_alive();
+        let outcome = slot.answer.verdict(&self.job.criteria);
+        self.end(number, outcome, now, reusable);
+    }
+
+    /// The slot's request has failed, and with it the connection.
+    #[cold]
+    pub(super) fn fail(&mut self, number: u32, fault: Fault, now: Nanos) {
+        self.end(number, Err(fault), now, false);
+    }
+
+    /// The slot's request has come to an end at `now`.
+    #[inline]
+    fn end(&mut self, number: u32, outcome: Result<(), Fault>, now: Nanos, reusable: bool) {
+        let elapsed = now.since(self.origin);
+        self.cut_until(elapsed);
+        // What fell due before this moment finds the request still in flight.
+        self.schedule.advance(elapsed);
+        self.schedule.complete();
+        self.in_flight -= 1;
+        self.deadlines.clear(number);
+        self.last_completion = Some(elapsed);
+
+        let slot = &mut self.slots[number as usize];
+        if !reusable {
+            slot.connection = None;
+        }
+        match outcome {
+            Ok(()) => {
+                slot.backoff.reset();
+                self.recorder.success(Times { due: slot.due, sent: slot.sent, done: now });
+                if self.job.criteria.is_stream() {
+                    self.recorder.stream(slot.due, slot.answer.stream());
+                }
+                self.release(number, elapsed);
+            }
+            Err(fault) => {
+                self.recorder.failure(fault);
+                match slot.backoff.after(fault) {
+                    None => self.release(number, elapsed),
+                    Some(rest) => {
+                        slot.state = State::Resting;
+                        self.resting.push((now + rest, number));
+                    }
+                }
+            }
+        }
+    }
+}

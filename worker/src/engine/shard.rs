@@ -1,0 +1,347 @@
+//! One thread's part of the engine: an event loop over its connections, its schedule, its deadlines and its recorder.
+//!
+//! Per request it makes two system calls (send, recv) and shares one wait with all that happened meanwhile. It takes no
+//! lock, allocates nothing and formats nothing; every second it hands its recorder to the collector and goes on with
+//! another.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use mio::{Events, Poll, Token};
+
+use super::deadlines::Deadlines;
+use super::job::{Control, Job, Report, ShardEnd};
+use super::recorder::Recorder;
+use super::schedule::{Lane, Limit, Schedule};
+use super::slot::{Slot, State};
+use super::span::Spans;
+use super::timer::Timer;
+use crate::clock::{Clock, Nanos};
+use crate::outcome::Fault;
+
+/// Wakes the loop when `Control` has changed.
+pub const WAKER: Token = Token(usize::MAX);
+/// Wakes the loop when a moment has come.
+pub(super) const TIMER: Token = Token(usize::MAX - 1);
+
+/// One read buffer per thread, not per connection.
+const READ_BUFFER_BYTES: usize = 64 << 10;
+const EVENTS_AT_ONCE: usize = 1024;
+/// Connections that are being made at once before the block, so that opening thousands is no storm.
+const OPENING_AT_ONCE: usize = 64;
+/// How long the connections may take to open before the block begins without those that have not.
+const OPENING_LIMIT: Nanos = Nanos(10_000_000_000);
+
+/// One thread's part of the engine.
+pub struct Shard {
+    pub(super) job: Arc<Job>,
+    control: Arc<Control>,
+    lane: Lane,
+    pub(super) clock: Clock,
+    pub(super) poll: Poll,
+    timer: Timer,
+    pub(super) buffer: Box<[u8]>,
+    pub(super) slots: Vec<Slot>,
+    /// Idle slots of an open loop, the longest idle first, so that all connections stay in use.
+    pub(super) idle: VecDeque<u32>,
+    /// Slots that rest, in no order: there are few.
+    pub(super) resting: Vec<(Nanos, u32)>,
+    pub(super) deadlines: Deadlines,
+    pub(super) schedule: Schedule,
+    /// Requests that have been given a slot and have not come to an end.
+    pub(super) in_flight: u32,
+    pub(super) is_warm_up: bool,
+    /// The beginning of the current phase on the clock.
+    pub(super) origin: Nanos,
+    spans: Spans,
+    pub(super) recorder: Recorder,
+    pub(super) last_completion: Option<Nanos>,
+    reports: Sender<(usize, Report)>,
+    spares: Receiver<Recorder>,
+    number: usize,
+}
+
+/// What a shard is made of, beside its job.
+pub struct Wiring {
+    /// From 0 within the engine.
+    pub number: usize,
+    /// Its part of the load.
+    pub lane: Lane,
+    /// The engine's clock.
+    pub clock: Clock,
+    /// The event loop, whose waker the engine keeps.
+    pub poll: Poll,
+    /// What the engine says.
+    pub control: Arc<Control>,
+    /// To the collector.
+    pub reports: Sender<(usize, Report)>,
+    /// Cleared recorders from the collector.
+    pub spares: Receiver<Recorder>,
+}
+
+impl Shard {
+    /// A shard that has not begun.
+    ///
+    /// # Errors
+    /// When the process can have no more files.
+    pub fn new(job: Arc<Job>, wiring: Wiring) -> io::Result<Self> {
+        let slots = wiring.lane.connections;
+        let timer = Timer::new(wiring.poll.registry(), TIMER)?;
+        let seed = job.seed ^ (u64::from(wiring.lane.share.index()) << 32);
+        Ok(Self {
+            slots: (0..slots).map(|number| Slot::new(seed ^ u64::from(number))).collect(),
+            deadlines: Deadlines::new(slots as usize),
+            schedule: Schedule::new(job.load, wiring.lane, job.limit, job.seed),
+            control: wiring.control,
+            lane: wiring.lane,
+            clock: wiring.clock,
+            poll: wiring.poll,
+            timer,
+            buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            idle: VecDeque::new(),
+            resting: Vec::new(),
+            in_flight: 0,
+            is_warm_up: false,
+            origin: Nanos::ZERO,
+            spans: Spans::endless(),
+            recorder: Recorder::default(),
+            last_completion: None,
+            reports: wiring.reports,
+            spares: wiring.spares,
+            number: wiring.number,
+            job,
+        })
+    }
+
+    /// Connects, warms up, waits for the start, carries the load, and reports the end.
+    ///
+    /// # Errors
+    /// When the system's event queue fails.
+    pub fn run(mut self, thread_id: i32) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        if self.job.keep_alive {
+            self.open_connections(&mut events)?;
+        }
+        if let Some(limit) = self.job.warm_up {
+            self.warm_up(limit, &mut events)?;
+        }
+        let warm_up = std::mem::take(&mut self.recorder);
+        self.report(Report::Prepared { thread_id, warm_up });
+
+        let start_lateness = match self.wait_for_start(&mut events)? {
+            Some(start) => {
+                let lateness = self.clock.now().since(start);
+                self.measure(start, &mut events)?;
+                Some(lateness)
+            }
+            None => None,
+        };
+        let by_requests = self.schedule.ended_by_requests();
+        self.report(Report::Ended(ShardEnd {
+            start_lateness,
+            last_completion: self.last_completion,
+            by_requests,
+        }));
+        Ok(())
+    }
+
+    fn report(&self, report: Report) {
+        // The collector is gone only when the engine is being dropped.
+        let _ = self.reports.send((self.number, report));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.control.stop_reason().is_some()
+    }
+}
+
+// The phases of a block.
+impl Shard {
+    fn open_connections(&mut self, events: &mut Events) -> io::Result<()> {
+        let limit = self.clock.now() + self.job.timeout.min(OPENING_LIMIT);
+        let mut next = 0;
+        loop {
+            let opening = |slot: &&Slot| slot.state == State::Opening;
+            let mut under_way = self.slots[..next].iter().filter(opening).count();
+            while under_way < OPENING_AT_ONCE && next < self.slots.len() {
+                self.slots[next].state = State::Opening;
+                match self.open(next as u32) {
+                    Ok(()) => under_way += 1,
+                    Err(_) => self.slots[next].state = State::Idle,
+                }
+                next += 1;
+            }
+            let now = self.clock.now();
+            if under_way == 0 || now >= limit || self.is_stopped() {
+                break;
+            }
+            self.wait(limit, now, events)?;
+            self.handle(events);
+        }
+        for slot in self.slots.iter_mut().filter(|slot| slot.state == State::Opening) {
+            slot.state = State::Idle;
+            slot.connection = None;
+        }
+        Ok(())
+    }
+
+    fn warm_up(&mut self, limit: Limit, events: &mut Events) -> io::Result<()> {
+        let measured = Schedule::new(self.job.load, self.lane, limit, !self.job.seed);
+        let measured = std::mem::replace(&mut self.schedule, measured);
+        self.is_warm_up = true;
+        self.origin = self.clock.now();
+        self.carry(events)?;
+        self.is_warm_up = false;
+        self.schedule = measured;
+        self.last_completion = None;
+        Ok(())
+    }
+
+    /// The moment of the start, once it has come; `None` when the block is stopped before.
+    fn wait_for_start(&mut self, events: &mut Events) -> io::Result<Option<Nanos>> {
+        loop {
+            if self.is_stopped() {
+                return Ok(None);
+            }
+            let (start, now) = (self.control.start(), self.clock.now());
+            if start <= now {
+                return Ok(Some(start));
+            }
+            self.wait(start, now, events)?;
+            self.handle(events);
+        }
+    }
+
+    fn measure(&mut self, start: Nanos, events: &mut Events) -> io::Result<()> {
+        self.origin = start;
+        self.spans = Spans::new(self.job.limit.end);
+        self.carry(events)?;
+        let end = self.clock.now().since(self.origin);
+        self.cut_until(end);
+        if self.recorder_is_used() || self.spans.start() < end {
+            self.cut(end);
+        }
+        Ok(())
+    }
+
+    /// Follows the schedule until it is exhausted and everything in flight has come to an end, or until it is stopped.
+    fn carry(&mut self, events: &mut Events) -> io::Result<()> {
+        self.idle.clear();
+        self.resting.clear();
+        for slot in 0..self.slots.len() as u32 {
+            self.slots[slot as usize].state = State::Idle;
+            self.release(slot, Nanos::ZERO);
+        }
+        loop {
+            let now = self.clock.now();
+            self.pass_time(now);
+            if self.is_stopped() || self.is_over(now) {
+                self.abandon();
+                return Ok(());
+            }
+            let wake = self.next_wake();
+            self.wait(wake, now, events)?;
+            self.handle(events);
+        }
+    }
+
+    fn is_over(&self, now: Nanos) -> bool {
+        let elapsed = now.since(self.origin);
+        if self.in_flight == 0 && self.schedule.is_exhausted(elapsed) {
+            return true;
+        }
+        self.schedule.drain_end(self.job.timeout).is_some_and(|end| elapsed >= end)
+    }
+
+    /// Gives up on everything that is not over; nothing when all is.
+    fn abandon(&mut self) {
+        self.count_schedule();
+        self.recorder.counters.unsent += self.schedule.abandon();
+        self.recorder.counters.abandoned += u64::from(self.in_flight);
+        self.in_flight = 0;
+        for number in 0..self.slots.len() as u32 {
+            let slot = &mut self.slots[number as usize];
+            if slot.is_busy() {
+                self.deadlines.clear(number);
+                slot.connection = None;
+                slot.state = State::Idle;
+            }
+        }
+    }
+}
+
+// Time.
+impl Shard {
+    /// Does all that has fallen due: spans that are over, requests out of time, slots that have rested, arrivals.
+    fn pass_time(&mut self, now: Nanos) {
+        let elapsed = now.since(self.origin);
+        self.cut_until(elapsed);
+        self.schedule.advance(elapsed);
+        while let Some(slot) = self.deadlines.expired(now) {
+            let stage = self.slots[slot as usize].stage();
+            self.fail(slot, Fault::Timeout(stage), now);
+        }
+        while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
+            let (until, slot) = self.resting.swap_remove(position);
+            self.release(slot, until.since(self.origin));
+        }
+        while let Some(slot) = self.idle.front().copied() {
+            let Some(due) = self.schedule.take_waiting() else { break };
+            self.idle.pop_front();
+            self.assign(slot, due);
+        }
+    }
+
+    fn next_wake(&self) -> Nanos {
+        let mut wake = self.deadlines.first().unwrap_or(Nanos::MAX);
+        if let Some(span) = self.spans.next_boundary() {
+            wake = wake.min(self.origin + span);
+        }
+        // With every connection busy, an arrival can only wait, and needs no waking.
+        if let Some(arrival) = self.schedule.next_arrival().filter(|_| !self.idle.is_empty()) {
+            wake = wake.min(self.origin + arrival);
+        }
+        if let Some(end) = self.schedule.drain_end(self.job.timeout) {
+            wake = wake.min(self.origin + end);
+        }
+        self.resting.iter().fold(wake, |wake, (until, _)| wake.min(*until))
+    }
+
+    fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {
+        let limit = self.timer.until(wake, now)?;
+        match self.poll.poll(events, limit) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            polled => polled,
+        }
+    }
+
+    /// Ends every span that ends at or before `elapsed`.
+    #[inline]
+    pub(super) fn cut_until(&mut self, elapsed: Nanos) {
+        while let Some(end) = self.spans.next_boundary().filter(|end| *end <= elapsed) {
+            // What falls due at the boundary belongs to the next span.
+            self.schedule.advance(Nanos(end.0 - 1));
+            self.count_schedule();
+            self.cut(end);
+        }
+    }
+
+    fn cut(&mut self, end: Nanos) {
+        let next = self.spares.try_recv().unwrap_or_default();
+        let recorder = std::mem::replace(&mut self.recorder, next);
+        let (index, start) = self.spans.cut(end);
+        self.report(Report::Span { index, start, end, recorder });
+    }
+
+    fn count_schedule(&mut self) {
+        let counts = self.schedule.take_counts();
+        self.recorder.counters.offered += counts.offered;
+        self.recorder.counters.dropped += counts.dropped;
+    }
+
+    fn recorder_is_used(&self) -> bool {
+        self.recorder.counters != Default::default() || !self.recorder.faults.is_empty()
+    }
+}
