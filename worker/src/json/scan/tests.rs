@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::json::{Expected, Pattern};
+use crate::pieces::cut;
 
 /// What was met and what was seen, by the number of the pattern.
 type Found = Result<(Vec<bool>, Vec<bool>), NotJson>;
@@ -244,19 +245,6 @@ fn escaped(text: &str) -> String {
             _ => letter.encode_utf16(&mut [0; 2]).iter().copied().map(unit).collect(),
         })
         .collect()
-}
-
-fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
-    let (mut rest, mut pieces) = (bytes, Vec::new());
-    for size in sizes.iter().cycle() {
-        let (piece, after) = rest.split_at((*size).min(rest.len()));
-        pieces.push(piece);
-        rest = after;
-        if rest.is_empty() {
-            break;
-        }
-    }
-    pieces
 }
 
 proptest! {
