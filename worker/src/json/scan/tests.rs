@@ -169,6 +169,8 @@ fn what_is_not_json_is_refused_as_long_as_something_is_looked_for() {
     ] {
         assert_eq!(scan_at_every_cut(&[never()], text), Err(NotJson), "{text:?}");
     }
+    let cut_number = scan_at_every_cut(&[Pattern::at("/0", Test::Exists, 0)], "[1");
+    assert_eq!(cut_number, Err(NotJson), "more digits may have been lost");
     for text in ["{}", "[]", "0", "\"\"", " null ", "[[],{}]", "{\"a\":{\"a\":[0,-0.0,1E+2]}}", "true"] {
         assert!(scan_at_every_cut(&[never()], text).is_ok(), "{text:?}");
     }
