@@ -21,6 +21,8 @@ pub mod http1;
 pub mod json;
 pub mod mock;
 pub mod outcome;
+#[cfg(test)]
+mod pieces;
 pub mod probe;
 pub mod request;
 pub mod resolve;

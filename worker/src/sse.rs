@@ -159,6 +159,7 @@ fn append(buffer: &mut Vec<u8>, bytes: &[u8]) -> Result<(), EventTooLarge> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pieces::cut;
     use proptest::prelude::*;
 
     type Found = Vec<(bool, Vec<u8>)>;
@@ -278,13 +279,7 @@ mod tests {
             let expected = reference(text.as_bytes());
             prop_assert_eq!(&decode([text.as_bytes()]), &expected);
 
-            let (mut rest, mut pieces, mut sizes) = (text.as_bytes(), Vec::new(), sizes.iter().cycle());
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            prop_assert_eq!(decode(pieces), expected);
+            prop_assert_eq!(decode(cut(text.as_bytes(), &sizes)), expected);
         }
     }
 }

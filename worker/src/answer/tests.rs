@@ -5,9 +5,10 @@ use proto::expectation::{Expectation, JsonExpectation};
 
 use super::*;
 use crate::http1::response::{End, Response};
+use crate::pieces::cut;
 
 /// What came of an answer: the verdict, content events, and how many of those came with the one before.
-type Result3 = (Result<(), Fault>, u64, u64);
+type Judged = (Result<(), Fault>, u64, u64);
 
 fn expectation(stream: bool) -> Expectation {
     Expectation { stream, ..Expectation::default() }
@@ -18,7 +19,7 @@ fn json(pointer: &str, equals: Option<&str>) -> JsonExpectation {
 }
 
 /// Reads a response, each piece a millisecond after the one before, and checks the times.
-fn answer(criteria: &Criteria, answer: &mut Answer, pieces: &[&[u8]]) -> Result3 {
+fn answer(criteria: &Criteria, answer: &mut Answer, pieces: &[&[u8]]) -> Judged {
     let mut response = Response::default();
     answer.begin();
     let mut complete = false;
@@ -262,14 +263,8 @@ proptest! {
         let criteria = Criteria::new(&expectation).unwrap();
         let text = stream(&events);
 
-        let (mut rest, mut pieces, mut sizes) = (text.as_bytes(), Vec::new(), sizes.iter().cycle());
-        while !rest.is_empty() {
-            let (piece, after) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-            pieces.push(piece);
-            rest = after;
-        }
         let whole = answer(&criteria, &mut Answer::default(), &[text.as_bytes()]);
-        let cut = answer(&criteria, &mut Answer::default(), &pieces);
-        prop_assert_eq!((whole.0, whole.1), (cut.0, cut.1));
+        let in_pieces = answer(&criteria, &mut Answer::default(), &cut(text.as_bytes(), &sizes));
+        prop_assert_eq!((whole.0, whole.1), (in_pieces.0, in_pieces.1));
     }
 }

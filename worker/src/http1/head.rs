@@ -78,21 +78,25 @@ fn interpret(status: u16, http11: bool, fields: &[Header<'_>]) -> ParsedHead {
     let (mut close, mut keep) = (false, false);
 
     for field in fields {
+        let name = field.name.as_bytes();
         // The length tells the few names of interest apart from nearly all others before any letter is compared.
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-        match field.name.len() {
-            10 if is("connection") => {
+        match name.len() {
+            10 if starts_with(name, b"connection") => {
                 for token in tokens(field.value) {
                     close |= token.eq_ignore_ascii_case(b"close");
                     keep |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
-            12 if is("content-type") => head.event_stream = is_event_stream(field.value),
-            14 if is("content-length") => head.content_length = head.content_length.and(field.value),
-            16 if is("content-encoding") => {
+            12 if starts_with(name, b"content-type") => head.event_stream = is_event_stream(field.value),
+            14 if starts_with(name, b"content-length") => {
+                head.content_length = head.content_length.and(field.value);
+            }
+            16 if starts_with(name, b"content-encoding") => {
                 head.encoded |= tokens(field.value).any(|token| !token.eq_ignore_ascii_case(b"identity"));
             }
-            17 if is("transfer-encoding") => head.transfer_coding = head.transfer_coding.and(field.value),
+            17 if starts_with(name, b"transfer-encoding") => {
+                head.transfer_coding = head.transfer_coding.and(field.value);
+            }
             _ => {}
         }
     }
@@ -108,8 +112,18 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn is_event_stream(value: &[u8]) -> bool {
-    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+    const TYPE: &[u8; 17] = b"text/event-stream";
+    starts_with(value, TYPE) && matches!(value[TYPE.len()..].trim_ascii_start(), [] | [b';', ..])
+}
+
+/// Whether a text starts with another in any case. That other is in lower case and of a length known beforehand, so
+/// that it is compared in a few words instead of letter by letter; no control character may be mistaken for a letter,
+/// and heads hold none.
+#[inline]
+fn starts_with<const LENGTH: usize>(text: &[u8], lower: &[u8; LENGTH]) -> bool {
+    text.first_chunk::<LENGTH>().is_some_and(|text| {
+        text.iter().zip(lower).fold(0, |differing, (one, other)| differing | ((one | 0x20) ^ other)) == 0
+    })
 }
 
 impl TransferCoding {

@@ -1,4 +1,4 @@
-//! The words of JSON: strings and numbers, each resumable after any byte.
+//! The words of JSON: strings, numbers, `true`, `false` and `null`, each resumable after any byte.
 
 use memchr::memchr2;
 
@@ -46,6 +46,33 @@ fn after_backslash(text: Text, byte: u8) -> Option<Text> {
     }
 }
 
+/// The position after the closing quote of a string whose text starts at `at`, if that quote is here and no escape is
+/// before it.
+#[inline]
+pub(super) fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = at + find_quote_or_backslash(bytes.get(at..)?)?;
+    (bytes[end] == b'"').then_some(end + 1)
+}
+
+/// The position after a scalar that starts at `at`, if all of it is here, and, of a number, the byte after it.
+#[inline]
+pub(super) fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let first = *bytes.get(at)?;
+    if first == b'"' {
+        let end = at + 1 + find_quote_or_backslash(&bytes[at + 1..])?;
+        return if bytes[end] == b'"' {
+            Some(end + 1)
+        } else {
+            skip_string(&mut Text::Plain, bytes, end).ok()?
+        };
+    }
+    if let Some(word) = Word::starting_with(first) {
+        return bytes[at..].starts_with(word.text()).then_some(at + word.text().len());
+    }
+    let (number, end) = Number::starting_with(first)?.and_all(bytes, at + 1);
+    (number.is_complete() && end < bytes.len()).then_some(end)
+}
+
 /// Most strings of an answer are shorter than a call of `memchr` is worth, so the first bytes are looked at here,
 /// eight at a time.
 #[inline]
@@ -72,6 +99,37 @@ fn bytes_equal(word: u64, byte: u8) -> u64 {
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     let differing = word ^ (ONES * byte as u64);
     differing.wrapping_sub(ONES) & !differing & HIGH
+}
+
+/// A literal name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    True,
+    False,
+    Null,
+}
+
+impl Word {
+    /// The word that starts with this byte.
+    #[inline]
+    pub(super) fn starting_with(byte: u8) -> Option<Self> {
+        match byte {
+            b't' => Some(Self::True),
+            b'f' => Some(Self::False),
+            b'n' => Some(Self::Null),
+            _ => None,
+        }
+    }
+
+    /// As it is written.
+    #[inline]
+    pub(super) fn text(self) -> &'static [u8] {
+        match self {
+            Self::True => b"true",
+            Self::False => b"false",
+            Self::Null => b"null",
+        }
+    }
 }
 
 /// Within a number: what has been read of it.
@@ -114,6 +172,17 @@ impl Number {
             }
             _ => None,
         }
+    }
+
+    /// The number with all the bytes from `at` that belong to it, and where they end.
+    #[inline]
+    pub(super) fn and_all(mut self, bytes: &[u8], mut at: usize) -> (Self, usize) {
+        while let Some(&byte) = bytes.get(at) {
+            let Some(longer) = self.and(byte) else { break };
+            self = longer;
+            at += 1;
+        }
+        (self, at)
     }
 
     /// Whether it may end here.

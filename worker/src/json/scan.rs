@@ -1,7 +1,9 @@
 //! Goes through a JSON text piece by piece and notes what of the wanted is there.
 
+mod members;
+
 use crate::json::capture::Captures;
-use crate::json::lexis::{Number, Text, skip_string};
+use crate::json::lexis::{Number, Text, Word, skip_string};
 use crate::json::pointers::{NodeId, Pointers, ROOT, Test, Wants};
 
 /// How deeply arrays and objects may lie within each other.
@@ -63,8 +65,8 @@ enum State {
     /// Within a string that is a value.
     String,
     Number(Number),
-    /// Within `true`, `false` or `null`: how much of it is to come.
-    Word(&'static [u8], Kind),
+    /// Within `true`, `false` or `null`, of which so many bytes have come.
+    Word(Word, u8),
     /// After a value within an array or object.
     AfterValue,
     /// After the whole text.
@@ -102,7 +104,9 @@ impl Scan {
                 State::String => at = self.string(pointers, bytes, at),
                 State::InKey => at = self.key(pointers, bytes, at),
                 State::Number(number) => at = self.number(pointers, number, bytes, at),
-                State::Word(rest, kind) => at = self.word(pointers, rest, kind, bytes, at),
+                State::Word(word, come) => at = self.word(pointers, word, come, bytes, at),
+                State::FirstKey | State::Key if byte == b'"' => at = self.members(pointers, bytes, at),
+                State::AfterValue if byte == b',' => at = self.comma(pointers, bytes, at),
                 State::Settled | State::Broken => return,
                 _ => {
                     if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -151,13 +155,7 @@ impl Scan {
             (State::FirstKey, b'}') => self.close(pointers, true, bytes, at),
             (State::AfterValue, b']') if in_array => self.close(pointers, false, bytes, at),
             (State::AfterValue, b'}') if !in_array => self.close(pointers, false, bytes, at),
-            (State::AfterValue, b',') => self.state = if in_array { State::Value } else { State::Key },
             (State::Colon, b':') => self.state = State::Value,
-            (State::FirstKey | State::Key, b'"') => {
-                self.key.clear();
-                self.text = Text::Plain;
-                self.state = State::InKey;
-            }
             (State::Value | State::FirstElement, _) => self.begin_value(pointers, byte, at),
             _ => self.state = State::Broken,
         }
@@ -177,10 +175,11 @@ impl Scan {
             }
             b'{' => self.open(false),
             b'[' => self.open(true),
-            b't' => State::Word(b"rue", Kind::Plain),
-            b'f' => State::Word(b"alse", Kind::Plain),
-            b'n' => State::Word(b"ull", Kind::Null),
-            _ => Number::starting_with(byte).map_or(State::Broken, State::Number),
+            _ => match (Word::starting_with(byte), Number::starting_with(byte)) {
+                (Some(word), _) => State::Word(word, 1),
+                (_, Some(number)) => State::Number(number),
+                _ => State::Broken,
+            },
         };
     }
 
@@ -241,73 +240,30 @@ impl Scan {
     }
 
     #[inline]
-    fn key(&mut self, pointers: &Pointers, bytes: &[u8], at: usize) -> usize {
-        let matters = self.depth == self.path.len();
-        match skip_string(&mut self.text, bytes, at) {
-            Ok(Some(end)) => {
-                self.place = if matters { self.member(pointers, &bytes[at..end - 1]) } else { None };
-                self.state = State::Colon;
-                return end;
-            }
-            Ok(None) if matters => self.keep_key(pointers, &bytes[at..]),
-            Ok(None) => {}
-            Err(()) => self.state = State::Broken,
+    fn number(&mut self, pointers: &Pointers, number: Number, bytes: &[u8], at: usize) -> usize {
+        let (number, end) = number.and_all(bytes, at);
+        if end == bytes.len() {
+            self.state = State::Number(number);
+        } else if number.is_complete() {
+            self.end_value(pointers, self.place, Kind::Plain, bytes, end);
+        } else {
+            self.state = State::Broken;
         }
-        bytes.len()
-    }
-
-    /// Where the member lies whose key ends with this piece.
-    #[inline]
-    fn member(&mut self, pointers: &Pointers, piece: &[u8]) -> Option<NodeId> {
-        let object = self.path.last()?.place;
-        if self.key.is_empty() {
-            return member_as_written(pointers, object, piece);
-        }
-        self.keep_key(pointers, piece);
-        member_as_written(pointers, object, &self.key)
-    }
-
-    /// Keeps a piece of a key, but no more of it than tells that it is too long to match.
-    fn keep_key(&mut self, pointers: &Pointers, piece: &[u8]) {
-        let room = (pointers.longest_key_text + 1).saturating_sub(self.key.len());
-        self.key.extend_from_slice(&piece[..room.min(piece.len())]);
+        end
     }
 
     #[inline]
-    fn number(&mut self, pointers: &Pointers, mut number: Number, bytes: &[u8], mut at: usize) -> usize {
-        while let Some(&byte) = bytes.get(at) {
-            let Some(longer) = number.and(byte) else {
-                if number.is_complete() {
-                    self.end_value(pointers, self.place, Kind::Plain, bytes, at);
-                } else {
-                    self.state = State::Broken;
-                }
-                return at;
-            };
-            number = longer;
-            at += 1;
-        }
-        self.state = State::Number(number);
-        at
-    }
-
-    #[inline]
-    fn word(
-        &mut self,
-        pointers: &Pointers,
-        rest: &'static [u8],
-        kind: Kind,
-        bytes: &[u8],
-        at: usize,
-    ) -> usize {
+    fn word(&mut self, pointers: &Pointers, word: Word, come: u8, bytes: &[u8], at: usize) -> usize {
+        let rest = &word.text()[usize::from(come)..];
         let length = rest.len().min(bytes.len() - at);
         let (now, later) = rest.split_at(length);
         if bytes[at..at + length] != *now {
             self.state = State::Broken;
         } else if later.is_empty() {
+            let kind = if word == Word::Null { Kind::Null } else { Kind::Plain };
             self.end_value(pointers, self.place, kind, bytes, at + length);
         } else {
-            self.state = State::Word(later, kind);
+            self.state = State::Word(word, come + length as u8);
         }
         at + length
     }
@@ -350,17 +306,6 @@ impl Scan {
             self.state = State::Settled;
         }
     }
-}
-
-/// Where a member lies whose key is written like this.
-#[inline]
-fn member_as_written(pointers: &Pointers, object: NodeId, written: &[u8]) -> Option<NodeId> {
-    if !written.contains(&b'\\') {
-        return pointers.member(object, written);
-    }
-    let quoted = [b"\"", written, b"\""].concat();
-    let key: String = serde_json::from_slice(&quoted).ok()?;
-    pointers.member(object, key.as_bytes())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::json::{Expected, Pattern};
+use crate::pieces::cut;
 
 /// What was met and what was seen, by the number of the pattern.
 type Found = Result<(Vec<bool>, Vec<bool>), NotJson>;
@@ -168,6 +169,8 @@ fn what_is_not_json_is_refused_as_long_as_something_is_looked_for() {
     ] {
         assert_eq!(scan_at_every_cut(&[never()], text), Err(NotJson), "{text:?}");
     }
+    let cut_number = scan_at_every_cut(&[Pattern::at("/0", Test::Exists, 0)], "[1");
+    assert_eq!(cut_number, Err(NotJson), "more digits may have been lost");
     for text in ["{}", "[]", "0", "\"\"", " null ", "[[],{}]", "{\"a\":{\"a\":[0,-0.0,1E+2]}}", "true"] {
         assert!(scan_at_every_cut(&[never()], text).is_ok(), "{text:?}");
     }
@@ -244,19 +247,6 @@ fn escaped(text: &str) -> String {
             _ => letter.encode_utf16(&mut [0; 2]).iter().copied().map(unit).collect(),
         })
         .collect()
-}
-
-fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
-    let (mut rest, mut pieces) = (bytes, Vec::new());
-    for size in sizes.iter().cycle() {
-        let (piece, after) = rest.split_at((*size).min(rest.len()));
-        pieces.push(piece);
-        rest = after;
-        if rest.is_empty() {
-            break;
-        }
-    }
-    pieces
 }
 
 proptest! {
