@@ -1,7 +1,7 @@
 //! The load engine behind a gRPC service, and the built-in mock upstream.
 //!
-//! - [`service`]: the gRPC face. It hands an assignment to a [`block`], which runs the [`engine`] and keeps every
-//!   interval until the coordinator has acknowledged it.
+//! - [`service`]: the gRPC face. It has the [`engine`] carry out an assignment and keeps every interval until the
+//!   coordinator has acknowledged it.
 //! - [`engine`]: one shard (an event loop on a thread of its own) per core. A shard follows its schedule, sends the
 //!   pre-rendered [`request`] over its [`http1`] connections, has each [`answer`] checked and notes what came of it in
 //!   its recorder.
@@ -11,7 +11,6 @@
 //! The engine never prints, never talks gRPC and never waits for whoever reads its results.
 
 pub mod answer;
-pub mod block;
 pub mod cli;
 pub mod clock;
 pub mod credentials;
@@ -19,6 +18,8 @@ pub mod engine;
 pub mod host;
 pub mod http1;
 pub mod json;
+pub mod lifetime;
+pub mod log;
 pub mod mock;
 pub mod outcome;
 #[cfg(test)]

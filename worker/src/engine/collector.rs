@@ -18,6 +18,8 @@ use crate::host::Meter;
 pub enum Output {
     /// Connected and warmed up on all threads.
     Prepared {
+        /// Threads that carry the load.
+        threads: u32,
         /// What the warm-up did.
         warm_up: Counters,
     },
@@ -66,7 +68,8 @@ impl Collector {
         let Some((thread_ids, warm_up)) = self.gather_preparation(reports) else {
             return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
         };
-        output(Output::Prepared { warm_up: warm_up.worded(&self.pointers) });
+        let threads = self.spares.len() as u32;
+        output(Output::Prepared { threads, warm_up: warm_up.worded(&self.pointers) });
 
         let shards = self.spares.len();
         let mut progress = Progress {

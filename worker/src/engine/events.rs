@@ -7,7 +7,7 @@ use super::shard::{Shard, TIMER, WAKER};
 use super::slot::State;
 use crate::http1::connection::Received;
 use crate::http1::response::End;
-use crate::outcome::{Fault, ProtocolFault, Stage};
+use crate::outcome::{BodyFault, Fault, ProtocolFault, Stage};
 
 impl Shard {
     /// Handles what one wait brought.
@@ -133,11 +133,15 @@ impl Shard {
     }
 
     /// What a connection that ended at `stage` means for the slot's request.
-    fn early_end(&self, number: u32, stage: Stage) -> Fault {
-        if self.slots[number as usize].answer.is_stream_begun() {
-            Fault::Truncated
-        } else {
-            Fault::Reset(stage)
+    fn early_end(&mut self, number: u32, stage: Stage) -> Fault {
+        let answer = &mut self.slots[number as usize].answer;
+        if !answer.is_stream_begun() {
+            return Fault::Reset(stage);
+        }
+        // An error within the stream explains its end better than the end itself.
+        match answer.verdict(&self.job.criteria) {
+            Err(error @ Fault::Body(BodyFault::StreamError)) => error,
+            _ => Fault::Truncated,
         }
     }
 }

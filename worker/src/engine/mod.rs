@@ -48,7 +48,6 @@ const FILES_IN_RESERVE: u64 = 64;
 pub struct Engine {
     control: Arc<Control>,
     wakers: Vec<Waker>,
-    threads: u32,
 }
 
 /// Why an engine cannot take an assignment.
@@ -104,7 +103,7 @@ impl Engine {
         let job = Arc::new(job_for(assignment)?);
         let control = Arc::new(Control::default());
         let (reports, gathered) = channel();
-        let mut engine = Self { control: control.clone(), wakers: Vec::new(), threads: lanes.len() as u32 };
+        let mut engine = Self { control: control.clone(), wakers: Vec::new() };
 
         let mut spares = Vec::new();
         let mut shards = Vec::new();
@@ -144,11 +143,6 @@ impl Engine {
             thread::Builder::new().name(format!("engine-{number}")).spawn(carry)?;
         }
         Ok(())
-    }
-
-    /// Threads that carry the load.
-    pub fn threads(&self) -> u32 {
-        self.threads
     }
 
     /// Sets the moment at which the prepared block begins.

@@ -12,7 +12,7 @@ mod pace;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,11 @@ use clap::builder::FalseyValueParser;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::host;
+use crate::lifetime::{announce, end_of_service};
 use endpoint::Endpoint;
 
 /// The longest latency and the longest interval between chunks.
@@ -134,14 +133,15 @@ pub enum Error {
 /// # Errors
 /// When the address cannot be listened on, or the system denies what a server needs.
 pub fn main(args: MockArgs) -> Result<(), Error> {
-    raise_open_files_limit();
+    // A connection takes a descriptor, and another for its timer.
+    host::raise_open_files_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|source| Error::Listen { address: args.listen, source })?;
         let end = end_of_service(args.exit_with_stdin)?;
-        announce(listener.local_addr()?)?;
+        announce("http", listener.local_addr()?)?;
         Ok(run(listener, Behaviour::from(&args), end).await?)
     })
 }
@@ -180,43 +180,6 @@ async fn serve(stream: TcpStream, endpoint: Arc<Endpoint>) {
     };
     let service = service_fn(move |request| connection.clone().answer(request));
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// Resolves at Ctrl-C, SIGTERM or, when asked, at the end of standard input.
-fn end_of_service(exit_with_stdin: bool) -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stdin = exit_with_stdin.then(end_of_stdin);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            Some(_) = async { Some(stdin?.await) } => {}
-        }
-    })
-}
-
-/// Resolves when standard input ends. A thread waits for that, because a read of standard input cannot be called off:
-/// the thread ends with the process.
-fn end_of_stdin() -> oneshot::Receiver<()> {
-    let (ended, end) = oneshot::channel();
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        let _ = ended.send(());
-    });
-    end
-}
-
-fn announce(address: SocketAddr) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "listening on http://{address}")?;
-    stdout.flush()
-}
-
-/// A connection takes a descriptor, and another for its timer: as many as the system allows without privilege.
-fn raise_open_files_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// A time of an hour at most: `10ms`, `1s 500ms`, or a bare number of milliseconds.
