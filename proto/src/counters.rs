@@ -112,3 +112,19 @@ impl TryFrom<wire::Counters> for Counters {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::FailureKind;
+
+    #[test]
+    fn a_sum_that_no_run_can_reach_stays_at_the_largest_number() {
+        let failure = Failure { kind: FailureKind::Timeout, status: None, detail: String::new() };
+        let huge =
+            Counters { started: u64::MAX, failures: [(failure, u64::MAX)].into(), ..Counters::default() };
+        let mut sum = huge.clone();
+        sum.add(&huge);
+        assert_eq!((sum.started, sum.failed()), (u64::MAX, u64::MAX));
+    }
+}
