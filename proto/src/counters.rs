@@ -39,25 +39,26 @@ pub struct Counters {
 impl Counters {
     /// All failures together.
     pub fn failed(&self) -> u64 {
-        self.failures.values().sum()
+        self.failures.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Adds the counts of another span.
+    /// Adds the counts of another span; a sum that no run can reach stays at the largest number.
     pub fn add(&mut self, other: &Counters) {
-        self.offered += other.offered;
-        self.started += other.started;
-        self.successes += other.successes;
+        self.offered = self.offered.saturating_add(other.offered);
+        self.started = self.started.saturating_add(other.started);
+        self.successes = self.successes.saturating_add(other.successes);
         for (failure, count) in &other.failures {
-            *self.failures.entry(failure.clone()).or_default() += count;
+            let sum = self.failures.entry(failure.clone()).or_default();
+            *sum = sum.saturating_add(*count);
         }
-        self.dropped += other.dropped;
-        self.unsent += other.unsent;
-        self.abandoned += other.abandoned;
-        self.bytes_sent += other.bytes_sent;
-        self.bytes_received += other.bytes_received;
-        self.connections_opened += other.connections_opened;
-        self.content_events += other.content_events;
-        self.coalesced_events += other.coalesced_events;
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.unsent = self.unsent.saturating_add(other.unsent);
+        self.abandoned = self.abandoned.saturating_add(other.abandoned);
+        self.bytes_sent = self.bytes_sent.saturating_add(other.bytes_sent);
+        self.bytes_received = self.bytes_received.saturating_add(other.bytes_received);
+        self.connections_opened = self.connections_opened.saturating_add(other.connections_opened);
+        self.content_events = self.content_events.saturating_add(other.content_events);
+        self.coalesced_events = self.coalesced_events.saturating_add(other.coalesced_events);
     }
 }
 
@@ -92,7 +93,8 @@ impl TryFrom<wire::Counters> for Counters {
         let mut failures = BTreeMap::new();
         for entry in counters.failures {
             let failure = entry.failure.ok_or(InvalidMessage::missing("counters.failures.failure"))?;
-            *failures.entry(Failure::try_from(failure)?).or_default() += entry.count;
+            let sum: &mut u64 = failures.entry(Failure::try_from(failure)?).or_default();
+            *sum = sum.saturating_add(entry.count);
         }
         Ok(Self {
             offered: counters.offered,
@@ -108,5 +110,21 @@ impl TryFrom<wire::Counters> for Counters {
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::FailureKind;
+
+    #[test]
+    fn a_sum_that_no_run_can_reach_stays_at_the_largest_number() {
+        let failure = Failure { kind: FailureKind::Timeout, status: None, detail: String::new() };
+        let huge =
+            Counters { started: u64::MAX, failures: [(failure, u64::MAX)].into(), ..Counters::default() };
+        let mut sum = huge.clone();
+        sum.add(&huge);
+        assert_eq!((sum.started, sum.failed()), (u64::MAX, u64::MAX));
     }
 }

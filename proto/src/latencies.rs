@@ -91,8 +91,8 @@ impl Histogram {
         // Equal bounds: adding cannot fail.
         let added = self.counts.add(&other.counts);
         debug_assert!(added.is_ok());
-        self.below_range += other.below_range;
-        self.above_range += other.above_range;
+        self.below_range = self.below_range.saturating_add(other.below_range);
+        self.above_range = self.above_range.saturating_add(other.above_range);
     }
 
     /// Forgets all values and keeps the memory.

@@ -1,1 +1,33 @@
-//! To be filled in.
+//! What a run leaves behind: the only module that writes result files.
+//!
+//! - [`record`]: the whole run as data; [`json`] writes and reads it as `report.json`.
+//! - [`markdown`]: the summary, made of the record alone.
+//! - [`interval_log`]: every interval of every worker, as it came.
+//! - [`files`]: where all of it lands, and how it gets there whole.
+//! - [`verify`]: whether a record's figures follow from its counts and histograms.
+//! - [`progress`]: a line on the terminal while a block runs.
+
+pub mod files;
+pub mod interval_log;
+pub mod json;
+pub mod markdown;
+pub mod progress;
+pub mod record;
+pub mod verify;
+
+#[cfg(test)]
+mod fixtures;
+
+use std::path::Path;
+
+use json::ReadError;
+
+/// The summary of a run, made again from the counts and histograms that its `report.json` holds.
+///
+/// # Errors
+/// When the file cannot be read, or holds what no run can have written.
+pub fn summarise_again(path: &Path) -> Result<String, ReadError> {
+    let record = record::recompute(&json::read(path)?);
+    let record = record.map_err(|source| ReadError::Unusable { path: path.to_owned(), source })?;
+    Ok(markdown::summary(&record))
+}

@@ -4,9 +4,24 @@ use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::interval::{EndReason, HostReading};
-use proto::latencies::Latencies;
+use proto::latencies::{Histogram, Latencies};
 
 use crate::plan::Block;
+
+mod block;
+mod compare;
+mod live;
+mod series;
+mod worker;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
+
+pub use block::{BlockMerge, MergeError};
+pub(crate) use compare::{counters_difference, latencies_difference};
+pub use live::{LastSecond, Live, Percentiles};
 
 /// A block after it has run.
 #[derive(Debug, Clone)]
@@ -40,6 +55,8 @@ pub struct MeasuredWorker {
     pub totals: Counters,
     /// Successes in intervals that ended within the block's duration; all of them where the block has none.
     pub successes_in_window: u64,
+    /// Requests started in intervals that ended within the block's duration; all of them where the block has none.
+    pub started_in_window: u64,
     /// The sum of its intervals.
     pub latencies: Latencies,
     /// How many intervals arrived.
@@ -50,7 +67,7 @@ pub struct MeasuredWorker {
     pub start_offset: Option<Duration>,
     /// Half of this is how well `start_offset` is known.
     pub round_trip: Duration,
-    /// The highest readings of any interval.
+    /// The highest readings of any interval; shares only of intervals that are long enough to mean something.
     pub host: HostReading,
     /// How its totals disagree with the sum of its intervals; `None` when they agree or never came.
     pub mismatch: Option<String>,
@@ -94,17 +111,44 @@ pub struct SeriesPoint {
     pub encoded: EncodedLatencies,
 }
 
-/// Histograms in the V2 DEFLATE encoding; empty ones are empty.
+/// The histograms of one span, encoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedLatencies {
     /// In the order of [`Latencies::each`].
-    pub histograms: [Vec<u8>; 5],
+    pub histograms: [EncodedHistogram; 5],
+}
+
+impl From<&Latencies> for EncodedLatencies {
+    fn from(latencies: &Latencies) -> Self {
+        Self { histograms: latencies.each().map(|(_, histogram)| histogram.into()) }
+    }
+}
+
+/// A histogram in the V2 DEFLATE encoding, with what that encoding has no room for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EncodedHistogram {
+    /// Empty when there are no values.
+    pub v2_deflate: Vec<u8>,
+    /// Values below the bounds.
+    pub below_range: u64,
+    /// Values above the bounds.
+    pub above_range: u64,
+}
+
+impl From<&Histogram> for EncodedHistogram {
+    fn from(histogram: &Histogram) -> Self {
+        Self {
+            v2_deflate: histogram.encode(),
+            below_range: histogram.below_range(),
+            above_range: histogram.above_range(),
+        }
+    }
 }
 
 /// How far apart the workers began, on the coordinator's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StartSkew {
-    /// From the first worker's first thread to the last worker's last thread.
+    /// From the first worker's first thread to the last worker's last thread, of the workers that reported it.
     pub spread: Duration,
     /// Half the largest round trip: how well `spread` is known.
     pub uncertainty: Duration,

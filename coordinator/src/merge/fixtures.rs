@@ -1,0 +1,110 @@
+//! Blocks, intervals and totals for tests.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use proto::counters::Counters;
+use proto::expectation::Expectation;
+use proto::interval::{EndReason, Finished, HostReading, Interval};
+use proto::latencies::Latencies;
+use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::target::{Request, Target};
+use url::Url;
+
+use crate::plan::{Arm, Block};
+use crate::scenario::Scenario;
+
+pub(crate) fn closed(concurrency: u32) -> Load {
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+}
+
+pub(crate) fn open(per_second: u64) -> Load {
+    Load::Open {
+        rate: Rate::from_millihertz(per_second * 1_000).unwrap(),
+        arrivals: Arrivals::Constant,
+        connections: NonZeroU32::new(64).unwrap(),
+        max_in_flight: None,
+    }
+}
+
+pub(crate) fn requests(count: u64) -> Extent {
+    Extent::Requests(NonZeroU64::new(count).unwrap())
+}
+
+pub(crate) fn block(load: Load, extent: Extent) -> Block {
+    let scenario = Scenario {
+        name: "simple_chat".into(),
+        request: Request {
+            method: "POST".into(),
+            path: "/v1/openai/chat/completions".into(),
+            headers: vec![("authorization".into(), "Bearer sk-secret".into())],
+            body: br#"{"model":"gpt-4o"}"#.to_vec(),
+        },
+        expectation: Expectation { finish_reason: Some("stop".into()), ..Expectation::default() },
+    };
+    Block {
+        scenario,
+        arm: Arm::Gateway,
+        target: Target {
+            url: Url::parse("http://127.0.0.1:9000").unwrap(),
+            extra_roots: None,
+            insecure: false,
+        },
+        load,
+        extent,
+        warm_up: WarmUp::None,
+        timeout: Duration::from_secs(30),
+        keep_alive: true,
+        threads: None,
+        seed: 7,
+    }
+}
+
+pub(crate) fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// Good answers with these response times in nanoseconds, sent 1 µs after they were due.
+pub(crate) fn successes(response_times: &[u64]) -> (Counters, Latencies) {
+    let count = response_times.len() as u64;
+    let mut latencies = Latencies::default();
+    for nanos in response_times {
+        latencies.response_time.record(*nanos);
+        latencies.service_time.record(nanos.saturating_sub(1_000));
+        latencies.send_lag.record(1_000);
+    }
+    (Counters { offered: count, started: count, successes: count, ..Counters::default() }, latencies)
+}
+
+pub(crate) fn interval(sequence: u64, (start, end): (f64, f64), response_times: &[u64]) -> Interval {
+    let (counters, latencies) = successes(response_times);
+    let host = HostReading {
+        process_cores: 0.2,
+        busiest_thread: 0.1,
+        scheduler_lag: 0.01,
+        steal: 0.0,
+        resident_bytes: 8 << 20,
+    };
+    Interval { sequence, start: seconds(start), end: seconds(end), counters, latencies, host }
+}
+
+/// Totals that agree with these intervals.
+pub(crate) fn totals(intervals: &[Interval], end_reason: EndReason) -> Finished {
+    let (mut totals, mut latencies) = (Counters::default(), Latencies::default());
+    for interval in intervals {
+        totals.add(&interval.counters);
+        latencies.merge(&interval.latencies);
+    }
+    let end = intervals.last().map_or(Duration::ZERO, |last| last.end);
+    Finished {
+        assignment_id: "an-id".into(),
+        end_reason,
+        last_completion: Some(end).filter(|_| totals.successes > 0),
+        end,
+        start_lateness_min: Duration::from_micros(5),
+        start_lateness_max: Duration::from_micros(20),
+        intervals: intervals.len() as u64,
+        totals,
+        latencies,
+    }
+}

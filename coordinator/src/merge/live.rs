@@ -1,0 +1,56 @@
+//! What can be said of a block while it runs.
+
+use std::time::Duration;
+
+use proto::latencies::Histogram;
+
+/// A block while it runs, for showing to a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// How far the furthest worker's intervals reach, from the start of the block.
+    pub elapsed: Duration,
+    /// Requests that the schedule wanted so far.
+    pub offered: u64,
+    /// Requests that were given a connection so far.
+    pub started: u64,
+    /// Good answers so far.
+    pub successes: u64,
+    /// Failed requests so far.
+    pub failed: u64,
+    /// The last second that every worker has reported; `None` before there is one.
+    pub last_second: Option<LastSecond>,
+    /// Response times of all successes so far; `None` before there is one.
+    pub so_far: Option<Percentiles>,
+    /// Workers that have something to do and were not lost.
+    pub workers_alive: u32,
+    /// Workers that have something to do.
+    pub workers: u32,
+}
+
+/// The last second that every worker has reported.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LastSecond {
+    /// Successes a second.
+    pub throughput: f64,
+    /// Response times; `None` when nothing succeeded.
+    pub response_time: Option<Percentiles>,
+}
+
+/// What is shown of a histogram while a block runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percentiles {
+    /// The median.
+    pub p50: Duration,
+    /// The 95th percentile.
+    pub p95: Duration,
+    /// The 99th percentile.
+    pub p99: Duration,
+}
+
+impl Percentiles {
+    /// `None` for an empty histogram.
+    pub fn of(histogram: &Histogram) -> Option<Self> {
+        let at = |quantile| histogram.quantile(quantile).map(Duration::from_nanos);
+        Some(Self { p50: at(0.5)?, p95: at(0.95)?, p99: at(0.99)? })
+    }
+}

@@ -1,0 +1,76 @@
+//! The workers' intervals, second by second: open until every worker that still runs has passed, then sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proto::counters::Counters;
+use proto::interval::Interval;
+use proto::latencies::Latencies;
+
+use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
+
+/// Interval boundaries are the same on all workers, so a second is known by its start. Only open seconds hold decoded
+/// histograms, of which each takes a megabyte.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    sealed: Vec<SeriesPoint>,
+    open: BTreeMap<Duration, OpenSecond>,
+    last: Option<LastSecond>,
+}
+
+#[derive(Debug, Default)]
+struct OpenSecond {
+    end: Duration,
+    workers: BTreeSet<u32>,
+    counters: Counters,
+    latencies: Latencies,
+}
+
+impl Series {
+    /// Adds one worker's interval.
+    pub(super) fn add(&mut self, worker: u32, interval: &Interval) {
+        let second = self.open.entry(interval.start).or_default();
+        second.end = second.end.max(interval.end);
+        second.workers.insert(worker);
+        second.counters.add(&interval.counters);
+        second.latencies.merge(&interval.latencies);
+    }
+
+    /// Seals every second that began before `passed`: no worker that still runs can add to it.
+    pub(super) fn seal_before(&mut self, passed: Duration) {
+        while let Some(second) = self.open.first_entry().filter(|second| *second.key() < passed) {
+            let (start, second) = second.remove_entry();
+            self.seal(start, &second);
+        }
+    }
+
+    /// Seals what is still open.
+    pub(super) fn finish(mut self) -> Vec<SeriesPoint> {
+        for (start, second) in std::mem::take(&mut self.open) {
+            self.seal(start, &second);
+        }
+        self.sealed
+    }
+
+    /// The last sealed second.
+    pub(super) fn last(&self) -> Option<LastSecond> {
+        self.last
+    }
+
+    fn seal(&mut self, start: Duration, second: &OpenSecond) {
+        let seconds = second.end.saturating_sub(start).as_secs_f64();
+        if seconds > 0.0 {
+            self.last = Some(LastSecond {
+                throughput: second.counters.successes as f64 / seconds,
+                response_time: Percentiles::of(&second.latencies.response_time),
+            });
+        }
+        self.sealed.push(SeriesPoint {
+            start,
+            end: second.end,
+            workers: second.workers.len() as u32,
+            counters: second.counters.clone(),
+            encoded: EncodedLatencies::from(&second.latencies),
+        });
+    }
+}

@@ -1,0 +1,119 @@
+//! One worker's part of a block, as it comes in.
+
+use std::time::Duration;
+
+use proto::counters::Counters;
+use proto::interval::{Finished, HostReading, Interval};
+use proto::latencies::Latencies;
+
+use super::{MeasuredWorker, WorkerEnd, counters_difference, latencies_difference};
+
+/// A share of a shorter interval is noise: in 20 ms, a single preemption of 2 ms would read as a tenth.
+const SHORTEST_READING: Duration = Duration::from_millis(200);
+
+/// One worker's part of a block, as it comes in.
+#[derive(Debug)]
+pub(super) struct WorkerMerge {
+    /// What there is so far.
+    pub(super) measured: MeasuredWorker,
+    /// Whether more may come.
+    pub(super) running: bool,
+    /// When it was to start, against the fleet's first.
+    pub(super) planned_start: Option<Duration>,
+}
+
+impl WorkerMerge {
+    pub(super) fn new(number: u32, active: bool) -> Self {
+        // Until it says otherwise.
+        let end = if active {
+            WorkerEnd::Lost { why: "it never reported its totals".into() }
+        } else {
+            WorkerEnd::Idle
+        };
+        let measured = MeasuredWorker {
+            number,
+            end,
+            connections: 0,
+            threads: 0,
+            warm_up: Counters::default(),
+            totals: Counters::default(),
+            successes_in_window: 0,
+            started_in_window: 0,
+            latencies: Latencies::default(),
+            intervals: 0,
+            last_interval_end: Duration::ZERO,
+            start_offset: None,
+            round_trip: Duration::ZERO,
+            host: HostReading::default(),
+            mismatch: None,
+        };
+        Self { measured, running: active, planned_start: None }
+    }
+
+    /// Adds the next interval. `duration` is the block's, if it has one.
+    pub(super) fn add(&mut self, interval: &Interval, duration: Option<Duration>) {
+        let measured = &mut self.measured;
+        measured.intervals += 1;
+        measured.last_interval_end = measured.last_interval_end.max(interval.end);
+        measured.totals.add(&interval.counters);
+        measured.latencies.merge(&interval.latencies);
+        if duration.is_none_or(|duration| interval.end <= duration) {
+            let (successes, started) = (interval.counters.successes, interval.counters.started);
+            measured.successes_in_window = measured.successes_in_window.saturating_add(successes);
+            measured.started_in_window = measured.started_in_window.saturating_add(started);
+        }
+        raise(&mut measured.host, &interval.host, interval.end.saturating_sub(interval.start));
+    }
+
+    /// Takes the worker's own totals, and notes whether its intervals add up to them.
+    pub(super) fn finish(&mut self, finished: &Finished) {
+        self.running = false;
+        self.measured.mismatch = self.mismatch(finished);
+        self.measured.end = WorkerEnd::Finished {
+            reason: finished.end_reason,
+            last_completion: finished.last_completion,
+            start_lateness_min: finished.start_lateness_min,
+            start_lateness_max: finished.start_lateness_max,
+        };
+    }
+
+    /// Gives the worker up; what it had sent counts.
+    pub(super) fn lose(&mut self, why: String) {
+        self.running = false;
+        self.measured.end = WorkerEnd::Lost { why };
+    }
+
+    /// When its first and its last thread began, against the first planned start of the fleet.
+    pub(super) fn start(&self) -> Option<(Duration, Duration)> {
+        let planned = self.planned_start?;
+        match self.measured.end {
+            WorkerEnd::Finished { start_lateness_min, start_lateness_max, .. } => {
+                Some((planned.saturating_add(start_lateness_min), planned.saturating_add(start_lateness_max)))
+            }
+            WorkerEnd::Idle | WorkerEnd::Lost { .. } => None,
+        }
+    }
+
+    fn mismatch(&self, finished: &Finished) -> Option<String> {
+        let MeasuredWorker { number, intervals, totals, latencies, .. } = &self.measured;
+        let difference = (*intervals != finished.intervals)
+            .then(|| format!("{intervals} intervals against {}", finished.intervals))
+            .or_else(|| counters_difference(totals, &finished.totals))
+            .or_else(|| latencies_difference(latencies, &finished.latencies))?;
+        Some(format!(
+            "what worker {number} sent second by second does not add up to its totals: {difference}"
+        ))
+    }
+}
+
+/// Keeps the higher of each reading.
+fn raise(highest: &mut HostReading, reading: &HostReading, span: Duration) {
+    highest.resident_bytes = highest.resident_bytes.max(reading.resident_bytes);
+    if span < SHORTEST_READING {
+        return;
+    }
+    highest.process_cores = highest.process_cores.max(reading.process_cores);
+    highest.busiest_thread = highest.busiest_thread.max(reading.busiest_thread);
+    highest.scheduler_lag = highest.scheduler_lag.max(reading.scheduler_lag);
+    highest.steal = highest.steal.max(reading.steal);
+}

@@ -1,0 +1,103 @@
+//! `intervals.jsonl`: every interval of every worker, one JSON line each, written as it comes.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use proto::interval::Interval;
+use serde::{Deserialize, Serialize};
+
+use super::files::FilesError;
+use super::record::{CountersRecord, HostRecord, LatenciesRecord, nanos};
+
+/// One worker's interval, as a line of the log holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntervalRecord {
+    /// From 1.
+    pub block: u32,
+    /// From 0.
+    pub worker: u32,
+    /// From 0, without gaps, within one worker and block.
+    pub sequence: u64,
+    /// From the start of the block.
+    pub start_ns: u64,
+    /// From the start of the block.
+    pub end_ns: u64,
+    /// Of this interval only.
+    pub counters: CountersRecord,
+    /// The worker's machine in this interval.
+    pub host: HostRecord,
+    /// Of this interval only.
+    pub latencies: LatenciesRecord,
+}
+
+impl IntervalRecord {
+    /// Blocks are numbered from 1, workers from 0.
+    pub fn new(block: u32, worker: u32, interval: &Interval) -> Self {
+        Self {
+            block,
+            worker,
+            sequence: interval.sequence,
+            start_ns: nanos(interval.start),
+            end_ns: nanos(interval.end),
+            counters: (&interval.counters).into(),
+            host: interval.host.into(),
+            latencies: (&interval.latencies).into(),
+        }
+    }
+}
+
+/// The log, open for appending.
+#[derive(Debug)]
+pub struct IntervalLog {
+    file: File,
+    path: PathBuf,
+}
+
+impl IntervalLog {
+    /// Opens the log at `path`, which is made when it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(path: &Path) -> Result<Self, FilesError> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let file = file.map_err(|source| FilesError::write(path, source))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Appends one interval in one write, so that whatever ends this process leaves whole lines.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn append(&mut self, block: u32, worker: u32, interval: &Interval) -> Result<(), FilesError> {
+        let record = IntervalRecord::new(block, worker, interval);
+        let line = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            self.file.write_all(&line)
+        });
+        line.map_err(|source| FilesError::write(&self.path, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::fixtures;
+    use crate::report::files::tests::TemporaryFolder;
+
+    #[test]
+    fn every_line_is_an_interval() {
+        let folder = TemporaryFolder::new("interval_log");
+        let path = folder.path().join("intervals.jsonl");
+        let intervals = [fixtures::interval(0, (0.0, 1.0), &[5, 7]), fixtures::interval(1, (1.0, 1.5), &[])];
+        for interval in &intervals {
+            // Opened anew each time: the log is continued, not overwritten.
+            IntervalLog::open(&path).unwrap().append(1, 0, interval).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<IntervalRecord> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines, intervals.map(|interval| IntervalRecord::new(1, 0, &interval)));
+        assert_eq!(lines[0].latencies.content("here").unwrap().response_time.count(), 2);
+    }
+}

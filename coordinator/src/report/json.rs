@@ -1,0 +1,139 @@
+//! `report.json`: the record as JSON, and back.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::record::{RecordError, RunRecord, SCHEMA_VERSION};
+
+/// A file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is not there, or not ours to read.
+    #[error("{} cannot be read: name a report.json that a run wrote", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was read and makes no sense.
+    #[error("{} cannot be used", path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: RecordError,
+    },
+}
+
+/// Reads a `report.json`.
+///
+/// # Errors
+/// When it cannot be read, or is no record of this version.
+pub fn read(path: &Path) -> Result<RunRecord, ReadError> {
+    let json = fs::read(path).map_err(|source| ReadError::Unreadable { path: path.to_owned(), source })?;
+    from_json(&json).map_err(|source| ReadError::Unusable { path: path.to_owned(), source })
+}
+
+/// The record as indented JSON with a line's end.
+///
+/// # Errors
+/// When the environment holds what JSON cannot say.
+pub fn to_json(record: &RunRecord) -> Result<Vec<u8>, serde_json::Error> {
+    let mut json = serde_json::to_vec_pretty(record)?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// Reads what [`to_json`] wrote.
+///
+/// # Errors
+/// When it is no JSON, no record, or a record of another version.
+pub fn from_json(json: &[u8]) -> Result<RunRecord, RecordError> {
+    let not_a_record = |error: serde_json::Error| RecordError::NotARecord { problem: error.to_string() };
+    let Versioned { schema_version } = serde_json::from_slice(json).map_err(not_a_record)?;
+    if schema_version != SCHEMA_VERSION {
+        return Err(RecordError::OtherVersion { found: schema_version.to_string() });
+    }
+    serde_json::from_slice(json).map_err(not_a_record)
+}
+
+/// Just enough of a record to see whether the rest can be understood.
+#[derive(Deserialize)]
+struct Versioned {
+    schema_version: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures;
+    use crate::report::record::recompute;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_record_is_read_back_as_it_was_written() {
+        let record = fixtures::record();
+        let json = to_json(&record).unwrap();
+        assert_eq!(from_json(&json).unwrap(), record);
+        assert_eq!(recompute(&record).unwrap(), record);
+    }
+
+    #[test]
+    fn values_of_headers_never_reach_the_record() {
+        let json = String::from_utf8(to_json(&fixtures::record()).unwrap()).unwrap();
+        assert!(json.contains("\"authorization\""));
+        assert!(!json.contains("sk-secret"));
+    }
+
+    #[test]
+    fn another_version_is_refused_with_both_numbers() {
+        let json = r#"{"schema_version": 7, "blocks": "of another shape"}"#;
+        let message = from_json(json.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains("schema version 7, and this version reads 1"), "{message}");
+        assert!(matches!(from_json(b"{}"), Err(RecordError::NotARecord { .. })));
+        assert!(matches!(from_json(b""), Err(RecordError::NotARecord { .. })));
+    }
+
+    #[test]
+    fn a_truncated_record_is_a_sentence() {
+        let json = to_json(&fixtures::record()).unwrap();
+        for end in (0..json.len() - 2).step_by(997) {
+            let message = from_json(&json[..end]).unwrap_err().to_string();
+            assert!(message.starts_with("it is no report.json of archestra-bench ("), "{message}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn flipped_bytes_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+            let mut json = to_json(&fixtures::small_record()).unwrap();
+            for (at, byte) in flips {
+                let at = at.index(json.len());
+                json[at] = byte;
+            }
+            if let Ok(record) = from_json(&json) {
+                let _ = recompute(&record);
+            }
+        }
+
+        #[test]
+        fn huge_numbers_never_panic(which in any::<prop::sample::Index>(), number in prop::sample::select(vec!["18446744073709551615", "1e308", "9007199254740993", "0", "-1"])) {
+            let json = String::from_utf8(to_json(&fixtures::small_record()).unwrap()).unwrap();
+            let places: Vec<usize> = json.match_indices(": ").map(|(at, _)| at + 2)
+                .filter(|at| json[*at..].starts_with(|first: char| first.is_ascii_digit())).collect();
+            let at = places[which.index(places.len())];
+            let end = at + json[at..].find(|next: char| !(next.is_ascii_digit() || ".e-+".contains(next))).unwrap();
+            let changed = format!("{}{number}{}", &json[..at], &json[end..]);
+            if let Ok(record) = from_json(changed.as_bytes()) && let Ok(again) = recompute(&record) {
+                let _ = crate::report::markdown::summary(&again);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How numbers, times and other people's text are written into Markdown.
+
+use crate::statistics::{Window, WindowEnd};
+
+/// What stands where there is no figure.
+pub(super) const NONE: &str = "–";
+
+/// Nanoseconds as milliseconds: three decimals below 10 ms, two below 100 ms, one above.
+pub(super) fn milliseconds(nanos: impl Into<Option<u64>>) -> String {
+    let Some(nanos) = nanos.into() else { return NONE.into() };
+    let decimals = match nanos {
+        ..10_000_000 => 3,
+        10_000_000..100_000_000 => 2,
+        100_000_000.. => 1,
+    };
+    format!("{:.decimals$}", nanos as f64 / 1e6)
+}
+
+/// Something a second: two decimals below 100, one above.
+pub(super) fn rate(per_second: Option<f64>) -> String {
+    match per_second {
+        None => NONE.into(),
+        Some(rate) if rate < 100.0 => format!("{rate:.2}"),
+        Some(rate) => format!("{rate:.1}"),
+    }
+}
+
+/// A share as a percentage.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// Nanoseconds as seconds, without zeros at the end.
+pub(super) fn seconds(nanos: u64) -> String {
+    let text = format!("{:.3}", nanos as f64 / 1e9);
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A window's length, and how its end was chosen.
+pub(super) fn window(window: Window) -> String {
+    let end = match window.end {
+        WindowEnd::Duration => "the block's duration",
+        WindowEnd::LastCompletion => "to the last completion",
+        WindowEnd::LastInterval => "to the last interval",
+    };
+    format!("{}, {end}", seconds(window.length_ns))
+}
+
+/// Other people's text as Markdown that shows it and does nothing else, in a table's cell too.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in visible(text).chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\\' | '|' | '`' | '*' | '[' | ']' | '~' | '$' => escaped.extend(['\\', character]),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// Text on one line, with a mark in the place of what would steer a terminal or turn the line round.
+pub(in crate::report) fn visible(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
+}
+
+/// A table; nothing at all without rows. Columns after the first `left` are aligned to the right.
+pub(super) fn table(left: usize, columns: &[&str], rows: &[Vec<String>]) -> Option<String> {
+    if rows.is_empty() {
+        return None;
+    }
+    let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+    let header: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+    let rule: Vec<String> =
+        (0..columns.len()).map(|column| if column < left { "---" } else { "---:" }.to_owned()).collect();
+    let lines = [line(&header), line(&rule)].into_iter().chain(rows.iter().map(|row| line(row)));
+    Some(lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_have_as_many_decimals_as_they_need() {
+        let written = [0, 1_234, 9_999_000, 10_004_000, 99_990_000, 123_456_000].map(milliseconds);
+        assert_eq!(written, ["0.000", "0.001", "9.999", "10.00", "99.99", "123.5"]);
+        assert_eq!(milliseconds(None), "–");
+    }
+
+    #[test]
+    fn rates_and_seconds() {
+        assert_eq!([Some(1_234.567), Some(12.345), None].map(rate), ["1234.6", "12.35", "–"]);
+        assert_eq!([1_000_000_000, 1_250_000_000, 20].map(seconds), ["1 s", "1.25 s", "0 s"]);
+    }
+
+    #[test]
+    fn other_peoples_text_does_nothing() {
+        assert_eq!(escape("a|b `c` <b>&\\"), "a\\|b \\`c\\` &lt;b&gt;&amp;\\\\");
+        assert_eq!(escape("one\ntwo\u{1b}[2J\u{202e}"), "one\u{fffd}two\u{fffd}\\[2J\u{fffd}");
+        assert_eq!(escape("simple_chat"), "simple_chat");
+    }
+}

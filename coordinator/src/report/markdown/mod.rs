@@ -1,0 +1,223 @@
+//! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
+
+use super::files::{INTERVALS_FILE, REPORT_FILE};
+use super::record::{BlockRecord, ExtentRecord, LoadRecord, RunRecord, WarmUpRecord};
+use crate::plan::Arm;
+use crate::statistics::verdict::{Finding, Verdict};
+
+mod format;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub(super) use format::visible;
+use format::{escape, seconds};
+
+/// The summary of a run, as `summary_<timestamp>.md` holds it.
+pub fn summary(record: &RunRecord) -> String {
+    let sections = [
+        Some(title(record)),
+        Some(verdict(record)),
+        Some(head(record)),
+        Some(tables::latency(record)),
+        Some(notes(record)),
+        section("Load", tables::load(record)),
+        section("Failures", tables::failures(record)),
+        section("Streams", tables::streams(record)),
+        section("Workers", tables::workers(record)),
+        section("Environment", Some(tables::environment(record))),
+        section("Files", Some(files(record))),
+        section("Command", Some(format!("    {}", visible(&record.run.command_line)))),
+    ];
+    let sections: Vec<String> = sections.into_iter().flatten().collect();
+    sections.join("\n\n") + "\n"
+}
+
+fn section(heading: &str, content: Option<String>) -> Option<String> {
+    content.map(|content| format!("## {heading}\n\n{content}"))
+}
+
+fn title(record: &RunRecord) -> String {
+    let interrupted = if record.interrupted { " (interrupted)" } else { "" };
+    format!("# Load test of {}{interrupted}", escape(&record.run.started))
+}
+
+fn verdict(record: &RunRecord) -> String {
+    let said = match record.verdict {
+        Verdict::Valid => "nothing speaks against these figures.",
+        Verdict::Suspect => "something may have bent these figures.",
+        Verdict::Invalid if record.blocks.is_empty() => "nothing was measured.",
+        Verdict::Invalid => "these figures mean nothing.",
+    };
+    let reasons = record.findings().filter(|(_, finding)| !finding.is_note());
+    let lines = reasons.map(|(block, finding)| {
+        format!("- {} ({}: {})", about(block, finding), finding.verdict, escape(&finding.rule))
+    });
+    let lines: Vec<String> = lines.collect();
+    let verdict = format!("**Verdict: {}**: {said}", record.verdict);
+    if lines.is_empty() { verdict } else { format!("{verdict}\n\n{}", lines.join("\n")) }
+}
+
+fn head(record: &RunRecord) -> String {
+    let run = &record.run;
+    let lines = [
+        ("Date", Some(escape(&run.started))),
+        ("Target", Some(target(record))),
+        ("Requests", distinct(record, |block| requests(&block.extent))),
+        ("Duration", distinct(record, |block| block.extent.duration_ns.map(seconds))),
+        ("Concurrency", distinct(record, |block| concurrency(&block.load))),
+        ("Rate", distinct(record, |block| offered_rate(&block.load))),
+        ("Mode", distinct(record, |block| Some(mode(block)))),
+        ("Warm-up", distinct(record, |block| Some(warm_up(&block.warm_up)))),
+        ("Workers", Some(format!("{} ({})", run.workers.len(), escape(&run.fleet)))),
+    ];
+    let lines = lines.into_iter().filter_map(|(name, value)| Some(format!("- **{name}**: {}", value?)));
+    let lines: Vec<String> = lines.collect();
+    lines.join("\n")
+}
+
+fn target(record: &RunRecord) -> String {
+    let target = &record.run.target;
+    let mut text = escape(&target.url);
+    if target.is_built_in_mock {
+        text +=
+            ", the built-in mock upstream — not a gateway: these figures measure this tool and this machine";
+    }
+    if target.insecure_target {
+        text += ", any certificate accepted";
+    }
+    if target.extra_roots {
+        text += ", extra root certificates trusted";
+    }
+    text
+}
+
+/// What the blocks say, each thing once; `None` when none says anything.
+fn distinct(record: &RunRecord, say: impl Fn(&BlockRecord) -> Option<String>) -> Option<String> {
+    let mut said: Vec<String> = Vec::new();
+    for text in record.blocks.iter().filter_map(say) {
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+fn requests(extent: &ExtentRecord) -> Option<String> {
+    extent.requests.map(|requests| format!("{requests} per scenario"))
+}
+
+fn concurrency(load: &LoadRecord) -> Option<String> {
+    match load {
+        LoadRecord::Closed { concurrency } => Some(format!("{concurrency} in flight")),
+        LoadRecord::Open { .. } => None,
+    }
+}
+
+fn offered_rate(load: &LoadRecord) -> Option<String> {
+    match load {
+        LoadRecord::Closed { .. } => None,
+        LoadRecord::Open { rate_millihertz, arrivals, .. } => {
+            Some(format!("{} req/s, {} arrivals", *rate_millihertz as f64 / 1e3, arrivals.name()))
+        }
+    }
+}
+
+fn mode(block: &BlockRecord) -> String {
+    let connections = if block.keep_alive { "keep-alive" } else { "a connection per request" };
+    let timeout = seconds(block.timeout_ns);
+    match &block.load {
+        LoadRecord::Closed { .. } => format!("closed loop, {connections}, timeout {timeout}"),
+        LoadRecord::Open { connections: each, max_in_flight, .. } => {
+            let limit = max_in_flight.map(|most| format!(", at most {most} in flight")).unwrap_or_default();
+            format!("open loop, {connections}, {each} connections a worker{limit}, timeout {timeout}")
+        }
+    }
+}
+
+fn warm_up(warm_up: &WarmUpRecord) -> String {
+    match warm_up {
+        WarmUpRecord::None => "none".into(),
+        WarmUpRecord::Requests { requests } => format!("{requests} requests"),
+        WarmUpRecord::Duration { duration_ns } => seconds(*duration_ns),
+    }
+}
+
+fn notes(record: &RunRecord) -> String {
+    let mut notes = vec![
+        "Latency is the response time of successes: from when a request was due to its last byte. \
+         Percentiles come from the merged histograms of all workers."
+            .to_owned(),
+        "Throughput is successes over a common window: its length is under Load.".to_owned(),
+    ];
+    notes.extend(
+        record.run.preflight_warnings.iter().map(|warning| format!("Preflight: {}", escape(warning))),
+    );
+    for block in &record.blocks {
+        notes.extend(block_notes(block));
+    }
+    let lines: Vec<String> = notes.iter().map(|note| format!("- {note}")).collect();
+    lines.join("\n")
+}
+
+fn block_notes(block: &BlockRecord) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    let of_findings = block.findings.iter().filter(|finding| finding.is_note());
+    notes.extend(of_findings.map(|finding| format!("{}.", about(block, finding))));
+    let name = block_name(block);
+    if let Some(tail) = block.figures.tail_ns.filter(|tail| *tail > 0) {
+        notes.push(format!(
+            "{name}: in the last {} not all workers were active (the tail).",
+            seconds_or_milliseconds(tail)
+        ));
+    }
+    let idle = block.workers.iter().filter(|worker| worker.is_idle()).count();
+    if idle > 0 {
+        notes.push(format!(
+            "{name}: {idle} of {} workers were idle: fewer connections than workers.",
+            block.workers.len()
+        ));
+    }
+    let beyond = block.figures.response_time.map_or(0, |response_time| response_time.above_range);
+    if beyond > 0 {
+        notes.push(format!("{name}: {beyond} response times above 1 h are counted as 1 h."));
+    }
+    notes
+}
+
+fn seconds_or_milliseconds(nanos: u64) -> String {
+    if nanos < 1_000_000_000 { format!("{} ms", format::milliseconds(nanos)) } else { seconds(nanos) }
+}
+
+fn about(block: &BlockRecord, finding: &Finding) -> String {
+    format!("{}: {}", block_name(block), escape(&finding.reason))
+}
+
+/// How sentences name a block.
+fn block_name(block: &BlockRecord) -> String {
+    format!("Block {}, {}", block.number, scenario(block))
+}
+
+/// How tables name a block.
+fn scenario(block: &BlockRecord) -> String {
+    let mut name = escape(&block.scenario.name);
+    if block.arm == Arm::Direct {
+        name += " (direct)";
+    }
+    if block.interrupted {
+        name += " (interrupted)";
+    }
+    name
+}
+
+fn files(record: &RunRecord) -> String {
+    let folder = escape(&record.run.results_folder);
+    let mut lines = vec![
+        format!("- {folder}/{REPORT_FILE}: everything above, and every histogram that it comes from"),
+        format!("- {folder}/{INTERVALS_FILE}: every interval of every worker"),
+    ];
+    if record.run.fleet == "local" {
+        lines.push(format!("- {folder}/worker-N.log: what each worker logged"));
+    }
+    lines.join("\n")
+}

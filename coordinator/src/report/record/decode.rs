@@ -1,0 +1,226 @@
+//! From a record, which may be corrupt or hostile, back to what was measured.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use proto::counters::Counters;
+use proto::latencies::{CodecError, Histogram, Latencies};
+use proto::load::{Extent, Load, Rate};
+use proto::outcome::Failure;
+
+use super::{
+    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord, SCHEMA_VERSION,
+    WorkerEndRecord, WorkerRecord,
+};
+use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
+use crate::statistics::Evidence;
+
+/// More values than any run can have, few enough that no sum of them overflows.
+const MAX_VALUES: u64 = 1 << 40;
+
+/// A record that cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Not JSON, or not a record.
+    #[error("it is no report.json of archestra-bench ({problem}): use the file as the run wrote it")]
+    NotARecord {
+        /// What the parser says.
+        problem: String,
+    },
+    /// Of another version of this software.
+    #[error(
+        "it has schema version {found}, and this version reads {SCHEMA_VERSION}: \
+         use the version of archestra-bench that wrote it"
+    )]
+    OtherVersion {
+        /// What it says.
+        found: String,
+    },
+    /// A number that no run can produce.
+    #[error("{place} holds a number that no run can produce: use the file as the run wrote it")]
+    Impossible {
+        /// Where in the record.
+        place: String,
+    },
+    /// A histogram that cannot be decoded.
+    #[error("the histogram {place} cannot be read, because {problem}: use the file as the run wrote it")]
+    Histogram {
+        /// Where in the record.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// What a block's record says was measured.
+pub(super) struct BlockContent {
+    load: Load,
+    extent: Extent,
+    start_skew: StartSkew,
+    interrupted: bool,
+    pub(super) workers: Vec<MeasuredWorker>,
+}
+
+impl BlockContent {
+    /// As statistics want it.
+    pub(super) fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            load: self.load,
+            extent: self.extent,
+            workers: &self.workers,
+            start_skew: self.start_skew,
+            interrupted: self.interrupted,
+        }
+    }
+}
+
+impl BlockRecord {
+    /// How messages name it.
+    fn place(&self) -> String {
+        format!("block {}", self.number)
+    }
+
+    /// Reads everything back that figures rest on.
+    pub(super) fn content(&self) -> Result<BlockContent, RecordError> {
+        let place = self.place();
+        let workers = self.workers.iter().map(|worker| worker.content(&place));
+        Ok(BlockContent {
+            load: load(&self.load).ok_or_else(|| impossible(&place, "load"))?,
+            extent: extent(&self.extent).ok_or_else(|| impossible(&place, "extent"))?,
+            start_skew: StartSkew {
+                spread: Duration::from_nanos(self.start_skew.spread_ns),
+                uncertainty: Duration::from_nanos(self.start_skew.uncertainty_ns),
+            },
+            interrupted: self.interrupted,
+            workers: workers.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The stored sum of all workers.
+    pub(in crate::report) fn stored_sum(&self) -> Result<(Counters, Latencies), RecordError> {
+        let place = self.place();
+        Ok((self.totals.content(), self.latencies.content(&place)?))
+    }
+}
+
+impl WorkerRecord {
+    fn content(&self, block: &str) -> Result<MeasuredWorker, RecordError> {
+        let place = format!("{block}, worker {}", self.number);
+        Ok(MeasuredWorker {
+            number: self.number,
+            end: (&self.end).into(),
+            connections: self.connections,
+            threads: self.threads,
+            warm_up: self.warm_up.content(),
+            totals: self.totals.content(),
+            successes_in_window: self.successes_in_window,
+            started_in_window: self.started_in_window,
+            latencies: self.latencies.content(&place)?,
+            intervals: self.intervals,
+            last_interval_end: Duration::from_nanos(self.last_interval_end_ns),
+            start_offset: self.start_offset_ns.map(Duration::from_nanos),
+            round_trip: Duration::from_nanos(self.round_trip_ns),
+            host: self.host.into(),
+            mismatch: self.mismatch.clone(),
+        })
+    }
+}
+
+impl CountersRecord {
+    /// The counts; equal failures that are listed twice are added.
+    pub(in crate::report) fn content(&self) -> Counters {
+        let mut counters = Counters {
+            offered: self.offered,
+            started: self.started,
+            successes: self.successes,
+            failures: Default::default(),
+            dropped: self.dropped,
+            unsent: self.unsent,
+            abandoned: self.abandoned,
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.bytes_received,
+            connections_opened: self.connections_opened,
+            content_events: self.content_events,
+            coalesced_events: self.coalesced_events,
+        };
+        for entry in &self.failures {
+            let failure = Failure { kind: entry.kind, status: entry.status, detail: entry.detail.clone() };
+            let sum = counters.failures.entry(failure).or_default();
+            *sum = sum.saturating_add(entry.count);
+        }
+        counters
+    }
+}
+
+impl LatenciesRecord {
+    /// The histograms; `place` names the span that they are of.
+    pub(in crate::report) fn content(&self, place: &str) -> Result<Latencies, RecordError> {
+        let decode =
+            |name: &str, histogram: &HistogramRecord| histogram.content(&format!("{name} of {place}"));
+        Ok(Latencies {
+            response_time: decode("response_time", &self.response_time)?,
+            service_time: decode("service_time", &self.service_time)?,
+            send_lag: decode("send_lag", &self.send_lag)?,
+            time_to_first_token: decode("time_to_first_token", &self.time_to_first_token)?,
+            inter_token_gap: decode("inter_token_gap", &self.inter_token_gap)?,
+        })
+    }
+}
+
+impl HistogramRecord {
+    /// The histogram; `place` names it.
+    pub(in crate::report) fn content(&self, place: &str) -> Result<Histogram, RecordError> {
+        let broken = |problem: String| RecordError::Histogram { place: place.to_owned(), problem };
+        let bytes = BASE64.decode(&self.v2_deflate).map_err(|_| broken("it is not base64".into()))?;
+        let histogram = Histogram::decode(&bytes).map_err(|error| broken(error.to_string()))?;
+        if histogram.count() > MAX_VALUES {
+            return Err(broken(CodecError::Impossible.to_string()));
+        }
+        if self.below_range.checked_add(self.above_range).is_none_or(|outside| outside > histogram.count()) {
+            return Err(broken("it counts more values out of range than there are values".into()));
+        }
+        Ok(histogram.with_out_of_range(self.below_range, self.above_range))
+    }
+}
+
+impl From<&WorkerEndRecord> for WorkerEnd {
+    fn from(end: &WorkerEndRecord) -> Self {
+        match end {
+            WorkerEndRecord::Idle => Self::Idle,
+            WorkerEndRecord::Lost { why } => Self::Lost { why: why.clone() },
+            WorkerEndRecord::Finished {
+                reason,
+                last_completion_ns,
+                start_lateness_min_ns,
+                start_lateness_max_ns,
+            } => Self::Finished {
+                reason: *reason,
+                last_completion: last_completion_ns.map(Duration::from_nanos),
+                start_lateness_min: Duration::from_nanos(*start_lateness_min_ns),
+                start_lateness_max: Duration::from_nanos(*start_lateness_max_ns),
+            },
+        }
+    }
+}
+
+fn load(record: &LoadRecord) -> Option<Load> {
+    Some(match *record {
+        LoadRecord::Closed { concurrency } => Load::Closed { concurrency: NonZeroU32::new(concurrency)? },
+        LoadRecord::Open { rate_millihertz, arrivals, connections, max_in_flight } => Load::Open {
+            rate: Rate::from_millihertz(rate_millihertz)?,
+            arrivals,
+            connections: NonZeroU32::new(connections)?,
+            max_in_flight: max_in_flight.and_then(NonZeroU64::new),
+        },
+    })
+}
+
+fn extent(record: &ExtentRecord) -> Option<Extent> {
+    Extent::new(record.requests.and_then(NonZeroU64::new), record.duration_ns.map(Duration::from_nanos))
+}
+
+fn impossible(block: &str, part: &str) -> RecordError {
+    RecordError::Impossible { place: format!("the {part} of {block}") }
+}

@@ -1,0 +1,228 @@
+//! From what was measured to the record.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use proto::counters::Counters;
+use proto::latencies::Latencies;
+use proto::load::{Extent, Load, WarmUp};
+
+use super::{
+    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, HistogramRecord, JsonExpectationRecord,
+    LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord, SkewRecord, WarmUpRecord,
+    WorkerEndRecord, WorkerRecord,
+};
+use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
+use crate::scenario::Scenario;
+use crate::statistics::verdict::judge;
+use crate::statistics::{Distribution, Evidence, Figures, Merged, Window};
+
+impl BlockRecord {
+    /// The record of one measured block, with its figures and findings. Blocks are numbered from 1.
+    pub fn new(number: u32, measured: &MeasuredBlock) -> Self {
+        let block = &measured.block;
+        let evidence = Evidence::from(measured);
+        let merged = Merged::of(&measured.workers);
+        let figures = Figures::of_block(&evidence, &merged);
+        let stream = block.scenario.expectation.stream;
+        Self {
+            number,
+            scenario: (&block.scenario).into(),
+            arm: block.arm,
+            load: block.load.into(),
+            extent: block.extent.into(),
+            warm_up: block.warm_up.into(),
+            timeout_ns: nanos(block.timeout),
+            keep_alive: block.keep_alive,
+            threads: block.threads.map(NonZeroU32::get),
+            interrupted: measured.interrupted,
+            start_skew: measured.start_skew.into(),
+            findings: judge(&evidence, &figures),
+            totals: (&merged.totals).into(),
+            latencies: (&merged.latencies).into(),
+            workers: measured
+                .workers
+                .iter()
+                .map(|worker| WorkerRecord::new(figures.window, worker))
+                .collect(),
+            series: measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect(),
+            figures,
+        }
+    }
+}
+
+impl WorkerRecord {
+    fn new(window: Window, worker: &MeasuredWorker) -> Self {
+        Self {
+            number: worker.number,
+            end: (&worker.end).into(),
+            connections: worker.connections,
+            threads: worker.threads,
+            intervals: worker.intervals,
+            last_interval_end_ns: nanos(worker.last_interval_end),
+            start_offset_ns: worker.start_offset.map(nanos),
+            round_trip_ns: nanos(worker.round_trip),
+            host: worker.host.into(),
+            mismatch: worker.mismatch.clone(),
+            figures: Figures::of_worker(window, worker),
+            successes_in_window: worker.successes_in_window,
+            started_in_window: worker.started_in_window,
+            warm_up: (&worker.warm_up).into(),
+            totals: (&worker.totals).into(),
+            latencies: (&worker.latencies).into(),
+        }
+    }
+}
+
+impl SeriesRecord {
+    fn new(stream: bool, point: &SeriesPoint) -> Self {
+        let [response_time, _, _, time_to_first_token, _] = &point.encoded.histograms;
+        let mut record = Self {
+            start_ns: nanos(point.start),
+            end_ns: nanos(point.end),
+            workers: point.workers,
+            throughput: None,
+            response_time: None,
+            time_to_first_token: None,
+            counters: (&point.counters).into(),
+            response_time_histogram: response_time.into(),
+            time_to_first_token_histogram: stream.then(|| time_to_first_token.into()),
+        };
+        // What was encoded by the merge can be decoded.
+        let worked_out = record.work_out();
+        debug_assert!(worked_out.is_ok());
+        record
+    }
+}
+
+impl From<&Scenario> for ScenarioRecord {
+    fn from(scenario: &Scenario) -> Self {
+        let (request, expectation) = (&scenario.request, &scenario.expectation);
+        let json = expectation.json.iter();
+        Self {
+            name: scenario.name.clone(),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            header_names: request.headers.iter().map(|(name, _)| name.clone()).collect(),
+            body: String::from_utf8_lossy(&request.body).into_owned(),
+            expected_status: expectation.status,
+            expected_json: json
+                .map(|json| JsonExpectationRecord {
+                    pointer: json.pointer.clone(),
+                    equals: json.equals.clone(),
+                })
+                .collect(),
+            expected_finish_reason: expectation.finish_reason.clone(),
+            stream: expectation.stream,
+        }
+    }
+}
+
+impl From<Load> for LoadRecord {
+    fn from(load: Load) -> Self {
+        match load {
+            Load::Closed { concurrency } => Self::Closed { concurrency: concurrency.get() },
+            Load::Open { rate, arrivals, connections, max_in_flight } => Self::Open {
+                rate_millihertz: rate.millihertz(),
+                arrivals,
+                connections: connections.get(),
+                max_in_flight: max_in_flight.map(NonZeroU64::get),
+            },
+        }
+    }
+}
+
+impl From<Extent> for ExtentRecord {
+    fn from(extent: Extent) -> Self {
+        Self { requests: extent.requests().map(NonZeroU64::get), duration_ns: extent.duration().map(nanos) }
+    }
+}
+
+impl From<WarmUp> for WarmUpRecord {
+    fn from(warm_up: WarmUp) -> Self {
+        match warm_up {
+            WarmUp::None => Self::None,
+            WarmUp::Requests(requests) => Self::Requests { requests: requests.get() },
+            WarmUp::Duration(duration) => Self::Duration { duration_ns: nanos(duration) },
+        }
+    }
+}
+
+impl From<&WorkerEnd> for WorkerEndRecord {
+    fn from(end: &WorkerEnd) -> Self {
+        match end {
+            WorkerEnd::Idle => Self::Idle,
+            WorkerEnd::Lost { why } => Self::Lost { why: why.clone() },
+            WorkerEnd::Finished { reason, last_completion, start_lateness_min, start_lateness_max } => {
+                Self::Finished {
+                    reason: *reason,
+                    last_completion_ns: last_completion.map(nanos),
+                    start_lateness_min_ns: nanos(*start_lateness_min),
+                    start_lateness_max_ns: nanos(*start_lateness_max),
+                }
+            }
+        }
+    }
+}
+
+impl From<StartSkew> for SkewRecord {
+    fn from(skew: StartSkew) -> Self {
+        Self { spread_ns: nanos(skew.spread), uncertainty_ns: nanos(skew.uncertainty) }
+    }
+}
+
+impl From<&Counters> for CountersRecord {
+    fn from(counters: &Counters) -> Self {
+        let failures = counters.failures.iter().map(|(failure, count)| FailureRecord {
+            kind: failure.kind,
+            status: failure.status,
+            detail: failure.detail.clone(),
+            count: *count,
+        });
+        Self {
+            offered: counters.offered,
+            started: counters.started,
+            successes: counters.successes,
+            failures: failures.collect(),
+            dropped: counters.dropped,
+            unsent: counters.unsent,
+            abandoned: counters.abandoned,
+            bytes_sent: counters.bytes_sent,
+            bytes_received: counters.bytes_received,
+            connections_opened: counters.connections_opened,
+            content_events: counters.content_events,
+            coalesced_events: counters.coalesced_events,
+        }
+    }
+}
+
+impl From<&Latencies> for LatenciesRecord {
+    fn from(latencies: &Latencies) -> Self {
+        let [response_time, service_time, send_lag, time_to_first_token, inter_token_gap] =
+            latencies.each().map(|(_, histogram)| (&EncodedHistogram::from(histogram)).into());
+        Self { response_time, service_time, send_lag, time_to_first_token, inter_token_gap }
+    }
+}
+
+impl From<&EncodedHistogram> for HistogramRecord {
+    fn from(encoded: &EncodedHistogram) -> Self {
+        Self {
+            v2_deflate: BASE64.encode(&encoded.v2_deflate),
+            below_range: encoded.below_range,
+            above_range: encoded.above_range,
+        }
+    }
+}
+
+impl From<Distribution> for PercentilesRecord {
+    fn from(distribution: Distribution) -> Self {
+        let Distribution { p50_ns, p95_ns, p99_ns, .. } = distribution;
+        Self { p50_ns, p95_ns, p99_ns }
+    }
+}
+
+pub(in crate::report) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

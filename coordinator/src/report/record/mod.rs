@@ -1,0 +1,287 @@
+//! The record of a run, as `report.json` holds it: complete enough that every figure can be worked out again from it.
+//!
+//! Times are whole nanoseconds, named `_ns`; rates are a second; histograms are base64 of the V2 DEFLATE encoding.
+//! Values of headers are never part of it.
+
+use proto::interval::{EndReason, HostReading};
+use proto::load::Arrivals;
+use proto::outcome::FailureKind;
+use serde::{Deserialize, Serialize};
+
+use crate::merge::MeasuredBlock;
+use crate::plan::Arm;
+use crate::statistics::Figures;
+use crate::statistics::verdict::{Finding, Verdict};
+
+mod decode;
+mod encode;
+mod measurement;
+mod recompute;
+
+pub use decode::RecordError;
+pub(super) use encode::nanos;
+pub use measurement::{
+    CountersRecord, FailureRecord, HistogramRecord, HostRecord, LatenciesRecord, PercentilesRecord,
+    SeriesRecord, SkewRecord, WorkerEndRecord, WorkerRecord,
+};
+pub use recompute::recompute;
+
+/// The version of the meaning of `report.json`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A run: what was asked for, on what, and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What is known without having measured anything.
+    pub run: RunHead,
+    /// The worst of all blocks; invalid without any.
+    pub verdict: Verdict,
+    /// Whether the user ended it early.
+    pub interrupted: bool,
+    /// In the order in which they ran.
+    pub blocks: Vec<BlockRecord>,
+}
+
+/// What is known of a run without having measured anything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// What measured.
+    pub tool: ToolRecord,
+    /// RFC 3339 with the local offset.
+    pub started: String,
+    /// RFC 3339 with the local offset; `None` while the run goes on.
+    pub finished: Option<String>,
+    /// As it was typed, without secrets.
+    pub command_line: String,
+    /// The folder of the run's files, beside the summary.
+    pub results_folder: String,
+    /// Such as `local`.
+    pub fleet: String,
+    /// What was loaded.
+    pub target: TargetRecord,
+    /// Seeds Poisson arrivals and back-off.
+    pub seed: u64,
+    /// The coordinator's machine.
+    pub environment: serde_json::Value,
+    /// The fleet, in order.
+    pub workers: Vec<FleetWorkerRecord>,
+    /// What the preflight met that did not stop the run.
+    pub preflight_warnings: Vec<String>,
+}
+
+/// What measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolRecord {
+    /// Of the software.
+    pub version: String,
+    /// Of the source that it was built from, where known.
+    pub commit: Option<String>,
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// The base URL.
+    pub url: String,
+    /// It is the built-in mock upstream, so that the figures are no gateway's.
+    pub is_built_in_mock: bool,
+    /// Any certificate was accepted.
+    pub insecure_target: bool,
+    /// Root certificates were trusted beside the system's.
+    pub extra_roots: bool,
+}
+
+/// One worker of the fleet and its machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetWorkerRecord {
+    /// From 0.
+    pub number: u32,
+    /// Host and port.
+    pub address: String,
+    /// Of the software.
+    pub software_version: String,
+    /// Of the source that it was built from; empty where not known.
+    pub commit: String,
+    /// The machine's name.
+    pub hostname: String,
+    /// The processor's name.
+    pub cpu_model: String,
+    /// Such as `x86_64`.
+    pub architecture: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// Cores that the worker may use.
+    pub cores: u32,
+    /// The machine's memory.
+    pub memory_bytes: u64,
+    /// The most files, and so connections, that the worker may hold open.
+    pub open_files_limit: u64,
+}
+
+/// One block: what was asked for, what every worker measured, and what it adds up to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockRecord {
+    /// From 1.
+    pub number: u32,
+    /// What was sent, and what a good answer is.
+    pub scenario: ScenarioRecord,
+    /// The role of the target.
+    #[serde(with = "ArmRecord")]
+    pub arm: Arm,
+    /// How requests came about, over the whole fleet.
+    pub load: LoadRecord,
+    /// When the block was to end, over the whole fleet.
+    pub extent: ExtentRecord,
+    /// What went before it.
+    pub warm_up: WarmUpRecord,
+    /// For one request.
+    pub timeout_ns: u64,
+    /// Whether a connection served more than one request.
+    pub keep_alive: bool,
+    /// Threads of each worker as asked for; `None` for one per core.
+    pub threads: Option<u32>,
+    /// Whether it was cut short by the user.
+    pub interrupted: bool,
+    /// How far apart the workers began.
+    pub start_skew: SkewRecord,
+    /// What is worked out from all workers together.
+    pub figures: Figures,
+    /// What speaks against the figures, and notes.
+    pub findings: Vec<Finding>,
+    /// All workers' counts together.
+    pub totals: CountersRecord,
+    /// All workers' histograms together.
+    pub latencies: LatenciesRecord,
+    /// One entry per worker of the fleet.
+    pub workers: Vec<WorkerRecord>,
+    /// All workers together, second by second.
+    pub series: Vec<SeriesRecord>,
+}
+
+/// A request, and what a good answer is, without the values of headers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioRecord {
+    /// As reports name it.
+    pub name: String,
+    /// Such as `POST`.
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// Their values may be secrets.
+    pub header_names: Vec<String>,
+    /// As text; bytes that are no UTF-8 are replaced.
+    pub body: String,
+    /// The only status that is a success; `None` for any 2xx.
+    pub expected_status: Option<u16>,
+    /// What the answer must hold.
+    pub expected_json: Vec<JsonExpectationRecord>,
+    /// The first choice's finish reason.
+    pub expected_finish_reason: Option<String>,
+    /// The answer is a stream of server-sent events.
+    pub stream: bool,
+}
+
+/// A value that must be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonExpectationRecord {
+    /// RFC 6901.
+    pub pointer: String,
+    /// JSON text; `None` when the value need only exist.
+    pub equals: Option<String>,
+}
+
+/// How requests came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LoadRecord {
+    /// A fixed number in flight.
+    Closed {
+        /// Over the whole fleet.
+        concurrency: u32,
+    },
+    /// Arrivals that did not wait for the target.
+    Open {
+        /// Thousandths of a request a second, over the whole fleet.
+        rate_millihertz: u64,
+        /// How they were spaced.
+        #[serde(with = "ArrivalsRecord")]
+        arrivals: Arrivals,
+        /// Of each worker.
+        connections: u32,
+        /// Over the whole fleet; `None` for no limit.
+        max_in_flight: Option<u64>,
+    },
+}
+
+/// When a block was to end: at whichever came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtentRecord {
+    /// Over the whole fleet.
+    pub requests: Option<u64>,
+    /// From the start of the block.
+    pub duration_ns: Option<u64>,
+}
+
+/// What went before the measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WarmUpRecord {
+    /// Nothing but making the connections.
+    None,
+    /// This many requests.
+    Requests {
+        /// Over the whole fleet.
+        requests: u64,
+    },
+    /// This long.
+    Duration {
+        /// How long.
+        duration_ns: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Arm", rename_all = "snake_case")]
+enum ArmRecord {
+    Gateway,
+    Direct,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Arrivals", rename_all = "snake_case")]
+enum ArrivalsRecord {
+    Constant,
+    Poisson,
+}
+
+impl RunRecord {
+    /// A run of which no block has been measured.
+    pub fn new(run: RunHead) -> Self {
+        let (verdict, blocks) = (Verdict::Invalid, Vec::new());
+        Self { schema_version: SCHEMA_VERSION, run, verdict, interrupted: false, blocks }
+    }
+
+    /// Adds the next block, with its figures and findings, and brings the verdict up to date.
+    pub fn add(&mut self, measured: &MeasuredBlock) -> &BlockRecord {
+        self.interrupted |= measured.interrupted;
+        let block = BlockRecord::new(self.blocks.len() as u32 + 1, measured);
+        self.blocks.push(block);
+        self.verdict = self.judge();
+        &self.blocks[self.blocks.len() - 1]
+    }
+
+    /// Every finding with the block that it speaks of.
+    pub fn findings(&self) -> impl Iterator<Item = (&BlockRecord, &Finding)> {
+        self.blocks.iter().flat_map(|block| block.findings.iter().map(move |finding| (block, finding)))
+    }
+
+    /// The verdict that follows from the findings.
+    fn judge(&self) -> Verdict {
+        if self.blocks.is_empty() {
+            return Verdict::Invalid;
+        }
+        Verdict::of(self.findings().map(|(_, finding)| finding))
+    }
+}

@@ -1,0 +1,57 @@
+//! Every figure worked out again, from a record's counts and histograms alone.
+
+use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
+use crate::statistics::verdict::judge;
+use crate::statistics::{Distribution, Figures, Merged};
+
+/// The same record with every sum, figure, finding and verdict worked out again from what each worker counted and from
+/// the histograms of each second.
+///
+/// # Errors
+/// When a histogram or a number cannot be read.
+pub fn recompute(record: &RunRecord) -> Result<RunRecord, RecordError> {
+    let blocks = record.blocks.iter().map(recompute_block).collect::<Result<Vec<_>, _>>()?;
+    let interrupted = record.interrupted || blocks.iter().any(|block| block.interrupted);
+    let mut again = RunRecord { blocks, interrupted, ..record.clone() };
+    again.verdict = again.judge();
+    Ok(again)
+}
+
+fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
+    let content = block.content()?;
+    let evidence = content.evidence();
+    let merged = Merged::of(&content.workers);
+    let figures = Figures::of_block(&evidence, &merged);
+
+    let mut again = block.clone();
+    again.findings = judge(&evidence, &figures);
+    again.totals = (&merged.totals).into();
+    again.latencies = (&merged.latencies).into();
+    for (record, worker) in again.workers.iter_mut().zip(&content.workers) {
+        record.figures = Figures::of_worker(figures.window, worker);
+    }
+    for second in &mut again.series {
+        second.work_out()?;
+    }
+    again.figures = figures;
+    Ok(again)
+}
+
+impl SeriesRecord {
+    /// Works out the figures from the counts and the histograms.
+    pub(super) fn work_out(&mut self) -> Result<(), RecordError> {
+        let length = self.end_ns.saturating_sub(self.start_ns);
+        self.throughput = (length > 0).then(|| self.counters.successes as f64 * 1e9 / length as f64);
+        let place = format!("the second from {} ns", self.start_ns);
+        let percentiles = |name: &str, histogram: &super::HistogramRecord| {
+            let histogram = histogram.content(&format!("{name} of {place}"))?;
+            Ok(Distribution::of(&histogram).map(PercentilesRecord::from))
+        };
+        self.response_time = percentiles("response_time", &self.response_time_histogram)?;
+        self.time_to_first_token = match &self.time_to_first_token_histogram {
+            Some(histogram) => percentiles("time_to_first_token", histogram)?,
+            None => None,
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! The checks of one block.
+
+use proto::counters::Counters;
+use proto::latencies::{Histogram, Latencies};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Check;
+use crate::merge::{counters_difference, latencies_difference};
+use crate::report::record::{BlockRecord, RecordError, WorkerEndRecord, WorkerRecord};
+
+/// Compares a block as it is stored with the same block worked out again, and looks at its sums.
+pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
+    let check = |claim, problem| Check::of_block(stored, claim, problem);
+    vec![
+        check("the figures follow from the histograms", fields(&stored.figures, &again.figures)),
+        check("each worker's figures follow from its histograms", worker_figures(stored, again)),
+        check("the findings follow from the figures", findings(stored, again)),
+        check("the workers' counts and histograms add up", sums(stored, again)),
+        check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
+        check("the seconds' figures follow from their histograms", second_figures(stored, again)),
+        check("every request is accounted for", of_workers(stored, unaccounted)),
+        check(
+            "the histograms hold one value for each success",
+            of_workers(stored, |worker| values(stored, worker)),
+        ),
+    ]
+}
+
+/// Which fields of two records of the same type differ.
+fn fields(stored: &impl Serialize, again: &impl Serialize) -> Option<String> {
+    let (stored, again) = (serde_json::to_value(stored), serde_json::to_value(again));
+    let (Ok(Value::Object(stored)), Ok(Value::Object(again))) = (stored, again) else {
+        return Some("they cannot be compared".into());
+    };
+    let differ = again.iter().filter(|(name, value)| stored.get(*name) != Some(*value));
+    let said = differ.map(|(name, value)| {
+        let stored = stored.get(name).unwrap_or(&Value::Null);
+        format!("{name} is {stored} and should be {value}")
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+fn worker_figures(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
+    let mut pairs = stored.workers.iter().zip(&again.workers);
+    pairs.find_map(|(stored, again)| {
+        let differ = fields(&stored.figures, &again.figures)?;
+        Some(format!("worker {}: {differ}", stored.number))
+    })
+}
+
+fn second_figures(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
+    let mut pairs = stored.series.iter().zip(&again.series);
+    pairs.find_map(|(stored, again)| {
+        let differ = fields(stored, again)?;
+        Some(format!("the second from {} ns: {differ}", stored.start_ns))
+    })
+}
+
+fn findings(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
+    let rules = |block: &BlockRecord| {
+        let rules: Vec<&str> = block.findings.iter().map(|finding| finding.rule.as_str()).collect();
+        if rules.is_empty() { "nothing".to_owned() } else { rules.join(", ") }
+    };
+    (stored.findings != again.findings)
+        .then(|| format!("they say {}, and the figures say {}", rules(stored), rules(again)))
+}
+
+/// The stored sums against the sums of what the workers' records hold.
+fn sums(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
+    let (stored, again) = match (stored.stored_sum(), again.stored_sum()) {
+        (Ok(stored), Ok(again)) => (stored, again),
+        (Err(error), _) | (_, Err(error)) => return Some(error.to_string()),
+    };
+    counters_difference(&stored.0, &again.0)
+        .or_else(|| latencies_difference(&stored.1, &again.1))
+        .map(|difference| format!("the sum holds {difference} of the workers"))
+}
+
+fn seconds(stored: &BlockRecord) -> Result<Option<String>, RecordError> {
+    let (mut counted, mut measured) = (Counters::default(), Latencies::default());
+    for second in &stored.series {
+        counted.add(&second.counters.content());
+        let place = format!("the second from {} ns", second.start_ns);
+        measured.response_time.merge(&second.response_time_histogram.content(&place)?);
+        if let Some(histogram) = &second.time_to_first_token_histogram {
+            measured.time_to_first_token.merge(&histogram.content(&place)?);
+        }
+    }
+
+    // The series holds two of the five histograms.
+    let (totals, latencies) = stored.stored_sum()?;
+    let time_to_first_token =
+        if stored.scenario.stream { latencies.time_to_first_token } else { Histogram::new() };
+    let kept =
+        Latencies { response_time: latencies.response_time, time_to_first_token, ..Latencies::default() };
+    let difference =
+        counters_difference(&counted, &totals).or_else(|| latencies_difference(&measured, &kept));
+    let problem = difference.map(|difference| format!("the seconds hold {difference} in the totals"));
+    Ok(problem.or_else(|| window(stored)))
+}
+
+/// What rates are worked out from: interval boundaries are the same on all workers, so the seconds say it too.
+fn window(stored: &BlockRecord) -> Option<String> {
+    let end = stored.extent.duration_ns.unwrap_or(u64::MAX);
+    let mut by_second = Counters::default();
+    for second in stored.series.iter().filter(|second| second.end_ns <= end) {
+        by_second.add(&second.counters.content());
+    }
+    let sum = |of: fn(&WorkerRecord) -> u64| {
+        stored.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(of(worker)))
+    };
+    let by_second = (by_second.successes, by_second.started);
+    let by_worker = (sum(|worker| worker.successes_in_window), sum(|worker| worker.started_in_window));
+    (by_second != by_worker).then(|| {
+        format!(
+            "the window's seconds hold {} successes and {} started, and its workers {} and {}",
+            by_second.0, by_second.1, by_worker.0, by_worker.1
+        )
+    })
+}
+
+fn of_workers(stored: &BlockRecord, problem: impl Fn(&WorkerRecord) -> Option<String>) -> Option<String> {
+    stored.workers.iter().find_map(|worker| Some(format!("worker {}: {}", worker.number, problem(worker)?)))
+}
+
+/// A lost worker may have had requests under way, so that only too many of them are wrong.
+fn unaccounted(worker: &WorkerRecord) -> Option<String> {
+    let totals = worker.totals.content();
+    let ended = totals.successes.saturating_add(totals.failed()).saturating_add(totals.abandoned);
+    let begun = totals.started.saturating_add(totals.dropped).saturating_add(totals.unsent);
+    let wrong = match worker.end {
+        WorkerEndRecord::Finished { .. } => ended != totals.started || begun != totals.offered,
+        WorkerEndRecord::Idle | WorkerEndRecord::Lost { .. } => {
+            ended > totals.started || begun > totals.offered
+        }
+    };
+    wrong.then(|| {
+        format!(
+            "{} offered against {begun} started, dropped or unsent; {} started against {ended} ended",
+            totals.offered, totals.started
+        )
+    })
+}
+
+/// `latencies` must hold what the outcomes say.
+fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
+    let latencies =
+        match worker.latencies.content(&format!("block {}, worker {}", block.number, worker.number)) {
+            Ok(latencies) => latencies,
+            Err(error) => return Some(error.to_string()),
+        };
+    let (successes, started) = (worker.totals.successes, worker.totals.started);
+    let exact = [("response_time", &latencies.response_time), ("service_time", &latencies.service_time)];
+    let few = [
+        ("send_lag", &latencies.send_lag, started),
+        ("time_to_first_token", &latencies.time_to_first_token, successes),
+    ];
+    let wrong_exact = exact.into_iter().find(|(_, histogram)| histogram.count() != successes);
+    if let Some((name, histogram)) = wrong_exact {
+        return Some(format!("{} values of {name} for {successes} successes", histogram.count()));
+    }
+    let (name, histogram, most) = few.into_iter().find(|(_, histogram, most)| histogram.count() > *most)?;
+    Some(format!("{} values of {name}, of which there can be {most}", histogram.count()))
+}

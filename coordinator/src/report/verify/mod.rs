@@ -1,0 +1,78 @@
+//! Whether a record's figures follow from its counts and histograms, and whether those add up.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use super::files::INTERVALS_FILE;
+use super::json::{ReadError, read};
+use super::markdown::visible;
+use super::record::{BlockRecord, RunRecord, recompute};
+use blocks::check_block;
+
+mod blocks;
+mod intervals;
+#[cfg(test)]
+mod tests;
+
+pub use intervals::verify_intervals;
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What should be so.
+    pub name: String,
+    /// Why it is not; `None` when it is.
+    pub problem: Option<String>,
+}
+
+impl Check {
+    fn new(name: impl Into<String>, problem: Option<String>) -> Self {
+        Self { name: name.into(), problem }
+    }
+
+    fn of_block(block: &BlockRecord, claim: &str, problem: Option<String>) -> Self {
+        Self::new(format!("block {}, {}: {claim}", block.number, block.scenario.name), problem)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            None => write!(f, "ok      {}", visible(&self.name)),
+            Some(problem) => write!(f, "FAILED  {}: {}", visible(&self.name), visible(problem)),
+        }
+    }
+}
+
+/// Checks a `report.json`, and the interval log beside it when there is one.
+///
+/// # Errors
+/// When the file cannot be read at all; whatever is wrong inside it is a failed check.
+pub fn verify_file(path: &Path) -> Result<Vec<Check>, ReadError> {
+    let record = read(path)?;
+    let mut checks = verify(&record);
+    let log = path.with_file_name(INTERVALS_FILE);
+    if log.exists() {
+        let file = File::open(&log).map_err(|source| ReadError::Unreadable { path: log, source })?;
+        checks.extend(verify_intervals(&record, BufReader::new(file).lines()));
+    }
+    Ok(checks)
+}
+
+/// Checks a record by itself.
+pub fn verify(record: &RunRecord) -> Vec<Check> {
+    let again = match recompute(record) {
+        Ok(again) => again,
+        Err(error) => return vec![Check::new("every histogram can be read", Some(error.to_string()))],
+    };
+    let mut checks = vec![Check::new("every histogram can be read", None)];
+    for (stored, again) in record.blocks.iter().zip(&again.blocks) {
+        checks.extend(check_block(stored, again));
+    }
+    let verdict = (record.verdict != again.verdict)
+        .then(|| format!("it says {}, and the findings make it {}", record.verdict, again.verdict));
+    checks.push(Check::new("the verdict follows from the findings", verdict));
+    checks
+}

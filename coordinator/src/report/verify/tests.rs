@@ -1,0 +1,142 @@
+use std::fs;
+
+use super::{Check, verify, verify_file, verify_intervals};
+use crate::merge::fixtures::interval;
+use crate::report::files::tests::TemporaryFolder;
+use crate::report::fixtures;
+use crate::report::interval_log::IntervalRecord;
+use crate::report::json::to_json;
+use crate::report::record::{HistogramRecord, RunRecord};
+use crate::statistics::verdict::Verdict;
+
+fn failed(checks: &[Check]) -> Vec<String> {
+    checks.iter().filter(|check| check.problem.is_some()).map(Check::to_string).collect()
+}
+
+/// The checks that fail after a change.
+fn after(change: impl FnOnce(&mut RunRecord)) -> String {
+    let mut record = fixtures::record();
+    change(&mut record);
+    failed(&verify(&record)).join("\n")
+}
+
+#[test]
+fn an_honest_record_passes_every_check() {
+    let checks = verify(&fixtures::record());
+    assert_eq!(failed(&checks), [""; 0]);
+    assert_eq!(checks.len(), 18);
+    assert_eq!(checks[1].to_string(), "ok      block 1, simple_chat: the figures follow from the histograms");
+}
+
+#[test]
+fn a_figure_that_was_touched_is_named_with_what_it_should_be() {
+    let said = after(|record| record.blocks[0].figures.throughput = Some(2_000.0));
+    assert_eq!(
+        said,
+        "FAILED  block 1, simple_chat: the figures follow from the histograms: \
+         throughput is 2000.0 and should be 1000.0"
+    );
+    assert!(
+        after(|record| record.verdict = Verdict::Valid).contains("it says valid, and the findings make it")
+    );
+    assert!(after(|record| record.blocks[1].findings.clear()).contains("they say nothing"));
+    assert!(after(|record| record.blocks[1].workers[0].figures.failed = 0).contains("worker 0: failed is 0"));
+    assert!(after(|record| record.blocks[1].series[1].throughput = None).contains("throughput is null"));
+}
+
+#[test]
+fn a_count_that_was_touched_is_found_wherever_it_is() {
+    let workers = after(|record| record.blocks[0].workers[0].totals.successes += 1);
+    assert!(
+        workers
+            .contains("the workers' counts and histograms add up: the sum holds 1000 successes against 1001")
+    );
+    assert!(workers.contains("500 started against 501 ended"), "{workers}");
+    assert!(workers.contains("500 values of response_time for 501 successes"), "{workers}");
+
+    let seconds = after(|record| record.blocks[0].series[0].counters.started -= 1);
+    assert!(seconds.contains("the seconds hold 999 started against 1000 in the totals"), "{seconds}");
+
+    let window = after(|record| record.blocks[1].workers[0].successes_in_window -= 1);
+    assert!(
+        window.contains("the window's seconds hold 14 successes and 17 started, and its workers 13 and 17")
+    );
+
+    let offered = after(|record| record.blocks[0].workers[1].totals.offered += 1);
+    assert!(offered.contains("worker 1: 501 offered against 500"), "{offered}");
+}
+
+#[test]
+fn a_histogram_that_was_swapped_is_found() {
+    let said = after(|record| {
+        let other = record.blocks[1].latencies.response_time.clone();
+        record.blocks[0].latencies.response_time = other;
+    });
+    assert!(said.contains("the sum holds 14 values of response_time against 1000 of the workers"), "{said}");
+    let many = after(|record| {
+        record.blocks[0].workers[0].latencies.send_lag = record.blocks[0].latencies.send_lag.clone();
+    });
+    assert!(many.contains("1000 values of send_lag, of which there can be 500"), "{many}");
+}
+
+#[test]
+fn a_histogram_that_cannot_be_read_is_named() {
+    for broken in ["not base64!", "AAAA", "HISTFAAAAAE="] {
+        let said = after(|record| {
+            record.blocks[1].workers[0].latencies.service_time =
+                HistogramRecord { v2_deflate: broken.into(), ..HistogramRecord::default() };
+        });
+        assert!(
+            said.starts_with(
+                "FAILED  every histogram can be read: the histogram service_time of block 2, worker 0 cannot be read"
+            ),
+            "{said}"
+        );
+    }
+    let outside = after(|record| record.blocks[0].workers[0].latencies.response_time.above_range = u64::MAX);
+    assert!(outside.contains("more values out of range than there are values"), "{outside}");
+}
+
+fn log_lines() -> Vec<String> {
+    let only = interval(0, (0.0, 1.0), &[10_000_000; 500]);
+    let line = |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only)).unwrap();
+    vec![line(0), line(1)]
+}
+
+fn check_log(lines: &[String]) -> Vec<String> {
+    let record = fixtures::record_of(&[fixtures::calm_block()]);
+    failed(&verify_intervals(&record, lines.iter().cloned().map(Ok)))
+}
+
+#[test]
+fn the_interval_log_must_add_up() {
+    let lines = log_lines();
+    assert_eq!(check_log(&lines), [""; 0]);
+    assert!(
+        check_log(&lines[..1])[0].contains("worker 1: the log holds 0 intervals against 1 in the record")
+    );
+
+    let twice = [lines.clone(), lines.clone()].concat();
+    assert!(check_log(&twice)[0].contains("line 3 holds interval 0 of worker 0 where 1 was due"));
+    assert!(
+        check_log(&[lines[0].replace("\"worker\":0", "\"worker\":7")])[0].contains("which the record lacks")
+    );
+    assert!(check_log(&[lines[0][..40].to_owned()])[0].contains("line 1 is no interval"));
+    let touched = lines[0].replace("\"started\":500", "\"started\":501");
+    assert!(check_log(&[touched, lines[1].clone()])[0].contains("501 started against 500"));
+}
+
+#[test]
+fn a_file_is_checked_with_the_log_beside_it() {
+    let folder = TemporaryFolder::new("verify");
+    let path = folder.path().join("report.json");
+    assert!(verify_file(&path).unwrap_err().to_string().contains("report.json cannot be read"));
+
+    fs::write(&path, to_json(&fixtures::record_of(&[fixtures::calm_block()])).unwrap()).unwrap();
+    let alone = verify_file(&path).unwrap();
+    assert_eq!(failed(&alone), [""; 0]);
+
+    fs::write(folder.path().join("intervals.jsonl"), "no interval\n").unwrap();
+    let both = verify_file(&path).unwrap();
+    assert_eq!((both.len(), failed(&both).len()), (alone.len() + 1, 1));
+}

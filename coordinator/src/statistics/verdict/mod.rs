@@ -1,0 +1,72 @@
+//! Whether a block's figures can be trusted: rules that each know a name, a threshold and a reason. Pure.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Evidence, Figures};
+
+mod rules;
+#[cfg(test)]
+mod tests;
+
+/// Whether figures can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing speaks against them.
+    Valid,
+    /// Something may have bent them.
+    Suspect,
+    /// They mean nothing.
+    Invalid,
+}
+
+impl Verdict {
+    /// The name in JSON and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Suspect => "suspect",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// The worst of the findings; valid without any.
+    pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+        findings.into_iter().map(|finding| finding.verdict).max().unwrap_or(Self::Valid)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One thing that a reader of the figures should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule's name.
+    pub rule: String,
+    /// What it makes of the block; `valid` for a mere note.
+    pub verdict: Verdict,
+    /// What was found, with the figures, in a sentence without its full stop.
+    pub reason: String,
+}
+
+impl Finding {
+    fn new(rule: &str, verdict: Verdict, reason: String) -> Self {
+        Self { rule: rule.to_owned(), verdict, reason }
+    }
+
+    /// Whether it only tells the reader something and leaves the verdict alone.
+    pub fn is_note(&self) -> bool {
+        self.verdict == Verdict::Valid
+    }
+}
+
+/// Everything that speaks against a block's figures, in the order of the rules.
+pub fn judge(evidence: &Evidence<'_>, figures: &Figures) -> Vec<Finding> {
+    rules::ALL.iter().filter_map(|rule| rule(evidence, figures)).collect()
+}

@@ -1,0 +1,216 @@
+//! The rules. Each looks at one thing, and answers with a finding or with nothing.
+
+use std::time::Duration;
+
+use proto::interval::{EndReason, HostReading};
+use proto::load::Load;
+
+use super::{Finding, Verdict};
+use crate::merge::{MeasuredWorker, WorkerEnd};
+use crate::statistics::{Evidence, Figures};
+
+type Rule = fn(&Evidence<'_>, &Figures) -> Option<Finding>;
+
+/// In the order in which findings are shown.
+pub(super) const ALL: [Rule; 12] = [
+    no_success,
+    totals_disagree,
+    worker_lost,
+    stopped_early,
+    interrupted,
+    failures,
+    offered_load_not_reached,
+    send_lag,
+    generator_cpu,
+    starved,
+    start_skew,
+    too_few_samples,
+];
+
+/// Without a success there is no latency and no throughput.
+fn no_success(_: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    (figures.successes == 0).then(|| {
+        let reason =
+            format!("not one of {} requests succeeded ({} failed)", figures.requests, figures.failed);
+        Finding::new("no_success", Verdict::Invalid, reason)
+    })
+}
+
+/// Figures rest on sums; a sum that is wrong once may be wrong anywhere.
+fn totals_disagree(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let mismatch = evidence.workers.iter().find_map(|worker| worker.mismatch.clone())?;
+    Some(Finding::new("totals_disagree", Verdict::Invalid, mismatch))
+}
+
+/// What a lost worker had sent counts, but its share of the load was missing from then on.
+fn worker_lost(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    if evidence.interrupted {
+        return None;
+    }
+    let reasons: Vec<String> =
+        lost(evidence).map(|(number, why)| format!("worker {number} ({why})")).collect();
+    let active = active(evidence).count();
+    let verdict = if reasons.len() == active { Verdict::Invalid } else { Verdict::Suspect };
+    (!reasons.is_empty()).then(|| {
+        let reason = format!(
+            "{} of {active} workers were lost: {}; what they had sent counts",
+            reasons.len(),
+            reasons.join(", ")
+        );
+        Finding::new("worker_lost", verdict, reason)
+    })
+}
+
+/// A worker that ended before its part was done, though nobody interrupted the run.
+fn stopped_early(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let early = |worker: &&MeasuredWorker| {
+        let stops = [EndReason::Stopped, EndReason::Lease];
+        matches!(worker.end, WorkerEnd::Finished { reason, .. } if stops.contains(&reason))
+    };
+    let worker = evidence.workers.iter().find(early).filter(|_| !evidence.interrupted)?;
+    let reason = format!("worker {} stopped before its part of the load was done", worker.number);
+    Some(Finding::new("stopped_early", Verdict::Suspect, reason))
+}
+
+/// The user ended it; what there is may be too short to mean much.
+fn interrupted(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    evidence.interrupted.then(|| {
+        let seconds = figures.window.length_ns as f64 / 1e9;
+        let reason = format!("the run was interrupted after {seconds:.1} s of this block");
+        Finding::new("interrupted", Verdict::Suspect, reason)
+    })
+}
+
+/// A failed answer is often a fast one, and it frees its connection for the next: beyond one in a hundred the target
+/// was not doing the work that the figures are about.
+const MOST_FAILURES: f64 = 0.01;
+
+fn failures(_: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    let rate = figures.failure_rate.filter(|rate| *rate > MOST_FAILURES)?;
+    let reason =
+        format!("{} of {} requests failed ({:.1} %)", figures.failed, figures.requests, rate * 100.0);
+    Some(Finding::new("failures", Verdict::Suspect, reason))
+}
+
+/// An open loop that offers less than it says is a closed one in disguise. One in a hundred is left for the requests
+/// that fall due in the last moments.
+const LEAST_ACHIEVED: f64 = 0.99;
+
+/// What an interruption leaves unsent is no shortcoming.
+fn offered_load_not_reached(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    open_loop(evidence).filter(|()| !evidence.interrupted)?;
+    let started =
+        evidence.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.started_in_window));
+    let too_few = (started as f64) < LEAST_ACHIEVED * figures.offered as f64;
+    (too_few || figures.dropped > 0 || figures.unsent > 0).then(|| {
+        let reason = format!(
+            "of {} requests that were due only {started} were sent in time ({} were dropped, {} never sent)",
+            figures.offered, figures.dropped, figures.unsent
+        );
+        Finding::new("offered_load_not_reached", Verdict::Suspect, reason)
+    })
+}
+
+/// A lag below a millisecond is what a timer and a scheduler cost; above it, and above a tenth of the typical response
+/// time, it is a visible part of what is reported.
+const LONGEST_SEND_LAG: Duration = Duration::from_millis(1);
+const LARGEST_SEND_LAG_SHARE: f64 = 0.1;
+
+/// In a closed loop the lag is the making of connections, which is part of what was asked for.
+fn send_lag(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    open_loop(evidence)?;
+    let (lag, response) = (figures.send_lag?.p99_ns, figures.response_time?.p50_ns);
+    let visible = lag as f64 > LARGEST_SEND_LAG_SHARE * response as f64;
+    (Duration::from_nanos(lag) > LONGEST_SEND_LAG && visible).then(|| {
+        let reason = format!(
+            "requests were sent up to {:.1} ms after they were due (P99; the median response time is {:.1} ms): \
+             too few connections, or workers that could not keep up",
+            lag as f64 / 1e6,
+            response as f64 / 1e6
+        );
+        Finding::new("send_lag", Verdict::Suspect, reason)
+    })
+}
+
+/// Above it a thread has no room for a burst, so that requests queue in the tool and not in the target.
+const BUSIEST_THREAD: f64 = 0.90;
+
+fn generator_cpu(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let (worker, busiest) = highest(evidence, |host| host.busiest_thread)?;
+    (busiest > BUSIEST_THREAD).then(|| {
+        let reason = format!(
+            "an engine thread of worker {worker} was busy for {:.0} % of a second: use more workers or threads",
+            busiest * 100.0
+        );
+        Finding::new("generator_cpu", Verdict::Suspect, reason)
+    })
+}
+
+/// A tenth of a second without a core is far beyond any response time that one would want to tell apart.
+const MOST_SCHEDULER_LAG: f64 = 0.10;
+/// A hypervisor that takes one part in twenty takes it in slices of milliseconds.
+const MOST_STEAL: f64 = 0.05;
+
+fn starved(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let (lagging, lag) = highest(evidence, |host| host.scheduler_lag)?;
+    let (robbed, steal) = highest(evidence, |host| host.steal)?;
+    let reason = if lag > MOST_SCHEDULER_LAG {
+        format!(
+            "engine threads of worker {lagging} waited for a core for {:.0} % of a second: \
+             too much else runs on its machine",
+            lag * 100.0
+        )
+    } else if steal > MOST_STEAL {
+        format!("the hypervisor took {:.0} % of a second from the machine of worker {robbed}", steal * 100.0)
+    } else {
+        return None;
+    };
+    Some(Finding::new("starved", Verdict::Suspect, reason))
+}
+
+/// Beyond it some workers loaded the target alone for longer than a person's eye blinks in the first second.
+const LARGEST_START_SKEW: Duration = Duration::from_millis(50);
+
+fn start_skew(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let skew = evidence.start_skew;
+    (skew.spread.saturating_sub(skew.uncertainty) > LARGEST_START_SKEW).then(|| {
+        let reason = format!(
+            "the workers began {:.1} ms apart (± {:.1} ms)",
+            skew.spread.as_secs_f64() * 1e3,
+            skew.uncertainty.as_secs_f64() * 1e3
+        );
+        Finding::new("start_skew", Verdict::Suspect, reason)
+    })
+}
+
+/// With fewer, fewer than ten samples lie above the P99.
+const FEWEST_SAMPLES: u64 = 1_000;
+
+fn too_few_samples(_: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    (1..FEWEST_SAMPLES).contains(&figures.successes).then(|| {
+        let reason =
+            format!("P99 rests on fewer than ten samples: there are only {} successes", figures.successes);
+        Finding::new("too_few_samples", Verdict::Valid, reason)
+    })
+}
+
+fn open_loop(evidence: &Evidence<'_>) -> Option<()> {
+    matches!(evidence.load, Load::Open { .. }).then_some(())
+}
+
+fn active<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = &'a MeasuredWorker> {
+    evidence.workers.iter().filter(|worker| worker.end != WorkerEnd::Idle)
+}
+
+fn lost<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = (u32, &'a str)> {
+    evidence.workers.iter().filter_map(|worker| match &worker.end {
+        WorkerEnd::Lost { why } => Some((worker.number, why.as_str())),
+        WorkerEnd::Idle | WorkerEnd::Finished { .. } => None,
+    })
+}
+
+/// The worker with the highest reading, and that reading.
+fn highest(evidence: &Evidence<'_>, reading: fn(&HostReading) -> f64) -> Option<(u32, f64)> {
+    let readings = evidence.workers.iter().map(|worker| (worker.number, reading(&worker.host)));
+    readings.max_by(|left, right| left.1.total_cmp(&right.1))
+}

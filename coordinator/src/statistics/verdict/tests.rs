@@ -1,0 +1,196 @@
+//! Each rule: a block that trips it, and the nearest one that does not.
+
+use std::time::Duration;
+
+use proto::interval::EndReason;
+use proto::load::{Extent, Load};
+use proto::outcome::{Failure, FailureKind};
+
+use super::{Finding, Verdict, judge};
+use crate::merge::fixtures::{block, closed, interval, open, requests, seconds, totals};
+use crate::merge::{BlockMerge, MeasuredBlock, StartSkew, WorkerEnd};
+use crate::statistics::{Evidence, Figures, Merged};
+
+const MS: u64 = 1_000_000;
+
+fn findings(measured: &MeasuredBlock) -> Vec<Finding> {
+    let evidence = Evidence::from(measured);
+    judge(&evidence, &Figures::of_block(&evidence, &Merged::of(&measured.workers)))
+}
+
+fn names(measured: &MeasuredBlock) -> Vec<String> {
+    findings(measured).into_iter().map(|finding| finding.rule).collect()
+}
+
+/// 2 workers, 500 successes of 10 ms each in the only second.
+fn calm(load: Load, extent: Extent) -> MeasuredBlock {
+    let mut merge = BlockMerge::new(block(load, extent), 2);
+    for worker in 0..2 {
+        let only = interval(0, (0.0, 1.0), &[10 * MS; 500]);
+        merge.interval(worker, &only).unwrap();
+        merge.finished(worker, totals(&[only], EndReason::Requests));
+    }
+    merge.finish(false)
+}
+
+fn calm_closed() -> MeasuredBlock {
+    calm(closed(10), requests(1_000))
+}
+
+fn calm_open() -> MeasuredBlock {
+    calm(open(1_000), Extent::Duration(seconds(1.0)))
+}
+
+fn changed(mut measured: MeasuredBlock, change: impl FnOnce(&mut MeasuredBlock)) -> MeasuredBlock {
+    change(&mut measured);
+    measured
+}
+
+fn fail(measured: &mut MeasuredBlock, count: u64) {
+    let totals = &mut measured.workers[0].totals;
+    let failure = Failure { kind: FailureKind::Timeout, status: None, detail: String::new() };
+    totals.failures.insert(failure, count);
+    totals.started += count;
+    totals.offered += count;
+}
+
+#[test]
+fn a_calm_run_is_valid_without_a_word() {
+    assert_eq!(findings(&calm_closed()), []);
+    assert_eq!(findings(&calm_open()), []);
+    assert_eq!(Verdict::of(&[]), Verdict::Valid);
+}
+
+#[test]
+fn no_success() {
+    let failed = changed(calm_closed(), |measured| {
+        for worker in &mut measured.workers {
+            worker.totals.successes = 0;
+            worker.latencies = Default::default();
+        }
+        fail(measured, 1);
+    });
+    let found = findings(&failed);
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("no_success", Verdict::Invalid));
+    assert_eq!(Verdict::of(&found), Verdict::Invalid);
+}
+
+#[test]
+fn totals_disagree() {
+    let broken = changed(calm_closed(), |measured| measured.workers[1].mismatch = Some("it lies".into()));
+    let found = findings(&broken);
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("totals_disagree", Verdict::Invalid));
+    assert_eq!(found[0].reason, "it lies");
+}
+
+#[test]
+fn worker_lost() {
+    let lose = |workers: &[usize]| {
+        changed(calm_closed(), |measured| {
+            for worker in workers {
+                measured.workers[*worker].end = WorkerEnd::Lost { why: "it was killed".into() };
+            }
+        })
+    };
+    let found = findings(&lose(&[1]));
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("worker_lost", Verdict::Suspect));
+    assert!(found[0].reason.contains("1 of 2 workers were lost: worker 1 (it was killed)"), "{found:?}");
+    assert_eq!(findings(&lose(&[0, 1]))[0].verdict, Verdict::Invalid);
+}
+
+#[test]
+fn stopped_early() {
+    let end = |reason| {
+        changed(calm_closed(), |measured| {
+            if let WorkerEnd::Finished { reason: told, .. } = &mut measured.workers[0].end {
+                *told = reason;
+            }
+        })
+    };
+    assert_eq!(names(&end(EndReason::Lease)), ["stopped_early"]);
+    assert_eq!(names(&end(EndReason::Duration)), [""; 0]);
+    let interrupted = changed(end(EndReason::Stopped), |measured| measured.interrupted = true);
+    assert_eq!(names(&interrupted), ["interrupted"]);
+}
+
+#[test]
+fn interrupted() {
+    let cut = changed(calm_closed(), |measured| measured.interrupted = true);
+    let found = findings(&cut);
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("interrupted", Verdict::Suspect));
+    assert!(found[0].reason.contains("after 1.0 s"), "{found:?}");
+}
+
+#[test]
+fn failures() {
+    assert_eq!(names(&changed(calm_closed(), |measured| fail(measured, 10))), [""; 0]);
+    assert_eq!(names(&changed(calm_closed(), |measured| fail(measured, 11))), ["failures"]);
+}
+
+#[test]
+fn offered_load_not_reached() {
+    let late = |count| changed(calm_open(), |measured| measured.workers[0].started_in_window -= count);
+    assert_eq!(names(&late(10)), [""; 0]);
+    assert_eq!(names(&late(11)), ["offered_load_not_reached"]);
+    let dropped = changed(calm_open(), |measured| measured.workers[0].totals.dropped = 1);
+    assert_eq!(names(&dropped), ["offered_load_not_reached"]);
+    let interrupted = changed(dropped, |measured| measured.interrupted = true);
+    assert_eq!(names(&interrupted), ["interrupted"]);
+    let closed = changed(calm_closed(), |measured| measured.workers[0].started_in_window = 0);
+    assert_eq!(names(&closed), [""; 0]);
+}
+
+#[test]
+fn send_lag() {
+    let lagging = |measured, nanos| {
+        changed(measured, |measured| {
+            (0..20).for_each(|_| measured.workers[0].latencies.send_lag.record(nanos));
+        })
+    };
+    assert_eq!(names(&lagging(calm_open(), 1_100_000)), ["send_lag"]);
+    assert_eq!(names(&lagging(calm_open(), 900_000)), [""; 0], "below a millisecond");
+    assert_eq!(names(&lagging(calm_closed(), 5 * MS)), [""; 0], "a closed loop's lag is connection work");
+    let slow = changed(lagging(calm_open(), 1_100_000), |measured| {
+        (0..2_000).for_each(|_| measured.workers[0].latencies.response_time.record(100 * MS));
+    });
+    assert_eq!(names(&slow), [""; 0], "a hundredth of the response time");
+}
+
+#[test]
+fn generator_cpu() {
+    let busy = |share| changed(calm_closed(), |measured| measured.workers[1].host.busiest_thread = share);
+    assert_eq!(names(&busy(0.90)), [""; 0]);
+    assert_eq!(names(&busy(0.91)), ["generator_cpu"]);
+}
+
+#[test]
+fn starved() {
+    let host = |lag, steal| {
+        changed(calm_closed(), |measured| {
+            measured.workers[1].host.scheduler_lag = lag;
+            measured.workers[0].host.steal = steal;
+        })
+    };
+    assert_eq!(names(&host(0.10, 0.05)), [""; 0]);
+    assert!(findings(&host(0.11, 0.0))[0].reason.contains("worker 1 waited for a core"));
+    assert!(findings(&host(0.0, 0.06))[0].reason.contains("worker 0"));
+}
+
+#[test]
+fn start_skew() {
+    let skewed = |spread, uncertainty| {
+        let (spread, uncertainty) = (Duration::from_millis(spread), Duration::from_millis(uncertainty));
+        changed(calm_closed(), |measured| measured.start_skew = StartSkew { spread, uncertainty })
+    };
+    assert_eq!(names(&skewed(60, 10)), [""; 0]);
+    assert_eq!(names(&skewed(60, 9)), ["start_skew"]);
+}
+
+#[test]
+fn too_few_samples_is_a_note() {
+    let few = changed(calm_closed(), |measured| measured.workers[0].totals.successes -= 1);
+    let found = findings(&few);
+    assert_eq!(found[0].rule, "too_few_samples");
+    assert!(found[0].is_note());
+    assert_eq!(Verdict::of(&found), Verdict::Valid);
+}
