@@ -5,11 +5,13 @@
 
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod environment;
 pub mod fleet;
 pub mod merge;
 pub mod plan;
+pub mod preflight;
 pub mod report;
 pub mod run;
 pub mod scenario;

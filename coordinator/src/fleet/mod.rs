@@ -1,1 +1,85 @@
-//! To be filled in.
+//! The machines that carry the load: brought up, reached, taken down again.
+
+mod access;
+mod addresses;
+mod child;
+mod local;
+mod mock;
+
+use std::num::NonZeroU32;
+
+use crate::config::{FleetChoice, RunConfig};
+use crate::report::files::ResultsFolder;
+use crate::trust::{Authority, Role, TrustError};
+
+pub use access::{Trust, WorkerAccess};
+pub use child::ChildError;
+pub use mock::Mock;
+
+use crate::clock;
+use child::Child;
+
+/// Workers that are up, in order.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The kind, as reports name it.
+    pub kind: &'static str,
+    /// How to reach each worker.
+    pub workers: Vec<WorkerAccess>,
+    /// Engine threads for each worker where the user named none; `None` for one per core.
+    pub threads: Option<NonZeroU32>,
+    /// The processes of a local fleet.
+    children: Vec<Child>,
+}
+
+/// Why there is no fleet.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// A process of this machine did not start.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// The workers cannot be trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// An address that cannot be dialled.
+    #[error("{address} cannot be dialled: {problem}")]
+    Address {
+        /// Host and port.
+        address: String,
+        /// Reads on from the address.
+        problem: String,
+    },
+}
+
+impl Fleet {
+    /// Brings the workers up, or finds those that are.
+    ///
+    /// # Errors
+    /// What could not be brought up; whatever was is taken down again.
+    pub async fn open(config: &RunConfig, results: &ResultsFolder) -> Result<Self, FleetError> {
+        match &config.fleet {
+            FleetChoice::Local { workers } => local::open(*workers, results).await,
+            FleetChoice::Addresses { addresses, plaintext, fleet_name } => {
+                addresses::open(addresses, *plaintext, &config.state_dir, fleet_name)
+            }
+        }
+    }
+
+    /// What became of the process behind a lost worker of a local fleet.
+    pub fn epitaph(&mut self, worker: u32) -> Option<String> {
+        self.children.get_mut(worker as usize)?.epitaph()
+    }
+
+    /// Takes down what [`Fleet::open`] brought up.
+    pub async fn close(self) {
+        for child in self.children {
+            child.end().await;
+        }
+    }
+}
+
+/// The coordinator's own certificate of a fleet's authority.
+fn trust_of(authority: &Authority) -> Result<Trust, TrustError> {
+    let leaf = authority.issue(Role::Coordinator, &clock::local_now())?;
+    Ok(Trust::Mutual(Box::new(leaf)))
+}

@@ -98,6 +98,13 @@ impl BlockMerge {
         }
     }
 
+    /// When a worker was told to start, on the coordinator's clock, from the fleet's planned start.
+    pub fn planned_start(&mut self, worker: u32, offset: Duration) {
+        if let Some(worker) = self.worker_mut(worker) {
+            worker.planned_start = Some(offset);
+        }
+    }
+
     /// Adds an interval. `false` when it had come before, as after a reconnect, and so changed nothing.
     ///
     /// # Errors

@@ -130,9 +130,14 @@ impl ResultsFolder {
         write_atomically(&self.summary_path(), summary(record).as_bytes())
     }
 
-    /// Takes the run's folder away if nothing was written to it: the undo of [`ResultsFolder::create`].
-    pub fn remove_if_empty(&self) {
-        // A folder with something in it is refused, and stays.
+    /// Takes away what a run that measured nothing left: empty logs, and the folder if nothing else is in it.
+    pub fn remove_unused(&self) {
+        // Whatever cannot be taken away stays, and does no harm.
+        for entry in fs::read_dir(self.path()).into_iter().flatten().flatten() {
+            if entry.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
         let _ = fs::remove_dir(self.path());
     }
 }
@@ -260,10 +265,10 @@ pub(super) mod tests {
         let folder = TemporaryFolder::new("take_back");
         let results = ResultsFolder::create(folder.path(), &noon()).unwrap();
         fs::write(results.worker_log_path(0), "a line").unwrap();
-        results.remove_if_empty();
+        results.remove_unused();
         assert!(results.path().exists());
         fs::remove_file(results.worker_log_path(0)).unwrap();
-        results.remove_if_empty();
+        results.remove_unused();
         assert!(!results.path().exists());
     }
 }

@@ -1,0 +1,125 @@
+//! Carries out one command and says with what the process exits.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::{Command, Given, PkiArgs};
+use crate::clock;
+use crate::config::{ConfigError, RunConfig, state_dir};
+use crate::report;
+use crate::report::record::RunRecord;
+use crate::run::{INTERRUPTED, RunEnd, run};
+use crate::statistics::verdict::Verdict;
+use crate::trust::{describe_worker_bundle, make_worker_bundle};
+
+/// Something failed.
+const FAILED: u8 = 1;
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+/// Measured, but the verdict is invalid.
+const INVALID: u8 = 3;
+
+/// A command that could not be carried out.
+#[derive(Debug)]
+pub struct Failure {
+    /// What the process exits with.
+    pub code: u8,
+    /// One sentence: what, where, how to mend it.
+    pub sentence: String,
+}
+
+impl Failure {
+    fn new(code: u8, error: &dyn Error) -> Self {
+        Self { code, sentence: sentence(error) }
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn sentence(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        sentence.push_str(&format!(": {source}"));
+        cause = source.source();
+    }
+    sentence.replace('\n', " ")
+}
+
+/// Carries out one command.
+///
+/// # Errors
+/// Why it could not be carried out.
+pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
+    let failed = |error: &dyn Error| Failure::new(FAILED, error);
+    match command {
+        Command::Run(args) => {
+            let config = RunConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
+            measure(&config)
+        }
+        Command::Report { path } => {
+            let summary = report::summarise_again(path).map_err(|error| failed(&error))?;
+            print(&summary)
+        }
+        Command::Verify { path } => verify(path),
+        Command::Pki(args) => pki(args, given),
+    }
+}
+
+fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(FAILED, &error))?;
+    match runtime.block_on(run(config)).map_err(|error| Failure::new(FAILED, &error))? {
+        RunEnd::NothingMeasured => {
+            Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
+        }
+        RunEnd::Measured { record, results } => {
+            let summary = report::markdown::summary(&record);
+            let (summary_path, report_path) = (results.summary_path(), results.report_path());
+            print(&format!(
+                "{summary}\nSummary: {}\nReport:  {}\n",
+                summary_path.display(),
+                report_path.display()
+            ))?;
+            Ok(ExitCode::from(code_for(&record)))
+        }
+    }
+}
+
+fn code_for(record: &RunRecord) -> u8 {
+    match record.verdict {
+        _ if record.interrupted => INTERRUPTED,
+        Verdict::Invalid => INVALID,
+        Verdict::Valid | Verdict::Suspect => 0,
+    }
+}
+
+fn verify(path: &Path) -> Result<ExitCode, Failure> {
+    let checks = report::verify::verify_file(path).map_err(|error| Failure::new(FAILED, &error))?;
+    let lines: String = checks.iter().map(|check| format!("{check}\n")).collect();
+    let failed = checks.iter().filter(|check| check.problem.is_some()).count();
+    print(&format!("{lines}{} checks, {failed} failed\n", checks.len()))?;
+    Ok(ExitCode::from(if failed == 0 { 0 } else { FAILED }))
+}
+
+fn pki(args: &PkiArgs, given: &Given) -> Result<ExitCode, Failure> {
+    let usage = |error: ConfigError| Failure::new(USAGE, &error);
+    let state = state_dir(args.state_dir.as_deref(), given).map_err(usage)?;
+    let made = make_worker_bundle(&state, &args.fleet_name, &args.out, args.force, &clock::local_now());
+    let bundle = made.map_err(|error| Failure::new(FAILED, &error))?;
+    let mut text = Vec::new();
+    let described = describe_worker_bundle(&bundle, &args.fleet_name, &mut text);
+    described.map_err(|error| Failure::new(FAILED, &error))?;
+    print(&String::from_utf8_lossy(&text))
+}
+
+/// Writes to standard output. A reader that has had enough (`| head`) is no failure.
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(FAILED, &error)),
+    }
+}

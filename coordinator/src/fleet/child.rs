@@ -1,0 +1,118 @@
+//! A child process that plays another role of this same executable, and never outlives its parent.
+//!
+//! The child holds a pipe from the coordinator as its standard input and exits at its end, whatever way the coordinator
+//! ends. It is in a process group of its own, so that a Ctrl-C on the terminal reaches the coordinator alone, which then
+//! ends it in order.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::config::API_KEY_VARIABLES;
+
+/// How long a child may take to say where it listens.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// How long a child may take to exit once its standard input has ended.
+const END_LIMIT: Duration = Duration::from_secs(3);
+
+/// A child process that did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    /// It could not be started.
+    #[error(
+        "the {program} process cannot be started (is this executable still there, and may more processes run?)"
+    )]
+    Start {
+        /// Its role.
+        program: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// It ended, or said nothing, or something else.
+    #[error(
+        "the {program} process did not say where it listens; run `archestra-bench {program}` by hand to see why"
+    )]
+    Silent {
+        /// Its role.
+        program: &'static str,
+    },
+}
+
+/// A child process.
+#[derive(Debug)]
+pub(super) struct Child {
+    program: &'static str,
+    process: tokio::process::Child,
+    /// Held open: its end is the child's end.
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Child {
+    /// Starts this executable with `arguments`, hands it `input`, and sends what it logs to `log`.
+    pub(super) async fn start(
+        arguments: &[&'static str],
+        input: &str,
+        log: Option<&Path>,
+    ) -> Result<Self, ChildError> {
+        let program = arguments.first().copied().unwrap_or_default();
+        let failed = |source| ChildError::Start { program, source };
+        let stderr = log.map(File::create).transpose().map_err(failed)?;
+
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(stderr.map_or_else(Stdio::null, Stdio::from));
+        command.process_group(0).kill_on_drop(true);
+        for key in API_KEY_VARIABLES {
+            command.env_remove(key);
+        }
+        let mut process = command.spawn().map_err(failed)?;
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err(ChildError::Silent { program });
+        };
+        stdin.write_all(input.as_bytes()).await.map_err(|_| ChildError::Silent { program })?;
+        Ok(Self { program, process, stdin, stdout: BufReader::new(stdout) })
+    }
+
+    /// Where it listens: host and port.
+    pub(super) async fn address(&mut self) -> Result<String, ChildError> {
+        let mut line = String::new();
+        let read = timeout(START_LIMIT, self.stdout.read_line(&mut line)).await;
+        let address = line.trim().strip_prefix("listening on ").and_then(|url| url.split_once("://"));
+        match (read, address) {
+            (Ok(Ok(_)), Some((_, address))) => Ok(address.to_owned()),
+            _ => Err(ChildError::Silent { program: self.program }),
+        }
+    }
+
+    /// How it died, if it did.
+    pub(super) fn epitaph(&mut self) -> Option<String> {
+        self.process.try_wait().ok().flatten().map(describe)
+    }
+
+    /// Ends it: by the end of its standard input, or else by force.
+    pub(super) async fn end(self) {
+        let Self { mut process, stdin, .. } = self;
+        drop(stdin);
+        if timeout(END_LIMIT, process.wait()).await.is_err() {
+            // Nothing is left to be done when even this fails.
+            let _ = process.kill().await;
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("its process exited with code {code}"),
+        (None, Some(signal)) => format!("its process was ended by signal {signal}"),
+        (None, None) => "its process ended".into(),
+    }
+}

@@ -1,0 +1,164 @@
+//! One request per scenario from every worker, before the load: a wrong target, key or path is found here.
+
+use std::time::Duration;
+
+use proto::outcome::{Failure, FailureKind};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::plan::Block;
+use crate::session::{Probed, SessionError, WorkerSession};
+
+/// How often a target that may recover is tried.
+const TRIES: u32 = 3;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A target that will not answer the load any better.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// The answer shows that something is wrong.
+    #[error("{0}")]
+    Refused(String),
+    /// A worker could not send its request.
+    #[error(transparent)]
+    Worker(#[from] SessionError),
+}
+
+/// What to do about one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judgement {
+    Good,
+    /// It may be better in a moment.
+    TryAgain,
+    /// It will not get better.
+    Stop,
+}
+
+/// Probes each block's target from each worker, all workers at once. Returns what is worth a warning.
+///
+/// # Errors
+/// The first answer that shows that something is wrong.
+pub async fn preflight(workers: &[WorkerSession], blocks: &[Block]) -> Result<Vec<String>, PreflightError> {
+    let mut warnings = Vec::new();
+    for block in blocks {
+        let mut probes = JoinSet::new();
+        for worker in workers {
+            probes.spawn(probe(worker.clone(), block.clone()));
+        }
+        let mut found = Vec::new();
+        while let Some(probed) = probes.join_next().await {
+            // A probe that panicked or was aborted has said nothing, and there are none of either.
+            if let Ok((number, warning)) = probed {
+                found.extend(warning?.map(|warning| (number, warning)));
+            }
+        }
+        found.sort();
+        warnings.extend(found.into_iter().map(|(_, warning)| warning));
+    }
+    Ok(warnings)
+}
+
+async fn probe(worker: WorkerSession, block: Block) -> (u32, Result<Option<String>, PreflightError>) {
+    let number = worker.access.number;
+    for attempt in 1.. {
+        let scenario = &block.scenario;
+        let probed = match worker
+            .probe(&block.target, &scenario.request, &scenario.expectation, block.timeout)
+            .await
+        {
+            Ok(probed) => probed,
+            Err(error) => return (number, Err(error.into())),
+        };
+        match judge(&probed) {
+            Judgement::Good => break,
+            Judgement::TryAgain if attempt < TRIES => sleep(PAUSE).await,
+            Judgement::TryAgain => return (number, Ok(Some(sentence(number, &block, &probed)))),
+            Judgement::Stop => {
+                return (number, Err(PreflightError::Refused(sentence(number, &block, &probed))));
+            }
+        }
+    }
+    (number, Ok(None))
+}
+
+fn judge(probed: &Probed) -> Judgement {
+    let Some(failure) = &probed.failure else { return Judgement::Good };
+    match (failure.kind, failure.status) {
+        (FailureKind::Timeout, _) | (FailureKind::Status, Some(429 | 500..)) => Judgement::TryAgain,
+        // A server that is just starting may close connections.
+        (FailureKind::Reset, _) => Judgement::TryAgain,
+        _ => Judgement::Stop,
+    }
+}
+
+fn sentence(worker: u32, block: &Block, probed: &Probed) -> String {
+    let failure = probed.failure.as_ref().map_or_else(String::new, in_words);
+    let answer = match probed.answer_start.as_str() {
+        "" => String::new(),
+        start => format!("; the answer begins: {start}"),
+    };
+    format!(
+        "the preflight of {} from worker {worker} to {}{} failed: {failure} ({}){answer}",
+        block.scenario.name,
+        block.target.url.as_str().trim_end_matches('/'),
+        block.scenario.request.path,
+        cure(probed),
+    )
+}
+
+fn in_words(failure: &Failure) -> String {
+    match (failure.kind, failure.status) {
+        (FailureKind::Status, Some(status)) => format!("status {status}"),
+        (FailureKind::Body, _) => format!("an answer that the scenario does not expect, {}", failure.detail),
+        (FailureKind::Connect, _) => format!("no connection, {}", failure.detail),
+        (FailureKind::Timeout, _) => format!("no answer in time, {}", failure.detail),
+        (kind, _) => format!("{kind}, {}", failure.detail),
+    }
+}
+
+fn cure(probed: &Probed) -> &'static str {
+    let Some(failure) = &probed.failure else { return "" };
+    match (failure.kind, failure.status) {
+        (FailureKind::Status, Some(401 | 403)) => "check the key in ARCHESTRA_BENCHMARK_API_KEY",
+        (FailureKind::Status, Some(404 | 405)) => "check --target and --path",
+        (FailureKind::Status, Some(400 | 422)) => "check --path, --model and the scenario's body",
+        (FailureKind::Status, Some(429)) => "the target limits the rate: raise its limit or lower the load",
+        (FailureKind::Status, _) => "look into the target's own log",
+        (FailureKind::Connect, _) => {
+            "check --target, and that the target runs and can be reached from the worker"
+        }
+        (FailureKind::Tls, _) => "check that the target speaks TLS, and --target-ca",
+        (FailureKind::Timeout, _) => "raise --timeout, or look into the target's own log",
+        (FailureKind::Body | FailureKind::Truncated, _) => "check --path and what the scenario expects",
+        (FailureKind::Reset | FailureKind::Protocol, _) => "check that --target is an HTTP/1.1 server",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(kind: FailureKind, status: Option<u16>) -> Judgement {
+        let failure = Some(Failure { kind, status, detail: String::new() });
+        judge(&Probed { failure, status, answer_start: String::new() })
+    }
+
+    #[test]
+    fn what_may_recover_is_tried_again_and_what_will_not_stops_at_once() {
+        for status in [429, 500, 502, 503, 504] {
+            assert_eq!(judged(FailureKind::Status, Some(status)), Judgement::TryAgain, "{status}");
+        }
+        for status in [301, 400, 401, 403, 404, 422] {
+            assert_eq!(judged(FailureKind::Status, Some(status)), Judgement::Stop, "{status}");
+        }
+        assert_eq!(judged(FailureKind::Timeout, None), Judgement::TryAgain);
+        for kind in [FailureKind::Connect, FailureKind::Tls, FailureKind::Body, FailureKind::Protocol] {
+            assert_eq!(judged(kind, None), Judgement::Stop, "{kind}");
+        }
+        assert_eq!(
+            judge(&Probed { failure: None, status: Some(200), answer_start: String::new() }),
+            Judgement::Good
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! One block on all workers: prepared by all, begun at one moment, merged as it comes.
+
+use std::time::{Duration, Instant};
+
+use proto::share::Share;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::{interval, timeout};
+use uuid::Uuid;
+
+use super::interrupt::Interrupt;
+use crate::clock;
+use crate::fleet::Fleet;
+use crate::merge::{BlockMerge, MeasuredBlock};
+use crate::plan::Block;
+use crate::report::files::FilesError;
+use crate::report::interval_log::IntervalLog;
+use crate::report::progress::Progress;
+use crate::session::{BlockSession, News, WorkerSession};
+
+/// From the order to start until the start: several round trips, and never less than this.
+const SHORTEST_START_DELAY: Duration = Duration::from_millis(25);
+/// News that may wait to be merged.
+const NEWS_IN_FLIGHT: usize = 256;
+/// Between two looks at the progress.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+/// How long workers may take to report after a stop.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// Everything that a block needs beside its plan.
+pub(super) struct Measurement<'a> {
+    pub(super) number: u32,
+    pub(super) block: &'a Block,
+    pub(super) fleet: &'a mut Fleet,
+    pub(super) workers: &'a [WorkerSession],
+    pub(super) lease: Duration,
+    pub(super) log: &'a mut IntervalLog,
+    pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) interrupt: Interrupt,
+}
+
+/// A block under way.
+struct Course<'a> {
+    measurement: Measurement<'a>,
+    merge: BlockMerge,
+    sessions: Vec<Option<BlockSession>>,
+    news: Receiver<(u32, News)>,
+    /// Workers that have not said that they are ready, nor ended.
+    preparing: Vec<bool>,
+    longest_round_trip: Duration,
+    start: Option<Instant>,
+    stopped: bool,
+}
+
+impl Measurement<'_> {
+    /// Runs the block.
+    ///
+    /// # Errors
+    /// When the interval log cannot be written; the workers are stopped then.
+    pub(super) async fn run(self) -> Result<MeasuredBlock, FilesError> {
+        let mut course = Course::begin(self);
+        let followed = course.follow().await;
+        if followed.is_err() {
+            course.stop();
+        }
+        course.measurement.progress.end_block();
+        for session in course.sessions.drain(..).flatten() {
+            session.end().await;
+        }
+        followed?;
+        let interrupted = course.stopped;
+        Ok(course.merge.finish(interrupted))
+    }
+}
+
+impl<'a> Course<'a> {
+    /// Hands every active worker its part.
+    fn begin(measurement: Measurement<'a>) -> Self {
+        let workers = measurement.workers.len() as u32;
+        let active = measurement.block.active_workers(workers);
+        let (sender, news) = channel(NEWS_IN_FLIGHT);
+        let session = |worker: &WorkerSession| {
+            let share = Share::new(worker.access.number, active)?;
+            let id = Uuid::new_v4().to_string();
+            let assignment = measurement.block.assignment(id, share, measurement.lease);
+            Some(worker.begin(assignment, sender.clone()))
+        };
+        let sessions: Vec<_> = measurement.workers.iter().map(session).collect();
+        Self {
+            merge: BlockMerge::new(measurement.block.clone(), workers),
+            preparing: sessions.iter().map(Option::is_some).collect(),
+            sessions,
+            news,
+            longest_round_trip: Duration::ZERO,
+            start: None,
+            stopped: false,
+            measurement,
+        }
+    }
+
+    /// Takes in what comes until nothing more can come.
+    async fn follow(&mut self) -> Result<(), FilesError> {
+        let mut ticks = interval(PROGRESS_EVERY);
+        let mut interrupt = self.measurement.interrupt.clone();
+        while !self.merge.is_complete() {
+            tokio::select! {
+                Some((worker, news)) = self.news.recv() => self.take(worker, news)?,
+                _ = ticks.tick() => self.show_progress(),
+                () = interrupt.asked() => {
+                    self.stop();
+                    return self.follow_to_the_end().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After a stop: takes in the workers' last words, for a bounded time.
+    async fn follow_to_the_end(&mut self) -> Result<(), FilesError> {
+        let deadline = clock::now() + STOP_LIMIT;
+        while !self.merge.is_complete() {
+            let left = deadline.saturating_duration_since(clock::now());
+            match timeout(left, self.news.recv()).await {
+                Ok(Some((worker, news))) => self.take(worker, news)?,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, worker: u32, news: News) -> Result<(), FilesError> {
+        match news {
+            News::Ready { threads, connections, warm_up, round_trip } => {
+                self.merge.ready(worker, threads, warm_up, connections);
+                self.merge.started(worker, Duration::ZERO, round_trip);
+                self.longest_round_trip = self.longest_round_trip.max(round_trip);
+                self.is_prepared(worker);
+            }
+            News::Started { planned_start } => {
+                let offset =
+                    self.start.map_or(Duration::ZERO, |start| planned_start.saturating_duration_since(start));
+                self.merge.planned_start(worker, offset);
+            }
+            News::Interval(interval) => match self.merge.interval(worker, &interval) {
+                Ok(is_new) => {
+                    if is_new {
+                        self.measurement.log.append(self.measurement.number, worker, &interval)?;
+                    }
+                    if let Some(session) = &self.sessions[worker as usize] {
+                        session.acknowledge(interval.sequence);
+                    }
+                }
+                Err(error) => self.lose(worker, error.to_string()),
+            },
+            News::Finished(finished) => {
+                self.merge.finished(worker, *finished);
+                self.is_prepared(worker);
+            }
+            News::Lost(why) => self.lose(worker, why),
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, worker: u32, why: String) {
+        let epitaph = self.measurement.fleet.epitaph(worker);
+        let why = epitaph.unwrap_or(why);
+        tracing::warn!(worker, %why, "a worker was lost");
+        self.merge.lost(worker, why);
+        if let Some(session) = &self.sessions[worker as usize] {
+            session.stop();
+        }
+        self.is_prepared(worker);
+    }
+
+    /// Nothing more is to be waited for from this worker before the start; the last one starts them all.
+    fn is_prepared(&mut self, worker: u32) {
+        self.preparing[worker as usize] = false;
+        if self.start.is_some() || self.preparing.contains(&true) {
+            return;
+        }
+        let at = clock::now() + SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
+        self.start = Some(at);
+        for session in self.sessions.iter().flatten() {
+            session.start(at);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        for session in self.sessions.iter().flatten() {
+            session.stop();
+        }
+    }
+
+    fn show_progress(&mut self) {
+        let Some(start) = self.start else { return };
+        let elapsed = clock::now().saturating_duration_since(start);
+        self.measurement.progress.update(&self.merge.live(), self.measurement.block, elapsed);
+    }
+}

@@ -1,0 +1,240 @@
+//! A run from configuration to results: workers up, preflight, one block after another, everything down again.
+
+mod interrupt;
+mod measure;
+
+use std::io;
+
+use jiff::ZonedDateTime;
+use proto::target::Target;
+use proto::{COMMIT, SOFTWARE_VERSION};
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::config::{RunConfig, TargetChoice};
+use crate::environment::Environment;
+use crate::fleet::{ChildError, Fleet, FleetError, Mock};
+use crate::plan::Plan;
+use crate::preflight::{PreflightError, preflight};
+use crate::report::files::{FilesError, ResultsFolder};
+use crate::report::interval_log::IntervalLog;
+use crate::report::progress::Progress;
+use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
+use crate::session::{SessionError, WorkerSession};
+
+pub use interrupt::INTERRUPTED;
+
+use interrupt::Interrupt;
+use measure::Measurement;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum RunEnd {
+    /// It measured something: the record and where it is.
+    Measured {
+        /// Everything.
+        record: Box<RunRecord>,
+        /// Where it is.
+        results: ResultsFolder,
+    },
+    /// The user ended it before anything was measured.
+    NothingMeasured,
+}
+
+/// Why a run ended without results.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Results cannot be written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The workers could not be brought up.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// The built-in mock did not start.
+    #[error(transparent)]
+    Mock(#[from] ChildError),
+    /// A worker cannot be used.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The target does not answer as it should.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// The system denied something that every run needs.
+    #[error("the run cannot be set up")]
+    System(#[from] io::Error),
+}
+
+/// Carries out one run, and takes down what it brought up whatever way it ends.
+///
+/// # Errors
+/// What kept it from measuring anything.
+pub async fn run(config: &RunConfig) -> Result<RunEnd, RunError> {
+    let interrupt = Interrupt::watch()?;
+    let started = clock::local_now();
+    let results = ResultsFolder::create(&config.results_dir, &started)?;
+    let ended = in_folder(config, &results, started, interrupt).await;
+    if !matches!(&ended, Ok(Some(_))) {
+        results.remove_unused();
+    }
+    Ok(match ended? {
+        Some(record) => RunEnd::Measured { record: Box::new(record), results },
+        None => RunEnd::NothingMeasured,
+    })
+}
+
+async fn in_folder(
+    config: &RunConfig,
+    results: &ResultsFolder,
+    started: ZonedDateTime,
+    mut interrupt: Interrupt,
+) -> Result<Option<RunRecord>, RunError> {
+    let mock = match config.target {
+        TargetChoice::BuiltInMock => Some(Mock::start().await?),
+        TargetChoice::Url(_) => None,
+    };
+    let target = match (&config.target, &mock) {
+        (TargetChoice::Url(target), _) => Some(target.clone()),
+        (TargetChoice::BuiltInMock, mock) => {
+            mock.as_ref().map(|mock| Target { url: mock.url().clone(), extra_roots: None, insecure: false })
+        }
+    };
+    let mut measured = Ok(None);
+    if let (Some(target), Some(fleet)) = (target, interrupt.or(Fleet::open(config, results)).await) {
+        let mut fleet = fleet?;
+        measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
+        fleet.close().await;
+    }
+    if let Some(mock) = mock {
+        mock.end().await;
+    }
+    measured
+}
+
+async fn on_fleet(
+    config: &RunConfig,
+    results: &ResultsFolder,
+    started: ZonedDateTime,
+    target: Target,
+    fleet: &mut Fleet,
+    mut interrupt: Interrupt,
+) -> Result<Option<RunRecord>, RunError> {
+    let Some(workers) = interrupt.or(connect(fleet)).await else { return Ok(None) };
+    let workers = workers?;
+    let mut plan = config.plan(&target);
+    for block in &mut plan.blocks {
+        block.threads = block.threads.or(fleet.threads);
+    }
+    let Some(warnings) = interrupt.or(preflight(&workers, &plan.blocks)).await else { return Ok(None) };
+    let warnings = warnings?;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let head = head(config, results, &started, &target, fleet, &workers, warnings);
+    measure(config, results, plan, head, fleet, &workers, interrupt).await
+}
+
+/// Dials all workers at once.
+async fn connect(fleet: &Fleet) -> Result<Vec<WorkerSession>, SessionError> {
+    let mut connecting = JoinSet::new();
+    for access in &fleet.workers {
+        connecting.spawn(WorkerSession::connect(access.clone()));
+    }
+    let mut workers = Vec::new();
+    while let Some(connected) = connecting.join_next().await {
+        // A task that was aborted has no session, and none is.
+        if let Ok(connected) = connected {
+            workers.push(connected?);
+        }
+    }
+    workers.sort_by_key(|worker| worker.access.number);
+    Ok(workers)
+}
+
+/// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
+async fn measure(
+    config: &RunConfig,
+    results: &ResultsFolder,
+    plan: Plan,
+    head: RunHead,
+    fleet: &mut Fleet,
+    workers: &[WorkerSession],
+    interrupt: Interrupt,
+) -> Result<Option<RunRecord>, RunError> {
+    let mut record = RunRecord::new(head);
+    let mut log = IntervalLog::open(&results.interval_log_path())?;
+    let mut progress = Progress::on_stderr(config.quiet);
+    for (number, block) in (1..).zip(&plan.blocks) {
+        let measurement = Measurement {
+            number,
+            block,
+            fleet: &mut *fleet,
+            workers,
+            lease: config.lease,
+            log: &mut log,
+            progress: &mut progress,
+            interrupt: interrupt.clone(),
+        };
+        let measured = measurement.run().await?;
+        record.add(&measured);
+        record.run.finished = Some(timestamp(&clock::local_now()));
+        results.save(&record)?;
+        if interrupt.is_asked() {
+            break;
+        }
+    }
+    Ok(Some(record))
+}
+
+fn head(
+    config: &RunConfig,
+    results: &ResultsFolder,
+    started: &ZonedDateTime,
+    target: &Target,
+    fleet: &Fleet,
+    workers: &[WorkerSession],
+    preflight_warnings: Vec<String>,
+) -> RunHead {
+    RunHead {
+        tool: ToolRecord {
+            version: SOFTWARE_VERSION.into(),
+            commit: Some(COMMIT).filter(|c| *c != "unknown").map(Into::into),
+        },
+        started: timestamp(started),
+        finished: None,
+        command_line: config.command_line.clone(),
+        results_folder: results.name().to_owned(),
+        fleet: fleet.kind.to_owned(),
+        target: TargetRecord {
+            url: target.url.as_str().trim_end_matches('/').to_owned(),
+            is_built_in_mock: config.target == TargetChoice::BuiltInMock,
+            insecure_target: target.insecure,
+            extra_roots: target.extra_roots.is_some(),
+        },
+        seed: config.seed,
+        environment: serde_json::to_value(Environment::read()).unwrap_or_default(),
+        workers: workers.iter().map(fleet_worker).collect(),
+        preflight_warnings,
+    }
+}
+
+fn fleet_worker(worker: &WorkerSession) -> FleetWorkerRecord {
+    let description = worker.description.clone();
+    FleetWorkerRecord {
+        number: worker.access.number,
+        address: worker.access.address.clone(),
+        software_version: description.software_version,
+        commit: description.commit,
+        hostname: description.hostname,
+        cpu_model: description.cpu_model,
+        architecture: description.architecture,
+        kernel: description.kernel,
+        cores: description.cores,
+        memory_bytes: description.memory_bytes,
+        open_files_limit: description.open_files_limit,
+    }
+}
+
+/// RFC 3339 with the local offset.
+fn timestamp(time: &ZonedDateTime) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}

@@ -1,0 +1,318 @@
+//! One worker's part of one block, over a stream that may break and be taken up again.
+
+use std::time::{Duration, Instant};
+
+use proto::assignment::Assignment;
+use proto::counters::Counters;
+use proto::interval::{Finished, Interval};
+use proto::wire::{self, command, event};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::round_trip::RoundTrip;
+use super::{WorkerSession, client, in_words, last_cause};
+use crate::clock;
+
+/// Between two pings until enough have been answered, and after that.
+const FIRST_PINGS: Duration = Duration::from_millis(10);
+const LATER_PINGS: Duration = Duration::from_millis(1000);
+/// Answered pings that make a round trip known.
+const PING_SAMPLES: u32 = 5;
+/// Between two attempts to take up a broken stream.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// What a worker has to say about its part of a block.
+#[derive(Debug)]
+pub enum News {
+    /// It is connected and warm.
+    Ready {
+        /// Threads of its engine.
+        threads: u32,
+        /// Connections that it was to open.
+        connections: u32,
+        /// What the warm-up did.
+        warm_up: Counters,
+        /// How long a message takes to it and back.
+        round_trip: Duration,
+    },
+    /// It has been told to start, so that it begins at this moment.
+    Started {
+        /// On the coordinator's clock.
+        planned_start: Instant,
+    },
+    /// One span is over.
+    Interval(Box<Interval>),
+    /// It has ended.
+    Finished(Box<Finished>),
+    /// It will say nothing more.
+    Lost(String),
+}
+
+/// What a worker is told about its part of a block.
+#[derive(Debug)]
+enum Order {
+    Start(Instant),
+    Acknowledge(u64),
+    Stop,
+}
+
+/// One worker's part of one block, under way.
+#[derive(Debug)]
+pub struct BlockSession {
+    orders: UnboundedSender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl WorkerSession {
+    /// Has the worker prepare its part of a block. What it says goes to `news`, with the worker's number.
+    pub fn begin(&self, assignment: Assignment, news: Sender<(u32, News)>) -> BlockSession {
+        let (orders, given) = unbounded_channel();
+        let course = Course {
+            worker: self.clone(),
+            assignment,
+            news,
+            round_trip: RoundTrip::default(),
+            ready: None,
+            told_ready: false,
+            start: None,
+            last_heard: clock::now(),
+        };
+        BlockSession { orders, task: tokio::spawn(course.run(given)) }
+    }
+}
+
+impl BlockSession {
+    /// Has the worker begin at `at`.
+    pub fn start(&self, at: Instant) {
+        self.order(Order::Start(at));
+    }
+
+    /// Everything up to this interval is stored.
+    pub fn acknowledge(&self, sequence: u64) {
+        self.order(Order::Acknowledge(sequence));
+    }
+
+    /// Has the worker stop its load and report what there is.
+    pub fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    /// Lets go of the worker.
+    pub async fn end(self) {
+        drop(self.orders);
+        // The task ends by itself once nobody gives orders; one that hangs is not waited for.
+        let abort = self.task.abort_handle();
+        if timeout(Duration::from_secs(1), self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // A session that has ended needs no orders.
+        let _ = self.orders.send(order);
+    }
+}
+
+/// Where a worker's part of a block stands.
+struct Course {
+    worker: WorkerSession,
+    assignment: Assignment,
+    news: Sender<(u32, News)>,
+    round_trip: RoundTrip,
+    ready: Option<wire::Ready>,
+    told_ready: bool,
+    /// When the block was told to begin; `None` before.
+    start: Option<Instant>,
+    last_heard: Instant,
+}
+
+/// Why a stream was left.
+enum Left {
+    /// The worker has said its last word, or nobody listens any more.
+    Over,
+    /// The stream broke; the worker may still be there.
+    Broken(String),
+    /// The worker is lost.
+    Lost(String),
+}
+
+impl Course {
+    async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
+        loop {
+            let left = match self.open().await {
+                Ok((commands, events)) => self.follow(&mut orders, &commands, events).await,
+                Err(left) => left,
+            };
+            match left {
+                Left::Over => return,
+                Left::Lost(why) => return self.tell(News::Lost(why)).await,
+                Left::Broken(why) => {
+                    let silence = clock::now().saturating_duration_since(self.last_heard);
+                    if silence >= self.assignment.lease {
+                        return self.tell(News::Lost(why)).await;
+                    }
+                    tracing::warn!(worker = self.worker.access.number, %why, "the stream broke; trying to take it up");
+                    self.round_trip.forget();
+                    sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Opens a stream and names the assignment, which begins or resumes it.
+    async fn open(&mut self) -> Result<(Sender<wire::Command>, Streaming<wire::Event>), Left> {
+        let channel = match timeout(self.assignment.lease, self.worker.access.dial()).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(error)) if is_refused(&error) => {
+                return Err(Left::Lost("nothing listens at its address any more".into()));
+            }
+            Ok(Err(error)) => return Err(Left::Broken(last_cause(&error))),
+            Err(_) => return Err(Left::Broken("it cannot be reached".into())),
+        };
+        let (commands, outgoing) = channel_for_commands();
+        let assignment = command::Command::Assignment((&self.assignment).into());
+        // The channel is new and has room.
+        let _ = commands.send(wire::Command { command: Some(assignment) }).await;
+        match timeout(self.assignment.lease, client(channel).run(ReceiverStream::new(outgoing))).await {
+            Ok(Ok(events)) => Ok((commands, events.into_inner())),
+            Ok(Err(status)) => Err(Left::Broken(in_words(&status))),
+            Err(_) => Err(Left::Broken("it does not answer".into())),
+        }
+    }
+
+    /// Follows one stream until it is left.
+    async fn follow(
+        &mut self,
+        orders: &mut UnboundedReceiver<Order>,
+        commands: &Sender<wire::Command>,
+        mut events: Streaming<wire::Event>,
+    ) -> Left {
+        let mut pings = interval(FIRST_PINGS);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pings_are_slow = false;
+        loop {
+            tokio::select! {
+                event = events.message() => match event {
+                    Ok(Some(wire::Event { event: Some(event) })) => {
+                        self.last_heard = clock::now();
+                        if let Err(left) = self.take(event).await { return left }
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Left::Broken("it closed the stream".into()),
+                    Err(status) => return Left::Broken(broken(&status)),
+                },
+                order = orders.recv() => match order {
+                    Some(order) => self.pass_on(order, commands).await,
+                    None => return Left::Over,
+                },
+                _ = pings.tick() => {
+                    let now = clock::now();
+                    if now.saturating_duration_since(self.last_heard) > self.assignment.lease {
+                        return Left::Broken("it has gone silent".into());
+                    }
+                    let nonce = self.round_trip.ping(now);
+                    send(commands, command::Command::Ping(wire::Ping { nonce })).await;
+                    if !pings_are_slow && self.round_trip.known(PING_SAMPLES).is_some() {
+                        pings_are_slow = true;
+                        pings = interval(LATER_PINGS);
+                        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                        pings.reset();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn pass_on(&mut self, order: Order, commands: &Sender<wire::Command>) {
+        match order {
+            Order::Stop => send(commands, command::Command::Stop(wire::Stop {})).await,
+            Order::Acknowledge(sequence) => {
+                send(commands, command::Command::Acknowledge(wire::Acknowledge { sequence })).await;
+            }
+            Order::Start(at) => {
+                let there = clock::now() + self.round_trip.known(1).unwrap_or_default() / 2;
+                let delay = at.saturating_duration_since(there);
+                let start = wire::Start { delay_ns: delay.as_nanos() as u64 };
+                send(commands, command::Command::Start(start)).await;
+                self.start = Some(at);
+                self.tell(News::Started { planned_start: there + delay }).await;
+            }
+        }
+    }
+
+    async fn take(&mut self, event: event::Event) -> Result<(), Left> {
+        match event {
+            event::Event::Pong(pong) => {
+                self.round_trip.pong(pong.nonce, clock::now());
+                self.tell_ready().await?;
+            }
+            event::Event::Ready(ready) => {
+                if self.told_ready && !ready.resumed {
+                    return Err(Left::Lost("it was started anew in the middle of the block".into()));
+                }
+                self.ready = Some(ready);
+                self.tell_ready().await?;
+            }
+            event::Event::Interval(interval) => {
+                let interval = Interval::try_from(interval).map_err(nonsense)?;
+                self.tell(News::Interval(Box::new(interval))).await;
+            }
+            event::Event::Finished(finished) => {
+                let finished = Finished::try_from(finished).map_err(nonsense)?;
+                self.tell(News::Finished(Box::new(finished))).await;
+            }
+            event::Event::Fault(fault) => return Err(Left::Lost(fault.message)),
+        }
+        Ok(())
+    }
+
+    /// Says that the worker is ready, once, when the round trip is known too.
+    async fn tell_ready(&mut self) -> Result<(), Left> {
+        let Some(round_trip) = self.round_trip.known(PING_SAMPLES).filter(|_| !self.told_ready) else {
+            return Ok(());
+        };
+        let Some(ready) = &self.ready else { return Ok(()) };
+        let warm_up = Counters::try_from(ready.warm_up.clone().unwrap_or_default()).map_err(nonsense)?;
+        let (threads, connections) = (ready.threads, ready.connections);
+        self.told_ready = true;
+        self.tell(News::Ready { threads, connections, warm_up, round_trip }).await;
+        Ok(())
+    }
+
+    async fn tell(&self, news: News) {
+        // Nobody listens when the block has been given up.
+        let _ = self.news.send((self.worker.access.number, news)).await;
+    }
+}
+
+fn channel_for_commands() -> (Sender<wire::Command>, Receiver<wire::Command>) {
+    channel(16)
+}
+
+async fn send(commands: &Sender<wire::Command>, command: command::Command) {
+    // A stream that broke is noticed by its events.
+    let _ = commands.send(wire::Command { command: Some(command) }).await;
+}
+
+fn nonsense(error: proto::InvalidMessage) -> Left {
+    Left::Lost(format!("it sent what makes no sense: {error}"))
+}
+
+fn broken(status: &Status) -> String {
+    format!("the connection broke: {}", in_words(status))
+}
+
+fn is_refused(error: &tonic::transport::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        if error.downcast_ref::<std::io::Error>().is_some_and(refused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
