@@ -298,8 +298,8 @@ proptest! {
 
         let found = scan(&[never()], &[&text]);
         prop_assert_eq!(&found, &scan(&[never()], &cut(&text, &sizes)));
-        // What it lets through: half a UTF-8 character, half a surrogate pair.
-        if serde_json::from_slice::<Value>(&text).is_ok() {
+        // What it lets through: half a UTF-8 character, half a surrogate pair. Numbers too large for an f64 are JSON.
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok() {
             prop_assert!(found.is_ok());
         } else if text.is_ascii() {
             prop_assert_eq!(found, Err(NotJson), "{}", String::from_utf8_lossy(&text));
