@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use proto::description::WorkerDescription;
 use proto::interval::EndReason;
 use proto::load::Extent;
 use proto::outcome::{Failure, FailureKind};
@@ -20,12 +21,7 @@ pub(super) fn head() -> RunHead {
         command_line: "archestra-bench run --workers 2".into(),
         results_folder: "20261001_120000".into(),
         fleet: "local".into(),
-        target: TargetRecord {
-            url: "http://127.0.0.1:9000/".into(),
-            is_built_in_mock: true,
-            insecure_target: false,
-            extra_roots: false,
-        },
+        target: TargetRecord::new(&block(closed(10), requests(1_000)).target, true),
         seed: 7,
         environment: json!({"cpu_model": "A processor", "cores": 2}),
         workers: (0..2).map(fleet_worker).collect(),
@@ -34,9 +30,7 @@ pub(super) fn head() -> RunHead {
 }
 
 fn fleet_worker(number: u32) -> FleetWorkerRecord {
-    FleetWorkerRecord {
-        number,
-        address: format!("127.0.0.1:{}", 40_000 + number),
+    let description = WorkerDescription {
         software_version: "0.1.0".into(),
         commit: "abc1234".into(),
         hostname: "laptop".into(),
@@ -46,7 +40,8 @@ fn fleet_worker(number: u32) -> FleetWorkerRecord {
         cores: 1,
         memory_bytes: 8 << 30,
         open_files_limit: 1_048_576,
-    }
+    };
+    FleetWorkerRecord::new(number, format!("127.0.0.1:{}", 40_000 + number), &description)
 }
 
 /// 2 workers, 500 successes of 10 ms each in the first second.

@@ -6,13 +6,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::Counters;
+use proto::description::WorkerDescription;
 use proto::latencies::Latencies;
 use proto::load::{Extent, Load, WarmUp};
+use proto::target::Target;
 
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, HistogramRecord, JsonExpectationRecord,
-    LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord, SkewRecord, WarmUpRecord,
-    WorkerEndRecord, WorkerRecord,
+    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
+    JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
+    SkewRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -94,6 +96,38 @@ impl SeriesRecord {
         let worked_out = record.work_out();
         debug_assert!(worked_out.is_ok());
         record
+    }
+}
+
+impl FleetWorkerRecord {
+    /// A worker as it described itself; workers are numbered from 0.
+    pub fn new(number: u32, address: String, description: &WorkerDescription) -> Self {
+        let description = description.clone();
+        Self {
+            number,
+            address,
+            software_version: description.software_version,
+            commit: description.commit,
+            hostname: description.hostname,
+            cpu_model: description.cpu_model,
+            architecture: description.architecture,
+            kernel: description.kernel,
+            cores: description.cores,
+            memory_bytes: description.memory_bytes,
+            open_files_limit: description.open_files_limit,
+        }
+    }
+}
+
+impl TargetRecord {
+    /// A target, and whether it is the mock upstream that the run started itself.
+    pub fn new(target: &Target, is_built_in_mock: bool) -> Self {
+        Self {
+            url: target.url.to_string(),
+            is_built_in_mock,
+            insecure_target: target.insecure,
+            extra_roots: target.extra_roots.is_some(),
+        }
     }
 }
 
