@@ -9,11 +9,7 @@ use jiff::{SignedDuration, ZonedDateTime};
 use super::json::to_json;
 use super::markdown::summary;
 use super::record::RunRecord;
-
-/// The record's name in a run's folder.
-pub const REPORT_FILE: &str = "report.json";
-/// The interval log's name in a run's folder.
-pub const INTERVALS_FILE: &str = "intervals.jsonl";
+use super::{INTERVALS_FILE, REPORT_FILE};
 
 /// How many seconds are tried when other runs took the same name.
 const MAX_TAKEN: i64 = 60;

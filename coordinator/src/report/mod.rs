@@ -22,6 +22,11 @@ use std::path::Path;
 
 use json::ReadError;
 
+/// The record's name in a run's folder.
+pub const REPORT_FILE: &str = "report.json";
+/// The interval log's name in a run's folder.
+pub const INTERVALS_FILE: &str = "intervals.jsonl";
+
 /// The summary of a run, made again from the counts and histograms that its `report.json` holds.
 ///
 /// # Errors

@@ -194,6 +194,9 @@ fn head(
     workers: &[WorkerSession],
     preflight_warnings: Vec<String>,
 ) -> RunHead {
+    let worker = |worker: &WorkerSession| {
+        FleetWorkerRecord::new(worker.access.number, worker.access.address.clone(), &worker.description)
+    };
     RunHead {
         tool: ToolRecord {
             version: SOFTWARE_VERSION.into(),
@@ -204,33 +207,11 @@ fn head(
         command_line: config.command_line.clone(),
         results_folder: results.name().to_owned(),
         fleet: fleet.kind.to_owned(),
-        target: TargetRecord {
-            url: target.url.as_str().trim_end_matches('/').to_owned(),
-            is_built_in_mock: config.target == TargetChoice::BuiltInMock,
-            insecure_target: target.insecure,
-            extra_roots: target.extra_roots.is_some(),
-        },
+        target: TargetRecord::new(target, config.target == TargetChoice::BuiltInMock),
         seed: config.seed,
         environment: serde_json::to_value(Environment::read()).unwrap_or_default(),
-        workers: workers.iter().map(fleet_worker).collect(),
+        workers: workers.iter().map(worker).collect(),
         preflight_warnings,
-    }
-}
-
-fn fleet_worker(worker: &WorkerSession) -> FleetWorkerRecord {
-    let description = worker.description.clone();
-    FleetWorkerRecord {
-        number: worker.access.number,
-        address: worker.access.address.clone(),
-        software_version: description.software_version,
-        commit: description.commit,
-        hostname: description.hostname,
-        cpu_model: description.cpu_model,
-        architecture: description.architecture,
-        kernel: description.kernel,
-        cores: description.cores,
-        memory_bytes: description.memory_bytes,
-        open_files_limit: description.open_files_limit,
     }
 }
 

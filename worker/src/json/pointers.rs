@@ -1,7 +1,9 @@
 //! What is looked for in a JSON text: JSON pointers and what their values must be, compiled into one tree.
 
 use crate::json::equality::Expected;
-use crate::json::scan::MAX_DEPTH;
+
+/// How deeply arrays and objects may lie within each other.
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// A value that is looked for.
 #[derive(Debug, Clone)]

@@ -4,10 +4,7 @@ mod members;
 
 use crate::json::capture::Captures;
 use crate::json::lexis::{Number, Text, Word, skip_string};
-use crate::json::pointers::{NodeId, Pointers, ROOT, Test, Wants};
-
-/// How deeply arrays and objects may lie within each other.
-pub(super) const MAX_DEPTH: usize = 128;
+use crate::json::pointers::{MAX_DEPTH, NodeId, Pointers, ROOT, Test, Wants};
 
 /// The text is not JSON, or ends early, or is nested too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
 
-use super::files::{INTERVALS_FILE, REPORT_FILE};
 use super::record::{BlockRecord, ExtentRecord, LoadRecord, RunRecord, WarmUpRecord};
+use super::{INTERVALS_FILE, REPORT_FILE};
 use crate::plan::Arm;
 use crate::statistics::verdict::{Finding, Verdict};
 

@@ -123,7 +123,7 @@ impl TargetRecord {
     /// A target, and whether it is the mock upstream that the run started itself.
     pub fn new(target: &Target, is_built_in_mock: bool) -> Self {
         Self {
-            url: target.url.to_string(),
+            url: target.url.as_str().trim_end_matches('/').to_owned(),
             is_built_in_mock,
             insecure_target: target.insecure,
             extra_roots: target.extra_roots.is_some(),

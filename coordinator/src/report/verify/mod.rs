@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use super::files::INTERVALS_FILE;
+use super::INTERVALS_FILE;
 use super::json::{ReadError, read};
 use super::markdown::visible;
 use super::record::{BlockRecord, RunRecord, recompute};
