@@ -39,7 +39,7 @@ impl Environment {
             operating_system: known(operating_system(&file("/etc/os-release"))),
             memory_bytes: memory_bytes(&file("/proc/meminfo")).unwrap_or(0),
             version: proto::SOFTWARE_VERSION.into(),
-            commit: env!("ARCHESTRA_BENCH_COMMIT").into(),
+            commit: proto::COMMIT.into(),
         }
     }
 }
