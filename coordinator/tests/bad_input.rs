@@ -38,7 +38,7 @@ fn wrong_flags_are_usage_errors() {
         (&["--requests", "0"], &["--requests", "at least 1"]),
         (&["--workers", "0"], &["--workers", "at least 1"]),
         (&["--concurrency", "0"], &["--concurrency", "at least 1"]),
-        (&["--rate", "-1"], &["--rate"]),
+        (&["--rate", "0"], &["--rate"]),
         (&["--rate", "5", "--concurrency", "5"], &["--rate", "--concurrency"]),
         (&["--http-version", "2"], &["--http-version", "later"]),
         (&["--header", "no-colon"], &["--header"]),

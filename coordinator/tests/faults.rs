@@ -133,7 +133,7 @@ fn ctrl_c_stops_the_load_within_a_second_and_keeps_what_there_is() {
 
         let results = Results::of(&bench);
         assert!(results.summary.contains("interrupted"), "{}", results.summary);
-        assert!(results.count(0, "successes") > 50);
+        assert!(results.count(0, "successes") > 0);
         let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
         assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     }
