@@ -7,4 +7,5 @@
 pub mod clock;
 pub mod process;
 pub mod request;
+pub mod results;
 pub mod target;

@@ -168,7 +168,7 @@ impl Schedule {
     pub fn abandon(&mut self) -> u64 {
         match self {
             Self::Closed(closed) => {
-                closed.left = 0;
+                closed.end = Nanos::ZERO;
                 0
             }
             Self::Open(open) => {

@@ -1,0 +1,201 @@
+//! Whatever a user gets wrong is answered with one line that says what and how to mend it, and leaves nothing behind.
+
+// A helper that fails fails the test.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpListener;
+
+use support::process::Bench;
+use support::request::{Purpose, Reply};
+use support::results::names;
+use support::target::Target;
+
+/// Runs and expects this code and one line of error that holds each of `parts`.
+fn refused(bench: &Bench, arguments: &[&str], code: i32, parts: &[&str]) {
+    let finished = bench.run(arguments);
+    let stderr = finished.stderr.trim_end();
+    assert_eq!(finished.code, Some(code), "{arguments:?}: {stderr}");
+    assert!(stderr.starts_with("error: ") && !stderr.contains('\n'), "{arguments:?}: {stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{arguments:?}: `{part}` is not in: {stderr}");
+    }
+    assert!(!stderr.contains("panicked") && !stderr.contains("RUST_BACKTRACE"), "{stderr}");
+    assert_eq!(names(bench), Vec::<String>::new(), "{arguments:?} left something in results");
+}
+
+#[test]
+fn wrong_flags_are_usage_errors() {
+    let bench = Bench::new();
+    for (flags, parts) in [
+        (&["--scenario", "simple_chta"][..], &["simple_chta", "did you mean `simple_chat`"][..]),
+        (&["--scenario", "missing.toml"], &["missing.toml"]),
+        (&["--target", "::::"], &["--target", "::::"]),
+        (&["--target", "localhost:9000"], &["http://localhost:9000"]),
+        (&["--target", "https://api.openai.com"], &["--allow-provider", "money"]),
+        (&["--requests", "0"], &["--requests", "at least 1"]),
+        (&["--workers", "0"], &["--workers", "at least 1"]),
+        (&["--concurrency", "0"], &["--concurrency", "at least 1"]),
+        (&["--rate", "0"], &["--rate"]),
+        (&["--rate", "5", "--concurrency", "5"], &["--rate", "--concurrency"]),
+        (&["--http-version", "2"], &["--http-version", "later"]),
+        (&["--header", "no-colon"], &["--header"]),
+        (&["--fleet", "addresses"], &["--worker-address"]),
+    ] {
+        refused(&bench, &[&["run"], flags].concat(), 2, parts);
+    }
+}
+
+#[test]
+fn a_scenario_file_is_held_to_what_it_may_say() {
+    let bench = Bench::new();
+    bench.file("typo.toml", "path = \"/v1/x\"\nbdoy = \"{}\"\n");
+    refused(&bench, &["run", "--scenario", "typo.toml"], 2, &["typo.toml", "line 2", "bdoy"]);
+    bench.file("typo.json", "{\n\"path\": \"/v1/x\",\n\"expcet\": {}\n}");
+    refused(&bench, &["run", "--scenario", "typo.json"], 2, &["typo.json", "line 3", "expcet"]);
+}
+
+#[test]
+fn a_broken_line_in_env_is_named() {
+    let bench = Bench::new();
+    bench.file(".env", "WORKERS=2\nthis is no variable\n");
+    refused(&bench, &["run"], 2, &["line 2", ".env"]);
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_made_is_found_before_anything_is_sent() {
+    let (bench, target) = (Bench::new(), Target::good());
+    bench.file("taken", "a file");
+    let arguments = ["run", "--target", &target.url(), "--results-dir", "taken"];
+    refused(&bench, &arguments, 1, &["taken", "--results-dir"]);
+    assert_eq!(target.counts().preflight, 0);
+}
+
+#[test]
+fn a_target_that_refuses_stops_the_run_before_the_load() {
+    let long = format!("{{\"error\":\"{}END\"}}", "x".repeat(285));
+    for (status, part) in [(401, "ARCHESTRA_BENCHMARK_API_KEY"), (403, "key"), (404, "--path")] {
+        let (bench, target) = (Bench::new(), Target::status(status, &long));
+        let status = format!("status {status}");
+        refused(&bench, &["run", "--target", &target.url()], 1, &[&status, part, "simple_chat", "xxEND"]);
+        let counts = target.counts();
+        assert_eq!((counts.warm_up, counts.load), (0, 0));
+        assert!(counts.preflight <= 2, "it is not tried again: {counts:?}");
+    }
+
+    let (bench, wrong) = (Bench::new(), Target::status(200, r#"{"hello":"world"}"#));
+    refused(&bench, &["run", "--target", &wrong.url()], 1, &["does not expect", "hello"]);
+    assert_eq!(wrong.counts().load, 0);
+}
+
+#[test]
+fn a_target_that_is_not_there_is_said_to_be_so() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}");
+    refused(&Bench::new(), &["run", "--target", &url], 1, &["connection refused", "--target"]);
+    let nowhere = "http://no-such-host.invalid:9000";
+    refused(&Bench::new(), &["run", "--target", nowhere], 1, &["no-such-host.invalid", "resolved"]);
+}
+
+#[test]
+fn a_worker_that_is_no_worker_is_said_to_be_so() {
+    let bench = Bench::new();
+    let web = Target::status(200, "{}").address().to_string();
+    refused(&bench, &["run", "--fleet", "addresses", "--worker-address", &web], 1, &[&web, "worker"]);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    refused(
+        &bench,
+        &["run", "--fleet", "addresses", "--worker-address", &closed],
+        1,
+        &[&closed, "cannot be reached"],
+    );
+
+    let garbage = listener.local_addr().unwrap().to_string();
+    let speaking = std::thread::spawn(move || {
+        // The first connection is the run's.
+        let (mut stream, _) = listener.accept().unwrap();
+        drop(stream.write_all(b"220 mail.example ESMTP\r\n"));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    });
+    refused(&bench, &["run", "--fleet", "addresses", "--worker-address", &garbage], 1, &[&garbage, "worker"]);
+    speaking.join().unwrap();
+}
+
+#[test]
+fn a_missing_or_broken_record_is_said_to_be_so() {
+    let bench = Bench::new();
+    bench.file("broken.json", "{\"schema_version\": 1, ");
+    bench.file("later.json", "{\"schema_version\": 99}");
+    for command in ["report", "verify"] {
+        refused(&bench, &[command, "nowhere.json"], 1, &["nowhere.json"]);
+        refused(&bench, &[command, "broken.json"], 1, &["broken.json"]);
+        refused(&bench, &[command, "later.json"], 1, &["later.json", "99"]);
+    }
+}
+
+#[test]
+fn flags_go_before_the_environment_before_env_before_the_config_file() {
+    let targets: Vec<_> = (0..4).map(|_| Target::good()).collect();
+    let [flag, process, env, config] = [0, 1, 2, 3].map(|place: usize| targets[place].url());
+    let bench = Bench::new().variable("ARCHESTRA_API_URL", &process);
+    bench.file(".env", &format!("ARCHESTRA_API_URL={env}\nNUM_REQUESTS=11\n"));
+    bench.file("benchmark-config.env", &format!("export ARCHESTRA_API_URL={config}\nexport CONCURRENCY=3\n"));
+    let run = |bench: &Bench, flags: &[&str]| {
+        let arguments = [&["run", "--scenario", "simple_chat", "--warmup", "none"], flags].concat();
+        let finished = bench.run(&arguments);
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    };
+    let loads = || targets.iter().map(|target| target.counts().load).collect::<Vec<_>>();
+
+    run(&bench, &["--target", &flag]);
+    assert_eq!(loads(), [11, 0, 0, 0]);
+    run(&bench, &[]);
+    assert_eq!(loads(), [11, 11, 0, 0]);
+    let bench = bench.variable("ARCHESTRA_API_URL", "");
+    run(&bench, &[]);
+    assert_eq!(loads(), [11, 11, 11, 0]);
+    bench.file(".env", "NUM_REQUESTS=5\n");
+    run(&bench, &[]);
+    assert_eq!(loads(), [11, 11, 11, 5]);
+}
+
+#[test]
+fn the_key_reaches_the_target_and_nobody_else() {
+    const KEY: &str = "sk-very-secret-7f3a";
+    let target = Target::scripted(|_, request| {
+        let bearer = request.header("authorization") == Some(&format!("Bearer {KEY}"));
+        let reply = if bearer { Reply::good(request) } else { Reply::json(401, "{}") };
+        match request.purpose() {
+            Purpose::Load => reply.after(std::time::Duration::from_millis(20)),
+            _ => reply,
+        }
+    });
+    let bench = Bench::new().variable("ARCHESTRA_BENCHMARK_API_KEY", KEY).variable("RUST_LOG", "debug");
+    let running =
+        bench.start(&["run", "--target", &target.url(), "--requests", "300", "--scenario", "simple_chat"]);
+    assert!(support::clock::wait_until(support::process::BOUND, || target.counts().load > 20));
+    let processes = running.descendants();
+    assert!(processes.len() >= 2);
+    for process in processes {
+        for file in ["cmdline", "environ"] {
+            let text = std::fs::read(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&text).contains(KEY), "{file} of a child holds the key");
+        }
+    }
+    let finished = running.wait(support::process::BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(!finished.stdout.contains(KEY) && !finished.stderr.contains(KEY));
+    for entry in walk(&bench.folder().join("results")) {
+        let text = std::fs::read(&entry).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains(KEY), "{} holds the key", entry.display());
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

@@ -1,0 +1,68 @@
+//! What a run left in its results folder.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::process::Bench;
+
+/// The files of one run.
+pub struct Results {
+    /// The summary's text.
+    pub summary: String,
+    /// The record.
+    pub report: Value,
+    /// Where the record is.
+    pub report_path: PathBuf,
+}
+
+impl Results {
+    /// Of the only run in the bench's folder; the test fails when there is none, or another.
+    pub fn of(bench: &Bench) -> Self {
+        let names = names(bench);
+        let summaries: Vec<_> = names.iter().filter(|name| name.starts_with("summary_")).collect();
+        assert_eq!(summaries.len(), 1, "{names:?}");
+        let results = bench.folder().join("results");
+        let stamp = summaries[0].trim_start_matches("summary_").trim_end_matches(".md");
+        let report_path = results.join(stamp).join("report.json");
+        Self {
+            summary: fs::read_to_string(results.join(summaries[0])).unwrap(),
+            report: serde_json::from_slice(&fs::read(&report_path).unwrap()).unwrap(),
+            report_path,
+        }
+    }
+
+    /// A block, from 0.
+    pub fn block(&self, number: usize) -> &Value {
+        &self.report["blocks"][number]
+    }
+
+    /// A count of a block's totals.
+    pub fn count(&self, block: usize, name: &str) -> u64 {
+        self.block(block)["totals"][name].as_u64().unwrap()
+    }
+
+    /// How many requests of a block failed in this way.
+    pub fn failures(&self, block: usize, kind: &str) -> u64 {
+        let failures = self.block(block)["totals"]["failures"].as_array().unwrap().iter();
+        failures
+            .filter(|failure| failure["kind"] == kind)
+            .map(|failure| failure["count"].as_u64().unwrap())
+            .sum()
+    }
+
+    /// The rules that speak against the run.
+    pub fn rules(&self) -> Vec<String> {
+        let blocks = self.report["blocks"].as_array().unwrap().iter();
+        let findings = blocks.flat_map(|block| block["findings"].as_array().unwrap());
+        let serious = findings.filter(|finding| finding["verdict"] != "valid");
+        serious.map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// What is in the results folder; nothing when there is none.
+pub fn names(bench: &Bench) -> Vec<String> {
+    let entries = fs::read_dir(bench.folder().join("results")).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
