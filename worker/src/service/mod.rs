@@ -2,8 +2,6 @@
 
 mod block;
 mod session;
-#[cfg(test)]
-mod tests;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
