@@ -38,17 +38,18 @@ fn the_readmes_scenario_file_can_be_run() {
 
 #[test]
 fn the_readmes_flags_exist() {
-    let mut help = String::new();
-    for command in ["run", "pki", "worker", "mock"] {
-        help += &Bench::new().run(&[command, "--help"]).stdout;
-    }
+    let help = ["run", "pki", "worker", "mock"].map(|command| Bench::new().run(&[command, "--help"]).stdout);
+    let known: BTreeSet<&str> = help.iter().flat_map(|text| flags(text)).chain(CARGOS).collect();
     let commands = README.lines().filter(|line| line.contains("archestra-bench") || line.starts_with("| "));
-    let words = commands.flat_map(|line| line.split([' ', '`', '=', ',', '.', ';', ')', '(']));
-    let flags: BTreeSet<&str> = words.filter(|word| word.len() > 2 && word.starts_with("--")).collect();
-    let unknown: Vec<_> =
-        flags.iter().filter(|flag| !help.contains(**flag) && !CARGOS.contains(flag)).collect();
+    let named: BTreeSet<&str> = commands.flat_map(flags).collect();
+    let unknown: Vec<_> = named.difference(&known).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    assert!(flags.len() > 15, "only {flags:?} were found");
+    assert!(named.len() > 15, "only {named:?} were found");
+}
+
+fn flags(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !(character.is_ascii_lowercase() || character == '-'));
+    words.filter(|word| word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic)))
 }
 
 const README: &str = include_str!("../../README.md");

@@ -3,7 +3,6 @@ use std::path::Path;
 use clap::{CommandFactory, Parser};
 
 use super::*;
-use crate::config::API_KEY_VARIABLES;
 
 /// The commands beside others, as the program has them.
 #[derive(Debug, Parser)]
