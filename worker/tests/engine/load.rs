@@ -1,0 +1,154 @@
+//! Assignments that tests start from, and running one to its end.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use proto::assignment::Assignment;
+use proto::counters::Counters;
+use proto::expectation::{Expectation, JsonExpectation};
+use proto::interval::{Finished, Interval};
+use proto::latencies::Latencies;
+use proto::load::{Arrivals, Extent, Load, WarmUp};
+use proto::outcome::FailureKind;
+use proto::share::Share;
+use proto::target::{Request, Target};
+use worker::clock::Clock;
+use worker::engine::{Engine, Output};
+
+/// What no test takes unless something is stuck.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// A closed loop of so many requests; only the status is looked at.
+pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
+    Assignment {
+        id: "test".into(),
+        target: Target { url: url.parse().unwrap(), extra_roots: None, insecure: false },
+        request: Request {
+            method: "POST".into(),
+            path: "/chat".into(),
+            headers: Vec::new(),
+            body: b"{}".into(),
+        },
+        expectation: Expectation::default(),
+        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap() },
+        extent: Extent::new(NonZeroU64::new(requests), None).unwrap(),
+        warm_up: WarmUp::None,
+        share: Share::WHOLE,
+        timeout: Duration::from_secs(30),
+        keep_alive: true,
+        threads: NonZeroU32::new(1),
+        seed: 1,
+        lease: Duration::from_secs(10),
+    }
+}
+
+/// A constant open loop, for so long.
+pub fn open(url: &str, connections: u32, rate: &str, duration: Duration) -> Assignment {
+    Assignment {
+        load: Load::Open {
+            rate: rate.parse().unwrap(),
+            arrivals: Arrivals::Constant,
+            connections: NonZeroU32::new(connections).unwrap(),
+            max_in_flight: None,
+        },
+        extent: Extent::Duration(duration),
+        ..closed(url, 1, 1)
+    }
+}
+
+/// The answer must have something at this pointer.
+pub fn json_at(pointer: &str) -> Expectation {
+    let json = vec![JsonExpectation { pointer: pointer.into(), equals: None }];
+    Expectation { json, ..Expectation::default() }
+}
+
+/// An engine that has begun.
+pub struct Running {
+    pub engine: Engine,
+    outputs: Receiver<Output>,
+}
+
+/// Prepares an engine and begins as soon as it is ready.
+pub fn begin(assignment: &Assignment) -> Running {
+    let (sender, outputs) = channel();
+    let clock = Clock::new();
+    let engine = Engine::prepare(assignment, clock, move |output| drop(sender.send(output))).unwrap();
+    match outputs.recv_timeout(BOUND).unwrap() {
+        Output::Prepared { .. } => engine.start(clock.now()),
+        other => panic!("{other:?} before the engine was prepared"),
+    }
+    Running { engine, outputs }
+}
+
+/// Carries out an assignment; its totals.
+pub fn run(assignment: &Assignment) -> Finished {
+    begin(assignment).finish()
+}
+
+impl Running {
+    /// The totals, once the engine has ended. Whatever happened, they are what its intervals add up to.
+    pub fn finish(self) -> Finished {
+        let mut intervals = Vec::new();
+        loop {
+            match self.outputs.recv_timeout(BOUND).unwrap() {
+                Output::Interval(interval) => intervals.push(*interval),
+                Output::Finished(finished) => {
+                    check(&intervals, &finished);
+                    return *finished;
+                }
+                other => panic!("{other:?} while the engine carried the load"),
+            }
+        }
+    }
+}
+
+fn check(intervals: &[Interval], finished: &Finished) {
+    let (mut totals, mut latencies) = (Counters::default(), Latencies::default());
+    for (sequence, interval) in (0..).zip(intervals) {
+        assert_eq!(interval.sequence, sequence);
+        totals.add(&interval.counters);
+        latencies.merge(&interval.latencies);
+    }
+    assert_eq!((intervals.len() as u64, &totals), (finished.intervals, &finished.totals));
+    for ((name, summed), (_, told)) in latencies.each().into_iter().zip(finished.latencies.each()) {
+        assert!(summed.buckets().eq(told.buckets()), "{name}");
+    }
+    assert_eq!(totals.offered, totals.started + totals.dropped + totals.unsent);
+    assert_eq!(totals.started, totals.successes + totals.failed() + totals.abandoned);
+    assert_eq!(finished.latencies.response_time.count(), totals.successes);
+}
+
+/// How many failed in that way.
+pub fn failures(finished: &Finished, kind: FailureKind) -> u64 {
+    let of_kind = finished.totals.failures.iter().filter(|(failure, _)| failure.kind == kind);
+    of_kind.map(|(_, count)| count).sum()
+}
+
+/// Asserts that all requests ended in that way, for that reason.
+pub fn assert_all_failed(finished: &Finished, kind: FailureKind, requests: u64, detail: &str) {
+    assert_eq!(failures(finished, kind), requests, "{kind}: {:?}", finished.totals);
+    let detailed = finished.totals.failures.keys().all(|failure| failure.detail.contains(detail));
+    assert!(detailed, "no `{detail}` in {:?}", finished.totals.failures);
+}
+
+/// Asserts that all requests were good.
+pub fn assert_all_good(finished: &Finished, requests: u64, what: &str) {
+    assert_eq!(
+        (finished.totals.successes, finished.totals.failed()),
+        (requests, 0),
+        "{what}: {:?}",
+        finished.totals
+    );
+}
+
+/// Looks again every few milliseconds until `done` says so.
+#[allow(clippy::disallowed_methods)]
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + BOUND;
+    while !done() {
+        assert!(Instant::now() < end, "not within {BOUND:?}: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,14 @@
+//! The engine against servers that a test scripts byte by byte, over real sockets.
+
+// A helper that fails fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, missing_docs)]
+
+mod connections;
+mod failures;
+mod framing;
+mod load;
+mod open_loop;
+mod server;
+mod shares;
+mod streams;
+mod tls;

@@ -1,0 +1,124 @@
+//! Targets over TLS: whom the engine trusts, and what a failed handshake is counted as.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use proto::assignment::Assignment;
+use proto::outcome::FailureKind;
+use proto::target::Target;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::load::{assert_all_failed, assert_all_good, closed, json_at, run};
+use super::server::{Peer, Server, ok};
+
+/// Requests of each case; few, since a connection that breaks again and again is made to rest.
+const REQUESTS: u64 = 4;
+
+struct TlsServer {
+    server: Server,
+    /// The server's certificate, which is its own authority.
+    certificate_pem: String,
+}
+
+impl TlsServer {
+    /// A server with a certificate for `name` that gives every request the same answer, and closes without a word
+    /// after it where `close`.
+    fn start(name: &str, answer: impl Into<Vec<u8>>, close: bool) -> Self {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let (config, answer) = (Arc::new(config), answer.into());
+        let server = Server::start(move |peer| serve(peer, config.clone(), &answer, close));
+        Self { server, certificate_pem: cert.pem() }
+    }
+
+    fn target(&self, trusted: bool, insecure: bool) -> Target {
+        let url = format!("https://{}", self.server.address()).parse().unwrap();
+        Target { url, extra_roots: trusted.then(|| self.certificate_pem.clone()), insecure }
+    }
+}
+
+fn serve(peer: &Peer, config: Arc<ServerConfig>, answer: &[u8], close: bool) -> io::Result<()> {
+    let session = ServerConnection::new(config).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(session, peer.stream());
+    let mut request = Vec::new();
+    while read_request(&mut stream, &mut request)? {
+        stream.write_all(answer)?;
+        stream.flush()?;
+        if close {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads one request, whose body is `{}`.
+fn read_request(stream: &mut impl Read, request: &mut Vec<u8>) -> io::Result<bool> {
+    request.clear();
+    let mut buffer = [0; 4096];
+    while !request.ends_with(b"\r\n\r\n{}") {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(false),
+            bytes => request.extend_from_slice(&buffer[..bytes]),
+        }
+    }
+    Ok(true)
+}
+
+fn load(target: Target) -> Assignment {
+    Assignment { target, expectation: json_at("/a"), ..closed("http://unused", 2, REQUESTS) }
+}
+
+#[test]
+fn a_target_whose_root_is_given_is_trusted() {
+    let server = TlsServer::start("127.0.0.1", ok("{\"a\":1}"), false);
+    let finished = run(&load(server.target(true, false)));
+    assert_all_good(&finished, REQUESTS, "over TLS");
+    assert_eq!(server.server.connections(), 2);
+}
+
+#[test]
+fn a_stranger_is_trusted_only_when_asked_to() {
+    let server = TlsServer::start("127.0.0.1", ok("{\"a\":1}"), false);
+    let refused = run(&load(server.target(false, false)));
+    assert_all_failed(&refused, FailureKind::Tls, REQUESTS, "certificate is not trusted");
+    assert_all_good(&run(&load(server.target(false, true))), REQUESTS, "any certificate");
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let server = TlsServer::start("elsewhere.example", ok("{\"a\":1}"), false);
+    let refused = run(&load(server.target(true, false)));
+    assert_all_failed(&refused, FailureKind::Tls, REQUESTS, "for this name");
+    assert_all_good(&run(&load(server.target(true, true))), REQUESTS, "any certificate");
+}
+
+#[test]
+fn a_target_that_speaks_plain_text_is_a_tls_failure() {
+    let server = Server::start(|peer| {
+        peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?;
+        peer.wait_for_close()
+    });
+    let url = format!("https://{}", server.address()).parse().unwrap();
+    let finished = run(&load(Target { url, extra_roots: None, insecure: true }));
+    assert_all_failed(&finished, FailureKind::Tls, REQUESTS, "does the target speak TLS");
+}
+
+#[test]
+fn a_large_answer_and_one_that_ends_without_a_word_are_whole() {
+    let large = format!("{{\"b\":\"{}\",\"a\":1}}", "x".repeat(3 << 20));
+    let server = TlsServer::start("127.0.0.1", ok(&large), false);
+    assert_all_good(&run(&load(server.target(true, false))), REQUESTS, "3 MiB over TLS");
+
+    let until_close = "HTTP/1.1 200 OK\r\n\r\n{\"a\":1}";
+    let server = TlsServer::start("127.0.0.1", until_close, true);
+    assert_all_good(&run(&load(server.target(true, false))), REQUESTS, "closed without close_notify");
+}
