@@ -40,7 +40,7 @@ async fn the_first_order_to_start_stands() {
 #[tokio::test]
 async fn a_stop_abandons_what_is_in_flight_and_reports_it() {
     let (worker, target) = (Worker::start().await, Counting::hanging().await);
-    let mut assignment = steady(&target, "a", Duration::from_secs(60));
+    let mut assignment = steady(&target, "a", Duration::from_secs(3600));
     assignment.load = Load::Closed { concurrency: 4.try_into().unwrap() };
     let mut stream = worker.begin(&assignment).await;
     target.wait_for(4).await;
@@ -54,7 +54,7 @@ async fn a_stop_abandons_what_is_in_flight_and_reports_it() {
 #[tokio::test]
 async fn a_stop_before_the_start_ends_a_block_that_never_was() {
     let (worker, target) = (Worker::start().await, Counting::answering().await);
-    let mut stream = worker.assign(&steady(&target, "a", Duration::from_secs(60))).await;
+    let mut stream = worker.assign(&steady(&target, "a", Duration::from_secs(3600))).await;
     stream.ready().await;
     stream.send(Command::Stop(wire::Stop {})).await;
     let (intervals, finished) = stream.rest().await;

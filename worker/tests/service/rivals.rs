@@ -23,7 +23,7 @@ async fn a_second_coordinator_is_refused_while_the_first_is_served_and_not_after
 #[tokio::test]
 async fn a_first_coordinator_that_is_gone_makes_way_when_its_lease_ends() {
     let (worker, target) = (Worker::start().await, Counting::answering().await);
-    let mut abandoned = steady(&target, "first", Duration::from_secs(60));
+    let mut abandoned = steady(&target, "first", Duration::from_secs(3600));
     abandoned.lease = Duration::from_secs(3);
     let first = worker.begin(&abandoned).await;
     target.wait_for(10).await;

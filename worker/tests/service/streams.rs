@@ -57,7 +57,7 @@ async fn an_order_to_start_that_was_lost_with_its_stream_can_be_given_again() {
 #[tokio::test]
 async fn the_lease_ends_the_load_when_the_coordinator_is_silent() {
     let (worker, target) = (Worker::start().await, Counting::answering().await);
-    let mut assignment = steady(&target, "a", Duration::from_secs(60));
+    let mut assignment = steady(&target, "a", Duration::from_secs(3600));
     assignment.lease = Duration::from_secs(1);
     // Held open, and silent: a broken stream is not what the lease is about.
     let stream = worker.begin(&assignment).await;
@@ -72,7 +72,7 @@ async fn the_lease_ends_the_load_when_the_coordinator_is_silent() {
 #[tokio::test]
 async fn the_lease_ends_the_load_when_the_coordinator_is_gone() {
     let (worker, target) = (Worker::start().await, Counting::answering().await);
-    let mut assignment = steady(&target, "a", Duration::from_secs(60));
+    let mut assignment = steady(&target, "a", Duration::from_secs(3600));
     assignment.lease = Duration::from_secs(1);
     let stream = worker.begin(&assignment).await;
     target.wait_for(10).await;
@@ -100,10 +100,10 @@ async fn pings_renew_the_lease() {
 #[tokio::test]
 async fn a_worker_that_is_shut_down_stops_its_load() {
     let (worker, target) = (Worker::start().await, Counting::answering().await);
-    let stream = worker.begin(&steady(&target, "a", Duration::from_secs(60))).await;
+    let stream = worker.begin(&steady(&target, "a", Duration::from_secs(3600))).await;
     target.wait_for(10).await;
     worker.shut_down().await;
-    // Well before the lease of 30 s, and though the stream is still held.
+    // Well before the lease ends, and though the stream is still held.
     target.wait_for_silence(Duration::from_secs(1)).await;
     drop(stream);
 }

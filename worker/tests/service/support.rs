@@ -260,6 +260,6 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         keep_alive: true,
         threads: Some(2.try_into().unwrap()),
         seed: 1,
-        lease: Duration::from_secs(30),
+        lease: Duration::from_secs(3600),
     }
 }
