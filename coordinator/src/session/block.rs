@@ -78,6 +78,7 @@ impl WorkerSession {
             ready: None,
             told_ready: false,
             start: None,
+            stopped: false,
             last_heard: clock::now(),
         };
         BlockSession { orders, task: tokio::spawn(course.run(given)) }
@@ -126,6 +127,8 @@ struct Course {
     told_ready: bool,
     /// When the block was told to begin; `None` before.
     start: Option<Instant>,
+    /// Whether the worker was told to stop.
+    stopped: bool,
     last_heard: Instant,
 }
 
@@ -176,6 +179,10 @@ impl Course {
         let assignment = command::Command::Assignment((&self.assignment).into());
         // The channel is new and has room.
         let _ = commands.send(wire::Command { command: Some(assignment) }).await;
+        if self.stopped {
+            // The order may have been lost with the stream before.
+            send(&commands, command::Command::Stop(wire::Stop {})).await;
+        }
         match timeout(self.assignment.lease, client(channel).run(ReceiverStream::new(outgoing))).await {
             Ok(Ok(events)) => Ok((commands, events.into_inner())),
             Ok(Err(status)) => Err(Left::Broken(in_words(&status))),
@@ -198,7 +205,7 @@ impl Course {
                 event = events.message() => match event {
                     Ok(Some(wire::Event { event: Some(event) })) => {
                         self.last_heard = clock::now();
-                        if let Err(left) = self.take(event).await { return left }
+                        if let Err(left) = self.take(event, commands).await { return left }
                     }
                     Ok(Some(_)) => {}
                     Ok(None) => return Left::Broken("it closed the stream".into()),
@@ -228,7 +235,10 @@ impl Course {
 
     async fn pass_on(&mut self, order: Order, commands: &Sender<wire::Command>) {
         match order {
-            Order::Stop => send(commands, command::Command::Stop(wire::Stop {})).await,
+            Order::Stop => {
+                self.stopped = true;
+                send(commands, command::Command::Stop(wire::Stop {})).await;
+            }
             Order::Acknowledge(sequence) => {
                 send(commands, command::Command::Acknowledge(wire::Acknowledge { sequence })).await;
             }
@@ -243,7 +253,7 @@ impl Course {
         }
     }
 
-    async fn take(&mut self, event: event::Event) -> Result<(), Left> {
+    async fn take(&mut self, event: event::Event, commands: &Sender<wire::Command>) -> Result<(), Left> {
         match event {
             event::Event::Pong(pong) => {
                 self.round_trip.pong(pong.nonce, clock::now());
@@ -252,6 +262,10 @@ impl Course {
             event::Event::Ready(ready) => {
                 if self.told_ready && !ready.resumed {
                     return Err(Left::Lost("it was started anew in the middle of the block".into()));
+                }
+                // The order may have been lost with the stream before.
+                if let Some(at) = self.start.filter(|_| !ready.started) {
+                    self.pass_on(Order::Start(at), commands).await;
                 }
                 self.ready = Some(ready);
                 self.tell_ready().await?;

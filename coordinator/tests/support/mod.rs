@@ -8,4 +8,5 @@ pub mod clock;
 pub mod process;
 pub mod request;
 pub mod results;
+pub mod scripted_worker;
 pub mod target;

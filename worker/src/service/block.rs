@@ -26,10 +26,17 @@ pub(super) struct Block {
     clock: Clock,
     last_heard: AtomicU64,
     engine: Mutex<Option<Engine>>,
-    stopped: Mutex<Option<EndReason>>,
+    orders: Mutex<Orders>,
     outbox: Mutex<Outbox>,
     /// Counts changes of the outbox.
     changes: watch::Sender<u64>,
+}
+
+/// What has been ordered so far: the engine may still be in the making.
+#[derive(Debug, Clone, Copy, Default)]
+struct Orders {
+    start: Option<Nanos>,
+    stop: Option<EndReason>,
 }
 
 /// What there is to tell.
@@ -58,7 +65,7 @@ impl Block {
             clock,
             last_heard: AtomicU64::new(clock.now().0),
             engine: Mutex::new(None),
-            stopped: Mutex::new(None),
+            orders: Mutex::default(),
             outbox: Mutex::new(Outbox::default()),
             changes: watch::Sender::new(0),
         });
@@ -75,11 +82,8 @@ impl Block {
         match Engine::prepare(assignment, self.clock, move |output| listener.take(output)) {
             Ok(engine) => {
                 *lock(&self.engine) = Some(engine);
-                // A stop that came while the engine was being made.
-                let stopped = *lock(&self.stopped);
-                if let Some(reason) = stopped {
-                    self.stop(reason);
-                }
+                // What was ordered while the engine was being made.
+                self.pass_on_orders();
             }
             Err(error) => {
                 let kind = match error {
@@ -102,7 +106,7 @@ impl Block {
                     warm_up: Some((&warm_up).into()),
                     threads,
                     connections: self.connections,
-                    resumed: false,
+                    ..wire::Ready::default()
                 };
                 self.change(|outbox| outbox.ready = Some(ready));
             }
@@ -148,17 +152,32 @@ impl Block {
         self.last_heard.store(self.clock.now().0, Ordering::Relaxed);
     }
 
-    /// Begins the prepared block at `at`.
+    /// Begins the prepared block at `at`; the first order stands.
     pub(super) fn start(&self, at: Nanos) {
-        if let Some(engine) = &*lock(&self.engine) {
-            engine.start(at);
-        }
+        lock(&self.orders).start.get_or_insert(at);
+        self.pass_on_orders();
     }
 
-    /// Stops the load.
+    /// Stops the load; the first reason stands.
     pub(super) fn stop(&self, reason: EndReason) {
-        *lock(&self.stopped) = Some(reason);
-        if let Some(engine) = &*lock(&self.engine) {
+        lock(&self.orders).stop.get_or_insert(reason);
+        self.pass_on_orders();
+    }
+
+    /// Whether the order to start has been received.
+    pub(super) fn is_started(&self) -> bool {
+        lock(&self.orders).start.is_some()
+    }
+
+    /// Tells the engine, once there is one, what has been ordered. To be told twice changes nothing for it.
+    fn pass_on_orders(&self) {
+        let Orders { start, stop } = *lock(&self.orders);
+        let engine = lock(&self.engine);
+        let Some(engine) = &*engine else { return };
+        if let Some(at) = start {
+            engine.start(at);
+        }
+        if let Some(reason) = stop {
             engine.stop(reason);
         }
     }

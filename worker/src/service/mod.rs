@@ -10,6 +10,7 @@ use std::time::Duration;
 use proto::MAX_MESSAGE_BYTES;
 use proto::assignment::Assignment;
 use proto::expectation::Expectation;
+use proto::interval::EndReason;
 use proto::target::{Request as TargetRequest, Target};
 use proto::wire::load_worker_server::{LoadWorker, LoadWorkerServer};
 use proto::wire::{self, DescribeRequest, ProbeReply, ProbeRequest, WorkerDescription};
@@ -63,7 +64,7 @@ pub async fn run(
     let incoming = TcpListenerStream::new(listener);
     tokio::select! {
         served = server.serve_with_incoming(service, incoming) => served.map_err(failed)?,
-        () = shutdown => {}
+        () = shutdown => worker.stop(),
     }
     Ok(())
 }
@@ -97,6 +98,13 @@ impl Worker {
         let block = Block::prepare(assignment, self.clock);
         *current = Some(block.clone());
         Ok((block, false))
+    }
+
+    /// Ends the load in progress, if there is one.
+    fn stop(&self) {
+        if let Some(block) = &*self.current.lock().unwrap_or_else(PoisonError::into_inner) {
+            block.stop(EndReason::Stopped);
+        }
     }
 }
 

@@ -135,7 +135,8 @@ impl Current {
         let mut news = Vec::new();
         if let Some(ready) = outbox.ready.as_ref().filter(|_| !self.told_ready) {
             self.told_ready = true;
-            news.push(event::Event::Ready(wire::Ready { resumed: self.resumed, ..ready.clone() }));
+            let (resumed, started) = (self.resumed, self.block.is_started());
+            news.push(event::Event::Ready(wire::Ready { resumed, started, ..ready.clone() }));
         }
         for interval in outbox.intervals.iter().filter(|interval| interval.sequence >= self.next_interval) {
             news.push(event::Event::Interval(interval.clone()));
