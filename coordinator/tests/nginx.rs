@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -45,7 +46,9 @@ impl Nginx {
         let find = "PATH=$PATH:/usr/sbin:/sbin; command -v nginx";
         let program = bench.start_program("sh", &["-c", find]).wait(A_WHILE).stdout.trim().to_owned();
         if program.is_empty() {
-            println!("SKIPPED: nginx is not installed (Debian: apt-get install nginx-light)");
+            // Past the test runner, which keeps to itself what a test that passes prints.
+            let note = b"skipped: nginx is not installed (apt-get install nginx-light)\n";
+            std::io::stderr().write_all(note).unwrap();
             return None;
         }
 

@@ -52,12 +52,11 @@ impl Results {
             .sum()
     }
 
-    /// The rules that speak against the run.
-    pub fn rules(&self) -> Vec<String> {
+    /// Whether this rule speaks against the run. Others may as well, on a machine that is busy with more than one test.
+    pub fn is_blamed_by(&self, rule: &str) -> bool {
         let blocks = self.report["blocks"].as_array().unwrap().iter();
-        let findings = blocks.flat_map(|block| block["findings"].as_array().unwrap());
-        let serious = findings.filter(|finding| finding["verdict"] != "valid");
-        serious.map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
+        let mut findings = blocks.flat_map(|block| block["findings"].as_array().unwrap());
+        findings.any(|finding| finding["rule"] == rule && finding["verdict"] != "valid")
     }
 }
 
