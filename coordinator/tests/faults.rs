@@ -153,22 +153,6 @@ fn ctrl_c_before_the_load_leaves_nothing() {
 }
 
 #[test]
-fn workers_begin_together() {
-    let target = Target::good();
-    let mut skews: Vec<u64> = (0..20)
-        .map(|_| {
-            let bench = Bench::new();
-            let flags = ["run", "--scenario", "simple_chat", "--requests", "20", "--warmup", "none"];
-            let finished = bench.run(&[&flags[..], &["--target", &target.url()]].concat());
-            assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-            Results::of(&bench).block(0)["start_skew"]["spread_ns"].as_u64().unwrap()
-        })
-        .collect();
-    skews.sort_unstable();
-    assert!(skews[10] <= 1_000_000, "median of 20: {skews:?}");
-}
-
-#[test]
 fn workers_elsewhere_are_commanded_over_mutual_tls_and_by_nobody_else() {
     let (bench, target) = (Bench::new(), slow_target());
     let made = bench.run(&["pki", "--out", "keys"]);

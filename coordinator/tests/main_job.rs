@@ -236,27 +236,6 @@ fn a_warm_up_of_some_time_is_not_counted() {
 }
 
 #[test]
-fn percentiles_are_those_of_the_target() {
-    // Of a hundred requests 90 take 10 ms, 7 take 30 and 3 take 60: P50, P95 and P99 each lie well within one of them.
-    let of = |count, milliseconds| vec![Duration::from_millis(milliseconds); count];
-    let target = Target::with_latencies([of(90, 10), of(7, 30), of(3, 60)].concat());
-    let bench = Bench::new();
-    let flags = ["--requests", "3000", "--concurrency", "12", "--workers", "3"];
-    assert_eq!(run(&bench, &target, &flags).code, Some(0));
-
-    let mut measured_by_target = target.service_times();
-    measured_by_target.sort_unstable();
-    assert_eq!(measured_by_target.len(), 3000);
-    let figures = Results::of(&bench).block(0)["figures"].clone();
-    for (name, quantile) in [("p50_ns", 0.5), ("p95_ns", 0.95), ("p99_ns", 0.99)] {
-        let truth = measured_by_target[(3000.0 * quantile) as usize - 1].as_nanos() as f64;
-        let measured = figures["response_time"][name].as_f64().unwrap();
-        let error = (measured - truth).abs();
-        assert!(error < 0.01 * truth + 300_000.0, "{name}: {measured} against {truth}");
-    }
-}
-
-#[test]
 fn every_failure_is_counted_by_its_kind() {
     let target = Target::scripted(|number, request| match (request.purpose(), number % 10) {
         (Purpose::Load, 0) => Reply::json(500, "{}"),
