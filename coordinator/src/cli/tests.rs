@@ -1,10 +1,8 @@
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 
 use super::*;
-use crate::config::API_KEY_VARIABLES;
 
 /// The commands beside others, as the program has them.
 #[derive(Debug, Parser)]
@@ -263,22 +261,6 @@ fn help_names_every_variable_and_default_and_no_value_from_the_environment() {
             "{id} names no default"
         );
     }
-}
-
-#[test]
-fn the_example_file_holds_every_variable_and_no_other() {
-    let example = include_str!("../../../.env.example");
-    let settings = example.lines().filter_map(|line| line.strip_prefix('#').unwrap_or(line).split_once('='));
-    let listed: Vec<_> = settings
-        .map(|(name, _)| name)
-        .filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
-        .collect();
-
-    let mut known: BTreeSet<String> = API_KEY_VARIABLES.iter().map(ToString::to_string).collect();
-    known.extend(variables_of("run"));
-    known.extend(variables_of("pki"));
-    assert_eq!(listed.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), known);
-    assert_eq!(listed.len(), known.len(), "each is listed once");
 }
 
 #[test]
