@@ -43,6 +43,10 @@ fn wrong_flags_are_usage_errors() {
         (&["--http-version", "2"], &["--http-version", "later"]),
         (&["--header", "no-colon"], &["--header"]),
         (&["--fleet", "addresses"], &["--worker-address"]),
+        (&["--target", "http://127.0.0.1:9000/v1"], &["--target", "--path"]),
+        (&["--connections", "5"], &["--connections", "--rate"]),
+        (&["--fleet", "addresses", "--worker-address", "10.0.0.2:7000"], &["10.0.0.2:7000", "--target"]),
+        (&["--warmup", "soon"], &["--warmup"]),
     ] {
         refused(&bench, &[&["run"], flags].concat(), 2, parts);
     }
@@ -55,6 +59,13 @@ fn a_scenario_file_is_held_to_what_it_may_say() {
     refused(&bench, &["run", "--scenario", "typo.toml"], 2, &["typo.toml", "line 2", "bdoy"]);
     bench.file("typo.json", "{\n\"path\": \"/v1/x\",\n\"expcet\": {}\n}");
     refused(&bench, &["run", "--scenario", "typo.json"], 2, &["typo.json", "line 3", "expcet"]);
+    bench.file("cut.toml", "path = \"/v1/x\"\n[expect\n");
+    refused(&bench, &["run", "--scenario", "cut.toml"], 2, &["cut.toml", "line 2"]);
+    bench.file("body.toml", "path = \"/v1/x\"\nbody_file = \"not-here.json\"\n");
+    refused(&bench, &["run", "--scenario", "body.toml"], 2, &["not-here.json"]);
+    // Even root cannot read a folder as a file.
+    bench.file("folder.toml/file", "");
+    refused(&bench, &["run", "--scenario", "folder.toml"], 2, &["folder.toml"]);
 }
 
 #[test]
@@ -62,6 +73,10 @@ fn a_broken_line_in_env_is_named() {
     let bench = Bench::new();
     bench.file(".env", "WORKERS=2\nthis is no variable\n");
     refused(&bench, &["run"], 2, &["line 2", ".env"]);
+    bench.file(".env", "\nNUM_REQUESTS=many\n");
+    refused(&bench, &["run"], 2, &["NUM_REQUESTS", "line 2", ".env", "many"]);
+    let bench = Bench::new().variable("ARCHESTRA_BENCHMARK_API_KEY", "sk-secret\nX-Evil: 1");
+    refused(&bench, &["run"], 2, &["ARCHESTRA_BENCHMARK_API_KEY"]);
 }
 
 #[test]
@@ -88,6 +103,14 @@ fn a_target_that_refuses_stops_the_run_before_the_load() {
     let (bench, wrong) = (Bench::new(), Target::status(200, r#"{"hello":"world"}"#));
     refused(&bench, &["run", "--target", &wrong.url()], 1, &["does not expect", "hello"]);
     assert_eq!(wrong.counts().load, 0);
+}
+
+#[test]
+fn three_hundred_characters_of_an_answer_are_shown_and_no_more() {
+    let target = Target::status(404, &format!("{}END\u{1f980}SECOND", "\u{e9}".repeat(296)));
+    let (bench, url) = (Bench::new(), target.url());
+    refused(&bench, &["run", "--target", &url], 1, &["\u{e9}END\u{1f980}"]);
+    assert!(!bench.run(&["run", "--target", &url]).stderr.contains("SECOND"));
 }
 
 #[test]

@@ -52,15 +52,11 @@ impl Results {
             .sum()
     }
 
-    /// The rules that speak against the run, but for those that only say how busy the test's own machine was: they are
-    /// right to, and no test that shares its cores can promise otherwise.
-    pub fn rules(&self) -> Vec<String> {
-        const OF_THE_MACHINE: [&str; 2] = ["starved", "generator_cpu"];
+    /// Whether this rule speaks against the run. Others may as well, on a machine that is busy with more than one test.
+    pub fn is_blamed_by(&self, rule: &str) -> bool {
         let blocks = self.report["blocks"].as_array().unwrap().iter();
-        let findings = blocks.flat_map(|block| block["findings"].as_array().unwrap());
-        let serious = findings.filter(|finding| finding["verdict"] != "valid");
-        let rules = serious.map(|finding| finding["rule"].as_str().unwrap());
-        rules.filter(|rule| !OF_THE_MACHINE.contains(rule)).map(str::to_owned).collect()
+        let mut findings = blocks.flat_map(|block| block["findings"].as_array().unwrap());
+        findings.any(|finding| finding["rule"] == rule && finding["verdict"] != "valid")
     }
 }
 

@@ -1,0 +1,178 @@
+//! nginx as a target that nobody here wrote: it serves what the run says it sent, and its access log agrees to the request.
+
+// A helper that fails fails the test.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use support::clock::wait_until;
+use support::process::{Bench, Finished, Running};
+use support::results::Results;
+
+const A_WHILE: Duration = Duration::from_secs(20);
+/// 200,000 requests of a debug build on a busy machine.
+const LONG: Duration = Duration::from_secs(400);
+
+const SCENARIO: &str = r#"
+    method = "POST"
+    path = "/static.json"
+    body = { question = "Are you there?" }
+    [expect]
+    status = 200
+    equals = { "/answer" = "yes" }
+"#;
+
+/// nginx in the folder of its bench.
+struct Nginx {
+    bench: Bench,
+    /// Ends it with the test.
+    _process: Running,
+    http_port: u16,
+    https_port: u16,
+}
+
+impl Nginx {
+    /// `None`, with a note, where nginx is not installed.
+    fn start() -> Option<Self> {
+        let bench = Bench::new();
+        // Debian keeps it where only root looks for programs.
+        let find = "PATH=$PATH:/usr/sbin:/sbin; command -v nginx";
+        let program = bench.start_program("sh", &["-c", find]).wait(A_WHILE).stdout.trim().to_owned();
+        if program.is_empty() {
+            // Past the test runner, which keeps to itself what a test that passes prints.
+            let note = b"skipped: nginx is not installed (apt-get install nginx-light)\n";
+            std::io::stderr().write_all(note).unwrap();
+            return None;
+        }
+
+        let (http_port, https_port) = (free_port(), free_port());
+        write_certificates(&bench);
+        bench.file("scenario.toml", SCENARIO);
+        bench.file("nginx.conf", &configuration(http_port, https_port));
+        let prefix = format!("{}/", bench.folder().display());
+        let process = bench.start_program(&program, &["-p", &prefix, "-e", "error.log", "-c", "nginx.conf"]);
+        let serves =
+            || [http_port, https_port].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok());
+        assert!(wait_until(A_WHILE, serves), "nginx does not serve: {}", process.stderr());
+        Some(Self { bench, _process: process, http_port, https_port })
+    }
+
+    /// Runs the scenario against it to the end.
+    fn load(&self, scheme: &str, flags: &[&str]) -> Finished {
+        let port = if scheme == "https" { self.https_port } else { self.http_port };
+        let url = format!("{scheme}://127.0.0.1:{port}");
+        let arguments = ["run", "--scenario", "scenario.toml", "--quiet", "--target", &url];
+        self.bench.start(&[&arguments[..], flags].concat()).wait(LONG)
+    }
+
+    /// How often each kind of line stands in the access log once there are `lines` in all.
+    fn logged(&self, lines: usize) -> BTreeMap<String, usize> {
+        let log = || fs::read_to_string(self.bench.folder().join("access.log")).unwrap();
+        wait_until(A_WHILE, || log().lines().count() >= lines);
+        let mut counts = BTreeMap::new();
+        for line in log().lines() {
+            *counts.entry(line.to_owned()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// A single process: a master would replace a worker that is killed before it. The access log's lines are a status, a
+/// purpose and a scheme.
+fn configuration(http_port: u16, https_port: u16) -> String {
+    format!(
+        r#"daemon off;
+master_process off;
+pid nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+    map $http_user_agent $purpose {{
+        default other;
+        "~^archestra-bench/[0-9.]+ \((?<named>.*)\)$" $named;
+    }}
+    log_format purposes '$status $purpose $scheme';
+    access_log access.log purposes;
+    client_body_temp_path client_body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:{http_port};
+        listen 127.0.0.1:{https_port} ssl;
+        ssl_certificate server.pem;
+        ssl_certificate_key server.key;
+        location = /static.json {{
+            default_type application/json;
+            return 200 '{{"answer":"yes"}}';
+        }}
+    }}
+}}
+"#
+    )
+}
+
+/// An authority, and a server's certificate for 127.0.0.1 that it signed.
+fn write_certificates(bench: &Bench) {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    bench.file("authority.pem", &authority.self_signed(&authority_key).unwrap().pem());
+
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let server_key = KeyPair::generate().unwrap();
+    let signed = server.signed_by(&server_key, &Issuer::new(authority, authority_key)).unwrap();
+    bench.file("server.pem", &signed.pem());
+    bench.file("server.key", &server_key.serialize_pem());
+}
+
+/// Nobody listens on it now, and the system hands it out to nobody else for a while.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn two_hundred_thousand_requests_are_as_many_lines_in_the_log_of_nginx() {
+    let Some(nginx) = Nginx::start() else { return };
+    let finished = nginx.load("http", &["--requests", "200000", "--concurrency", "64", "--warmup", "640"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+
+    let results = Results::of(&nginx.bench);
+    let counts = ["offered", "started", "successes"].map(|name| results.count(0, name));
+    assert_eq!(counts, [200_000; 3]);
+    assert_eq!(results.block(0)["figures"]["failed"], 0);
+    let expected = [("200 load http", 200_000), ("200 preflight http", 2), ("200 warm-up http", 640)];
+    assert_eq!(nginx.logged(200_642), expected.map(|(line, count)| (line.to_owned(), count)).into());
+    let verified = nginx.bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
+fn over_tls_the_certificate_counts_unless_it_is_said_not_to() {
+    let Some(nginx) = Nginx::start() else { return };
+    let few = ["--requests", "500", "--warmup", "none"];
+    let refused = nginx.load("https", &few);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--target-ca"), "{}", refused.stderr);
+    assert_eq!(nginx.logged(0), BTreeMap::new());
+
+    let trusting = nginx.load("https", &[&few[..], &["--target-ca", "authority.pem"]].concat());
+    assert_eq!(trusting.code, Some(0), "{}", trusting.stderr);
+    assert!(trusting.stdout.contains("extra root certificates trusted"), "{}", trusting.stdout);
+    let lines =
+        |count| [("200 load https".to_owned(), count), ("200 preflight https".to_owned(), count / 250)];
+    assert_eq!(nginx.logged(502), lines(500).into());
+
+    // Each request with a handshake of its own.
+    let insecure = nginx.load("https", &[&few[..], &["--insecure-target", "--no-keepalive"]].concat());
+    assert_eq!(insecure.code, Some(0), "{}", insecure.stderr);
+    assert!(insecure.stdout.contains("any certificate accepted"), "{}", insecure.stdout);
+    assert_eq!(nginx.logged(1004), lines(1000).into());
+}
