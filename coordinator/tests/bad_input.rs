@@ -148,6 +148,18 @@ fn a_worker_that_is_no_worker_is_said_to_be_so() {
     speaking.join().unwrap();
 }
 
+/// The kernel accepts connections for a listener that never does: nobody speaks, neither TLS nor plain text.
+#[test]
+fn a_worker_that_never_speaks_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let run = ["run", "--fleet", "addresses", "--worker-address", &address];
+    let bench = Bench::new();
+    refused(&bench, &[&run[..], &["--plaintext"]].concat(), 1, &[&address, "silent", "worker 0"]);
+    assert_eq!(bench.run(&["pki", "--out", "keys"]).code, Some(0));
+    refused(&bench, &run, 1, &[&address, "no handshake", "worker 0"]);
+}
+
 #[test]
 fn a_missing_or_broken_record_is_said_to_be_so() {
     let bench = Bench::new();

@@ -21,6 +21,8 @@ use crate::fleet::WorkerAccess;
 
 pub use block::{BlockSession, News};
 
+/// How long a worker may take to accept a connection with all its handshakes: TCP's own limit ends before TLS begins.
+const DIAL_LIMIT: Duration = Duration::from_secs(10);
 /// How long a worker may take to describe itself.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(10);
 /// How much longer than its own limit a probe may take: the look-up of a name is not in it.
@@ -105,11 +107,11 @@ impl WorkerSession {
     pub async fn connect(access: WorkerAccess) -> Result<Self, SessionError> {
         let (number, address) = (access.number, access.address.clone());
         let not_a_worker = |problem| SessionError::NotAWorker { number, address: address.clone(), problem };
-        let channel = access.dial().await.map_err(|error| SessionError::Unreachable {
-            number,
-            address: address.clone(),
-            problem: last_cause(&error),
-        })?;
+        let unreachable = |problem| SessionError::Unreachable { number, address: address.clone(), problem };
+        let channel = match timeout(DIAL_LIMIT, access.dial()).await {
+            Ok(dialled) => dialled.map_err(|error| unreachable(last_cause(&error)))?,
+            Err(_) => return Err(unreachable(format!("no handshake within {} s", DIAL_LIMIT.as_secs()))),
+        };
         let mut client = client(channel);
         let request =
             DescribeRequest { wire_revision: WIRE_REVISION, software_version: SOFTWARE_VERSION.into() };
