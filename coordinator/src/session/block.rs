@@ -16,9 +16,10 @@ use super::round_trip::RoundTrip;
 use super::{WorkerSession, client, in_words, last_cause};
 use crate::clock;
 
-/// Between two pings until enough have been answered, and after that.
+/// Between two pings until enough have been answered, and after that; a lease lasts several of them.
 const FIRST_PINGS: Duration = Duration::from_millis(10);
 const LATER_PINGS: Duration = Duration::from_millis(1000);
+const PINGS_IN_A_LEASE: u32 = 4;
 /// Answered pings that make a round trip known.
 const PING_SAMPLES: u32 = 5;
 /// Between two attempts to take up a broken stream.
@@ -224,7 +225,7 @@ impl Course {
                     send(commands, command::Command::Ping(wire::Ping { nonce })).await;
                     if !pings_are_slow && self.round_trip.known(PING_SAMPLES).is_some() {
                         pings_are_slow = true;
-                        pings = interval(LATER_PINGS);
+                        pings = interval(LATER_PINGS.min(self.assignment.lease / PINGS_IN_A_LEASE));
                         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
                         pings.reset();
                     }
