@@ -5,6 +5,7 @@ use mio::{Events, Token};
 
 use super::shard::{Shard, TIMER, WAKER};
 use super::slot::State;
+use crate::clock::Nanos;
 use crate::http1::connection::Received;
 use crate::http1::response::End;
 use crate::outcome::{BodyFault, Fault, ProtocolFault, Stage};
@@ -72,7 +73,7 @@ impl Shard {
             let Some(connection) = &mut slot.connection else { return };
             match connection.receive(&mut self.buffer) {
                 Received::Data { bytes, drained } => {
-                    if !self.on_bytes(number, bytes, closed) || (drained && !closed) {
+                    if !self.on_bytes(number, bytes, drained, closed) || (drained && !closed) {
                         return;
                     }
                 }
@@ -94,7 +95,7 @@ impl Shard {
 
     /// Takes in what the buffer holds. `false` when the connection is not to be read any further.
     #[inline]
-    fn on_bytes(&mut self, number: u32, bytes: usize, closed: bool) -> bool {
+    fn on_bytes(&mut self, number: u32, bytes: usize, drained: bool, closed: bool) -> bool {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
         let slot = &mut self.slots[number as usize];
@@ -110,14 +111,29 @@ impl Shard {
                 self.fail(number, Fault::Protocol(ProtocolFault::Surplus), now);
                 false
             }
-            Ok(Some(_)) => {
+            Ok(Some(_)) if drained => {
                 self.complete(number, now, !closed);
+                false
+            }
+            Ok(Some(_)) => {
+                self.complete_at_the_brim(number, now, closed);
                 false
             }
             Err(fault) => {
                 self.fail(number, Fault::Protocol(fault), now);
                 false
             }
+        }
+    }
+
+    /// The answer ended just where the read did: only another look shows whether more came than belongs to it.
+    #[cold]
+    fn complete_at_the_brim(&mut self, number: u32, now: Nanos, closed: bool) {
+        let Some(connection) = &mut self.slots[number as usize].connection else { return };
+        match connection.receive(&mut self.buffer) {
+            Received::Nothing => self.complete(number, now, !closed),
+            Received::Closed | Received::Broken => self.complete(number, now, false),
+            Received::Data { .. } => self.fail(number, Fault::Protocol(ProtocolFault::Surplus), now),
         }
     }
 

@@ -12,9 +12,9 @@ use crate::outcome::Fault;
 impl Shard {
     /// The slot is free since `free_since` (from the beginning of the phase): gives it the next request or lets it idle.
     #[inline]
-    pub(super) fn release(&mut self, number: u32, free_since: Nanos) {
+    pub(super) fn release(&mut self, number: u32, free_since: Nanos, now: Nanos) {
         match self.schedule.take(free_since) {
-            Some(due) => self.assign(number, due),
+            Some(due) => self.assign(number, due, now),
             None => {
                 self.slots[number as usize].state = State::Idle;
                 self.idle.push_back(number);
@@ -24,8 +24,7 @@ impl Shard {
 
     /// Gives the slot the request that is due at `due` (from the beginning of the phase).
     #[inline]
-    pub(super) fn assign(&mut self, number: u32, due: Nanos) {
-        let now = self.clock.now();
+    pub(super) fn assign(&mut self, number: u32, due: Nanos, now: Nanos) {
         self.in_flight += 1;
         self.recorder.counters.started += 1;
         self.deadlines.set(number, now + self.job.timeout);
@@ -118,12 +117,12 @@ impl Shard {
                 if self.job.criteria.is_stream() {
                     self.recorder.stream(slot.due, slot.answer.stream());
                 }
-                self.release(number, elapsed);
+                self.release(number, elapsed, now);
             }
             Err(fault) => {
                 self.recorder.failure(fault);
                 match slot.backoff.after(fault) {
-                    None => self.release(number, elapsed),
+                    None => self.release(number, elapsed, now),
                     Some(rest) => {
                         slot.state = State::Resting;
                         self.resting.push((now + rest, number));

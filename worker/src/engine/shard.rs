@@ -230,9 +230,10 @@ impl Shard {
     fn carry(&mut self, events: &mut Events) -> io::Result<()> {
         self.idle.clear();
         self.resting.clear();
+        let now = self.clock.now();
         for slot in 0..self.slots.len() as u32 {
             self.slots[slot as usize].state = State::Idle;
-            self.release(slot, Nanos::ZERO);
+            self.release(slot, Nanos::ZERO, now);
         }
         loop {
             let now = self.clock.now();
@@ -285,12 +286,12 @@ impl Shard {
         }
         while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
             let (until, slot) = self.resting.swap_remove(position);
-            self.release(slot, until.since(self.origin));
+            self.release(slot, until.since(self.origin), now);
         }
         while let Some(slot) = self.idle.front().copied() {
             let Some(due) = self.schedule.take_waiting() else { break };
             self.idle.pop_front();
-            self.assign(slot, due);
+            self.assign(slot, due, now);
         }
     }
 

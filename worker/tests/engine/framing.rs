@@ -50,6 +50,20 @@ fn every_framing_is_understood() {
     }
 }
 
+/// The engine reads 64 KiB at a time: an answer that fills a read to its last byte is complete, and nothing waits for more.
+#[test]
+fn an_answer_that_just_fills_the_read_buffer_is_whole() {
+    let head = |bytes: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes:05}\r\n\r\n");
+    let body_bytes = (64 << 10) - head(0).len();
+    let answer = format!("{}{{\"a\":\"{}\"}}", head(body_bytes), "x".repeat(body_bytes - 8));
+    assert_eq!(answer.len(), 64 << 10);
+    let server = Server::answering(answer.as_str(), false);
+    let assignment =
+        Assignment { expectation: json_at("/a"), ..closed(&server.url(), CONNECTIONS, REQUESTS) };
+    assert_all_good(&run(&assignment), REQUESTS, "64 KiB");
+    assert_eq!(server.connections(), u64::from(CONNECTIONS));
+}
+
 #[test]
 fn answers_without_a_body_end_with_their_head() {
     let head = Request { method: "HEAD".into(), path: "/".into(), headers: Vec::new(), body: Vec::new() };
