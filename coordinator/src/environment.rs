@@ -1,4 +1,4 @@
-//! Facts about the coordinator's machine and this build, for the report.
+//! Facts about the coordinator's machine, for the report.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -20,10 +20,6 @@ pub struct Environment {
     pub operating_system: String,
     /// Physical memory.
     pub memory_bytes: u64,
-    /// The version of this software.
-    pub version: String,
-    /// The commit that it was built from.
-    pub commit: String,
 }
 
 impl Environment {
@@ -38,8 +34,6 @@ impl Environment {
             kernel,
             operating_system: known(operating_system(&file("/etc/os-release"))),
             memory_bytes: memory_bytes(&file("/proc/meminfo")).unwrap_or(0),
-            version: proto::SOFTWARE_VERSION.into(),
-            commit: proto::COMMIT.into(),
         }
     }
 }
@@ -98,7 +92,6 @@ mod tests {
         let environment = Environment::read();
         assert!(environment.cores >= 1);
         assert!(environment.kernel.contains(' '), "{}", environment.kernel);
-        assert!(!environment.commit.is_empty());
         let json = serde_json::to_string(&environment).unwrap();
         assert_eq!(serde_json::from_str::<Environment>(&json).unwrap(), environment);
     }

@@ -25,7 +25,7 @@ pub mod wire {
     tonic::include_proto!("loadtest.v1");
 }
 
-/// The revision of the meaning of `loadtest.v1`; a coordinator and a worker of different revisions refuse each other.
+/// The revision of the meaning of `loadtest.v1`; a coordinator refuses a worker of another revision.
 pub const WIRE_REVISION: u32 = 1;
 
 /// The version of this software, as both sides show it.
