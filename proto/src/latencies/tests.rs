@@ -1,0 +1,117 @@
+use super::*;
+use proptest::prelude::*;
+
+fn of(values: &[u64]) -> Histogram {
+    let mut histogram = Histogram::new();
+    values.iter().for_each(|value| histogram.record(*value));
+    histogram
+}
+
+fn compress(inflated: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(inflated).unwrap();
+    let deflated = encoder.finish().unwrap();
+    [&COMPRESSED_COOKIE.to_be_bytes()[..], &(deflated.len() as u32).to_be_bytes(), &deflated].concat()
+}
+
+fn framed(payload: &[u8]) -> Vec<u8> {
+    let mut inflated = Vec::new();
+    inflated.extend(V2_COOKIE.to_be_bytes());
+    inflated.extend((payload.len() as u32).to_be_bytes());
+    inflated.extend(0u32.to_be_bytes());
+    inflated.extend(u32::from(SIGNIFICANT_DIGITS).to_be_bytes());
+    inflated.extend(LOWEST_NANOS.to_be_bytes());
+    inflated.extend(HIGHEST_NANOS.to_be_bytes());
+    inflated.extend(1.0f64.to_be_bytes());
+    inflated.extend(payload);
+    compress(&inflated)
+}
+
+#[test]
+fn out_of_range_values_are_counted_at_the_bound() {
+    let histogram = of(&[0, 99, 100, HIGHEST_NANOS, HIGHEST_NANOS + 1, u64::MAX]);
+    assert_eq!((histogram.count(), histogram.below_range(), histogram.above_range()), (6, 2, 2));
+    assert!(histogram.max().unwrap() >= HIGHEST_NANOS);
+}
+
+#[test]
+fn the_library_reads_what_we_write_and_we_read_what_it_writes() {
+    let histogram = of(&[0, 1, 100, 4_000, 4_000, 123_456_789, HIGHEST_NANOS]);
+    let bytes = histogram.encode();
+    let theirs: Counts<u64> =
+        hdrhistogram::serialization::Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+    assert_eq!(theirs, histogram.counts);
+    assert_eq!(Histogram::decode(&bytes).unwrap().counts, theirs);
+}
+
+#[test]
+fn other_bounds_are_refused_and_named() {
+    let mut other = Counts::<u64>::new_with_bounds(1, 60_000_000, 3).unwrap();
+    other.record(5).unwrap();
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new().serialize(&other, &mut bytes).unwrap();
+    assert_eq!(
+        Histogram::decode(&bytes),
+        Err(CodecError::OtherBounds { lowest: 1, highest: 60_000_000, digits: 3 })
+    );
+}
+
+#[test]
+fn hostile_counts_are_refused() {
+    let minimum = [0xff; 9];
+    assert_eq!(
+        Histogram::decode(&framed(&[&minimum[..], &minimum, &[2]].concat())),
+        Err(CodecError::Impossible)
+    );
+    assert_eq!(Histogram::decode(&framed(&[0xff; 8])), Err(CodecError::Malformed));
+    let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(Histogram::decode(&framed(&huge)), Err(CodecError::Impossible));
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_unfolds() {
+    let bomb = compress(&vec![0; 200 << 20]);
+    assert!(bomb.len() < 1 << 20);
+    assert_eq!(Histogram::decode(&bomb), Err(CodecError::Malformed));
+}
+
+proptest! {
+    #[test]
+    fn a_round_trip_loses_nothing(values in proptest::collection::vec(0u64..=HIGHEST_NANOS, 0..200)) {
+        let histogram = of(&values);
+        let read = Histogram::decode(&histogram.encode()).unwrap();
+        prop_assert_eq!(read.with_out_of_range(histogram.below_range, histogram.above_range), histogram);
+    }
+
+    #[test]
+    fn merged_equals_pooled(
+        left in proptest::collection::vec(0u64..=HIGHEST_NANOS, 0..100),
+        right in proptest::collection::vec(0u64..=HIGHEST_NANOS, 0..100),
+    ) {
+        let mut merged = of(&left);
+        merged.merge(&of(&right));
+        prop_assert_eq!(merged, of(&[left, right].concat()));
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Histogram::decode(&bytes);
+        let _ = Histogram::decode(&framed(&bytes));
+        let _ = Histogram::decode(&compress(&bytes));
+    }
+
+    #[test]
+    fn a_flipped_byte_never_panics(values in proptest::collection::vec(0u64..=HIGHEST_NANOS, 1..50), at in any::<usize>(), with in any::<u8>()) {
+        let mut bytes = of(&values).encode();
+        let at = at % bytes.len();
+        bytes[at] = with;
+        let _ = Histogram::decode(&bytes);
+    }
+
+    #[test]
+    fn every_bucket_index_is_the_librarys(value in 0u64..=HIGHEST_NANOS) {
+        let histogram = of(&[value]);
+        prop_assert_eq!(Histogram::decode(&histogram.encode()).unwrap().counts, histogram.counts);
+    }
+}
