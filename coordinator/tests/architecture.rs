@@ -18,10 +18,10 @@ const FLOORS: [&str; 15] = [
     "config",
     "merge",
     "statistics",
-    "report",
     "fleet",
     "session",
     "preflight",
+    "report",
     "run",
     "command",
 ];

@@ -1,22 +1,23 @@
 //! Workers as child processes of the coordinator, on loopback ports that they choose themselves.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use super::child::Child;
 use super::{Fleet, FleetError, WorkerAccess, trust_of};
 use crate::clock;
-use crate::report::files::ResultsFolder;
 use crate::trust::{Authority, Role};
 
 /// Starts the workers, all at once. Each is handed its certificate and key over a pipe: nothing touches the disk.
-pub(super) async fn open(workers: NonZeroU32, results: &ResultsFolder) -> Result<Fleet, FleetError> {
+pub(super) async fn open(workers: NonZeroU32, logs: &Path) -> Result<Fleet, FleetError> {
     let authority = Authority::ephemeral(&clock::local_now())?;
     let arguments = ["worker", "--listen", "127.0.0.1:0", "--credentials", "-", "--exit-with-stdin"];
 
     let mut children = Vec::new();
     for number in 0..workers.get() {
         let bundle = authority.issue(Role::Worker, &clock::local_now())?.bundle();
-        children.push(Child::start(&arguments, &bundle, Some(&results.worker_log_path(number))).await?);
+        let log = logs.join(format!("worker-{number}.log"));
+        children.push(Child::start(&arguments, &bundle, Some(&log)).await?);
     }
     let trust = trust_of(&authority)?;
     let mut access = Vec::new();

@@ -7,9 +7,9 @@ mod local;
 mod mock;
 
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use crate::config::{FleetChoice, RunConfig};
-use crate::report::files::ResultsFolder;
 use crate::trust::{Authority, Role, TrustError};
 
 pub use access::{Trust, WorkerAccess};
@@ -52,13 +52,13 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// Brings the workers up, or finds those that are.
+    /// Brings the workers up, or finds those that are. What local workers log goes to `logs`.
     ///
     /// # Errors
     /// What could not be brought up; whatever was is taken down again.
-    pub async fn open(config: &RunConfig, results: &ResultsFolder) -> Result<Self, FleetError> {
+    pub async fn open(config: &RunConfig, logs: &Path) -> Result<Self, FleetError> {
         match &config.fleet {
-            FleetChoice::Local { workers } => local::open(*workers, results).await,
+            FleetChoice::Local { workers } => local::open(*workers, logs).await,
             FleetChoice::Addresses { addresses, plaintext, fleet_name } => {
                 addresses::open(addresses, *plaintext, &config.state_dir, fleet_name)
             }

@@ -109,11 +109,6 @@ impl ResultsFolder {
         self.path().join(INTERVALS_FILE)
     }
 
-    /// What worker `number` of a local fleet logs.
-    pub fn worker_log_path(&self, number: u32) -> PathBuf {
-        self.path().join(format!("worker-{number}.log"))
-    }
-
     /// Writes the record and the summary, in the place of earlier ones. Called after every block, so that whatever
     /// goes wrong later loses nothing.
     ///
@@ -260,10 +255,11 @@ pub(super) mod tests {
     fn an_empty_folder_can_be_taken_back() {
         let folder = TemporaryFolder::new("take_back");
         let results = ResultsFolder::create(folder.path(), &noon()).unwrap();
-        fs::write(results.worker_log_path(0), "a line").unwrap();
+        let log = results.path().join("worker-0.log");
+        fs::write(&log, "a line").unwrap();
         results.remove_unused();
         assert!(results.path().exists());
-        fs::remove_file(results.worker_log_path(0)).unwrap();
+        fs::remove_file(log).unwrap();
         results.remove_unused();
         assert!(!results.path().exists());
     }
