@@ -53,6 +53,22 @@ fn wrong_flags_are_usage_errors() {
 }
 
 #[test]
+fn what_is_no_command_or_flag_is_named_in_one_line() {
+    let bench = Bench::new();
+    for (arguments, parts) in [
+        (&["run", "--requets", "5"][..], &["--requets", "--requests", "archestra-bench run --help"][..]),
+        (&["run", "now"], &["now", "archestra-bench run --help"]),
+        (&["runn"], &["runn", "'run'", "archestra-bench --help"]),
+        (&["report"], &["<PATH>", "archestra-bench report --help"]),
+        (&["run", "--requests"], &["--requests", "archestra-bench run --help"]),
+        (&["run", "--requests", "5", "--requests", "6"], &["--requests", "archestra-bench run --help"]),
+        (&["worker", "--listn", "x"], &["--listen", "archestra-bench worker --help"]),
+    ] {
+        refused(&bench, arguments, 2, parts);
+    }
+}
+
+#[test]
 fn a_scenario_file_is_held_to_what_it_may_say() {
     let bench = Bench::new();
     bench.file("typo.toml", "path = \"/v1/x\"\nbdoy = \"{}\"\n");

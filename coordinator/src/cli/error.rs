@@ -3,9 +3,17 @@
 /// A command line, or a file of variables, that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
-    /// Help and version were asked for, or there is a flag or command that does not exist.
+    /// Help or version, which were asked for or are shown for want of a command; printed as they are.
     #[error(transparent)]
     Clap(#[from] clap::Error),
+    /// A flag, command or argument that does not exist, or one that is missing.
+    #[error("{problem}; see `{command} --help`")]
+    CommandLine {
+        /// In clap's words.
+        problem: String,
+        /// What was typed, as far as it is a command.
+        command: String,
+    },
     /// A flag has a wrong value.
     #[error("{flag} {problem}")]
     Flag {

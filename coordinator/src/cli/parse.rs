@@ -186,8 +186,34 @@ fn command_line_error<C: Parser>(error: clap::Error, arguments: &[OsString]) -> 
             let flag = argument.split([' ', '=', '[']).next().unwrap_or_default().to_owned();
             UsageError::Flag { flag, problem }
         }
-        _ => error.into(),
+        _ if is_help(&error) => error.into(),
+        _ => UsageError::CommandLine { problem: in_one_line(&error), command: typed_command::<C>(arguments) },
     }
+}
+
+fn is_help(error: &clap::Error) -> bool {
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// clap's words without the usage that follows them, each paragraph in one line.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let words = text.strip_prefix("error: ").unwrap_or(&text).split("\n\nUsage:").next().unwrap_or_default();
+    let words = words.split("\n\nFor more information").next().unwrap_or_default();
+    let paragraphs = words.split("\n\n").map(|words| words.split_whitespace().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("; ")
+}
+
+/// The program and the subcommand, where there is one of that name.
+fn typed_command<C: Parser>(arguments: &[OsString]) -> String {
+    let program = C::command();
+    let subcommand = arguments.get(1).and_then(|name| program.find_subcommand(name));
+    [Some(&program), subcommand]
+        .into_iter()
+        .flatten()
+        .map(clap::Command::get_name)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Finds the variable behind an error by trying each as if it were a flag.

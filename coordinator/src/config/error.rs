@@ -86,7 +86,7 @@ pub enum ConfigError {
         workers: u32,
     },
     /// A lease within which no ping can be expected.
-    #[error("{place} must be at least 1s; the coordinator reports to its workers a few times a second")]
+    #[error("{place} must be at least 1s; within it the coordinator must be heard several times")]
     ShortLease {
         /// Where it was given.
         place: String,

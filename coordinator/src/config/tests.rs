@@ -307,7 +307,7 @@ fn scenarios_are_found_or_refused() {
 fn a_lease_leaves_room_for_pings() {
     assert_eq!(
         refused(&["--lease", "900ms"]),
-        "--lease must be at least 1s; the coordinator reports to its workers a few times a second"
+        "--lease must be at least 1s; within it the coordinator must be heard several times"
     );
 }
 
