@@ -42,6 +42,7 @@ fn play() -> Result<ExitCode, Failure> {
         match cli::parse::<Program>(std::env::args_os().collect(), cli::process_variables(), ".".as_ref()) {
             Ok(invocation) => invocation,
             Err(UsageError::Clap(words)) => {
+                // With no output open there is nobody to tell.
                 let _ = words.print();
                 return Ok(ExitCode::from(words.exit_code() as u8));
             }
@@ -67,6 +68,7 @@ fn log_format(role: &Role) -> log::Format {
         Role::Coordinator(cli::Command::Run(args)) if args.log_format == cli::LogFormat::Json => {
             log::Format::Json
         }
-        _ => log::Format::Text,
+        Role::Coordinator(_) => log::Format::Sentences,
+        Role::Worker(_) | Role::Mock(_) => log::Format::Text,
     }
 }

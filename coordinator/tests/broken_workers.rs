@@ -15,7 +15,7 @@ use coordinator::trust::{Authority, FleetName, Leaf, Role, WORKER_NAME};
 use proto::wire::load_worker_client::LoadWorkerClient;
 use proto::wire::{self, command::Command, event::Event};
 use rustix::process::Signal;
-use support::clock::wait_until;
+use support::clock::{now, wait_until};
 use support::process::{BOUND, Bench, Finished, Running, orphans};
 use support::request::{Purpose, Reply};
 use support::results::{Results, names};
@@ -94,6 +94,49 @@ fn an_order_to_stop_that_is_lost_with_its_stream_is_given_again() {
     running.signal(Signal::INT);
     assert_eq!(running.wait(A_WHILE).code, Some(130));
     assert_eq!(worker.streams_with(|order| matches!(order, Command::Stop(_))), [0, 1]);
+}
+
+#[test]
+fn a_worker_that_makes_no_sense_is_told_to_stop() {
+    let nonsense = || Reaction::Tell(Box::new(Event::Interval(wire::Interval::default())));
+    let worker = ScriptedWorker::start(proto::WIRE_REVISION, move |_, order| match order {
+        Command::Assignment(assignment) => ready(assignment, false),
+        Command::Start(_) => nonsense(),
+        Command::Stop(_) => finished(),
+        _ => Reaction::Ignore,
+    });
+    let bench = Bench::new();
+    let ended = start(&bench, worker.address).wait(BOUND);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(Results::of(&bench).is_blamed_by("worker_lost"));
+    assert_eq!(worker.streams_with(|order| matches!(order, Command::Stop(_))), [0]);
+    assert!(
+        ended.stderr.contains("warning: worker 0 was lost (it sent what makes no sense"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_worker_hears_from_its_coordinator_several_times_within_the_shortest_lease() {
+    let worker = ScriptedWorker::start(proto::WIRE_REVISION, |_, order| match order {
+        Command::Assignment(assignment) => ready(assignment, false),
+        Command::Stop(_) => finished(),
+        _ => Reaction::Ignore,
+    });
+    let bench = Bench::new();
+    let address = worker.address.to_string();
+    let fleet = ["run", "--scenario", "simple_chat", "--fleet", "addresses", "--worker-address", &address];
+    let running = bench.start(&[&fleet[..], &["--target", "http://127.0.0.1:9", "--lease", "1s"]].concat());
+    let is_start = |order: &Command| matches!(order, Command::Start(_));
+    assert!(wait_until(A_WHILE, || !worker.streams_with(is_start).is_empty()), "{}", running.stderr());
+    // From here on they are the slow ones; a busy machine may delay some, and never makes more of them.
+    let (before, began) = (worker.pings(), now());
+    assert!(wait_until(A_WHILE, || worker.pings() >= before + 12));
+    let each = now().duration_since(began) / 12;
+    assert!(each < Duration::from_millis(500), "a ping each {each:?}");
+    running.signal(Signal::INT);
+    assert_eq!(running.wait(A_WHILE).code, Some(130));
 }
 
 #[test]

@@ -301,3 +301,31 @@ fn a_target_that_is_busy_at_first_is_tried_again_and_warned_about() {
         assert!(finished.stderr.contains(said), "{}", finished.stderr);
     }
 }
+
+#[test]
+fn a_target_on_ipv6_is_loaded_as_any_other() {
+    let target = Target::scripted_on("[::1]:0", |_, request| Reply::good(request));
+    let bench = Bench::new();
+    assert!(target.url().starts_with("http://[::1]:"));
+    let finished = run(&bench, &target, &["--requests", "60"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert_eq!((results.count(0, "successes"), target.counts().load), (60, 60));
+    assert!(results.summary.contains(&target.url()), "{}", results.summary);
+}
+
+#[test]
+fn a_connection_that_is_torn_down_in_an_answer_is_a_reset_and_counts_once() {
+    // The reset may overtake the bytes before it, or not; either way the request has failed by it.
+    let target = Target::scripted(|number, request| match request.purpose() {
+        Purpose::Load if number % 10 == 3 => Reply::good(request).torn(120),
+        _ => Reply::good(request),
+    });
+    let bench = Bench::new();
+    let finished = run(&bench, &target, &["--requests", "200"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert_eq!((results.failures(0, "reset"), results.count(0, "successes")), (20, 180));
+    assert_eq!((results.count(0, "started"), target.counts().load), (200, 200));
+    assert!(results.is_blamed_by("failures"), "{}", results.summary);
+}

@@ -1,14 +1,22 @@
 //! Where this process's log goes: standard error, as text or as JSON, at the level that `RUST_LOG` names (`warn`).
 
+use std::fmt;
 use std::io;
 
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For a person.
+    /// For a person who reads it later: with the time and the place.
     Text,
+    /// For a person who waits for a command: one sentence, as errors are.
+    Sentences,
     /// One JSON object a line.
     Json,
 }
@@ -19,6 +27,41 @@ pub fn to_stderr(format: Format) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
     let _ = match format {
         Format::Text => log.try_init(),
+        Format::Sentences => log.event_format(Sentence).try_init(),
         Format::Json => log.json().try_init(),
     };
+}
+
+/// `warning: what happened`, and no more: every message is a sentence of its own.
+struct Sentence;
+
+impl<S, N> FormatEvent<S, N> for Sentence
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        let mut message = Message::default();
+        event.record(&mut message);
+        writeln!(line, "{level}: {}", message.0.replace('\n', " "))
+    }
+}
+
+/// An event's message, without its other fields.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
 }

@@ -26,6 +26,24 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How long workers may take to report after a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
+/// Why a block was not measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The interval log cannot be written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Before anything was measured.
+    #[error("worker {number} at {address} does not take on its part of the load: {problem}")]
+    Refused {
+        /// From 0.
+        number: u32,
+        /// Host and port.
+        address: String,
+        /// In the worker's words.
+        problem: String,
+    },
+}
+
 /// Everything that a block needs beside its plan.
 pub(super) struct Measurement<'a> {
     pub(super) number: u32,
@@ -55,8 +73,8 @@ impl Measurement<'_> {
     /// Runs the block.
     ///
     /// # Errors
-    /// When the interval log cannot be written; the workers are stopped then.
-    pub(super) async fn run(self) -> Result<MeasuredBlock, FilesError> {
+    /// When the interval log cannot be written, or a worker refuses the first block; the workers are stopped then.
+    pub(super) async fn run(self) -> Result<MeasuredBlock, MeasureError> {
         let mut course = Course::begin(self);
         let followed = course.follow().await;
         if followed.is_err() {
@@ -98,7 +116,7 @@ impl<'a> Course<'a> {
     }
 
     /// Takes in what comes until nothing more can come.
-    async fn follow(&mut self) -> Result<(), FilesError> {
+    async fn follow(&mut self) -> Result<(), MeasureError> {
         let mut ticks = interval(PROGRESS_EVERY);
         let mut interrupt = self.measurement.interrupt.clone();
         while !self.merge.is_complete() {
@@ -115,7 +133,7 @@ impl<'a> Course<'a> {
     }
 
     /// After a stop: takes in the workers' last words, for a bounded time.
-    async fn follow_to_the_end(&mut self) -> Result<(), FilesError> {
+    async fn follow_to_the_end(&mut self) -> Result<(), MeasureError> {
         let deadline = clock::now() + STOP_LIMIT;
         while !self.merge.is_complete() {
             let left = deadline.saturating_duration_since(clock::now());
@@ -127,7 +145,7 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    fn take(&mut self, worker: u32, news: News) -> Result<(), FilesError> {
+    fn take(&mut self, worker: u32, news: News) -> Result<(), MeasureError> {
         match news {
             News::Ready { threads, connections, warm_up, round_trip } => {
                 self.merge.ready(worker, threads, warm_up, connections);
@@ -155,7 +173,12 @@ impl<'a> Course<'a> {
                 self.merge.finished(worker, *finished);
                 self.is_prepared(worker);
             }
-            News::Lost(why) => self.lose(worker, why),
+            // Once something has been measured, the others go on with what is left.
+            News::Refused(problem) if self.measurement.number == 1 => {
+                let address = self.measurement.workers[worker as usize].access.address.clone();
+                return Err(MeasureError::Refused { number: worker, address, problem });
+            }
+            News::Refused(why) | News::Lost(why) => self.lose(worker, why),
         }
         Ok(())
     }
@@ -163,7 +186,7 @@ impl<'a> Course<'a> {
     fn lose(&mut self, worker: u32, why: String) {
         let epitaph = self.measurement.fleet.epitaph(worker);
         let why = epitaph.unwrap_or(why);
-        tracing::warn!(worker, %why, "a worker was lost");
+        tracing::warn!(worker, %why, "worker {worker} was lost ({why}); the others go on");
         self.merge.lost(worker, why);
         if let Some(session) = &self.sessions[worker as usize] {
             session.stop();

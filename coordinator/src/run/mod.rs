@@ -25,7 +25,7 @@ use crate::session::{SessionError, WorkerSession};
 pub use interrupt::INTERRUPTED;
 
 use interrupt::Interrupt;
-use measure::Measurement;
+use measure::{MeasureError, Measurement};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -59,6 +59,9 @@ pub enum RunError {
     /// The target does not answer as it should.
     #[error(transparent)]
     Preflight(#[from] PreflightError),
+    /// A worker refuses, or results cannot be written any more.
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
     /// The system denied something that every run needs.
     #[error("the run cannot be set up")]
     System(#[from] io::Error),
@@ -99,7 +102,7 @@ async fn in_folder(
         }
     };
     let mut measured = Ok(None);
-    if let (Some(target), Some(fleet)) = (target, interrupt.or(Fleet::open(config, results)).await) {
+    if let (Some(target), Some(fleet)) = (target, interrupt.or(Fleet::open(config, &results.path())).await) {
         let mut fleet = fleet?;
         measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
         fleet.close().await;

@@ -24,6 +24,8 @@ const PINGS_IN_A_LEASE: u32 = 4;
 const PING_SAMPLES: u32 = 5;
 /// Between two attempts to take up a broken stream.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How long a worker that is of no use any more may take to stop.
+const DISMISSAL_LIMIT: Duration = Duration::from_millis(500);
 
 /// What a worker has to say about its part of a block.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub enum News {
     Interval(Box<Interval>),
     /// It has ended.
     Finished(Box<Finished>),
+    /// It does not take the assignment on.
+    Refused(String),
     /// It will say nothing more.
     Lost(String),
 }
@@ -139,6 +143,10 @@ enum Left {
     Over,
     /// The stream broke; the worker may still be there.
     Broken(String),
+    /// The worker does not take the assignment on.
+    Refused(String),
+    /// The worker is at work, but makes no sense.
+    Senseless(String),
     /// The worker is lost.
     Lost(String),
 }
@@ -152,13 +160,15 @@ impl Course {
             };
             match left {
                 Left::Over => return,
-                Left::Lost(why) => return self.tell(News::Lost(why)).await,
+                Left::Refused(why) => return self.tell(News::Refused(why)).await,
+                Left::Lost(why) | Left::Senseless(why) => return self.tell(News::Lost(why)).await,
                 Left::Broken(why) => {
                     let silence = clock::now().saturating_duration_since(self.last_heard);
                     if silence >= self.assignment.lease {
                         return self.tell(News::Lost(why)).await;
                     }
-                    tracing::warn!(worker = self.worker.access.number, %why, "the stream broke; trying to take it up");
+                    let worker = self.worker.access.number;
+                    tracing::warn!(worker, %why, "the stream to worker {worker} broke ({why}); it is taken up again");
                     self.round_trip.forget();
                     sleep(RETRY_PAUSE).await;
                 }
@@ -206,7 +216,12 @@ impl Course {
                 event = events.message() => match event {
                     Ok(Some(wire::Event { event: Some(event) })) => {
                         self.last_heard = clock::now();
-                        if let Err(left) = self.take(event, commands).await { return left }
+                        if let Err(left) = self.take(event, commands).await {
+                            if matches!(left, Left::Senseless(_)) {
+                                dismiss(commands, &mut events).await;
+                            }
+                            return left;
+                        }
                     }
                     Ok(Some(_)) => {}
                     Ok(None) => return Left::Broken("it closed the stream".into()),
@@ -262,7 +277,7 @@ impl Course {
             }
             event::Event::Ready(ready) => {
                 if self.told_ready && !ready.resumed {
-                    return Err(Left::Lost("it was started anew in the middle of the block".into()));
+                    return Err(Left::Senseless("it was started anew in the middle of the block".into()));
                 }
                 // The order may have been lost with the stream before.
                 if let Some(at) = self.start.filter(|_| !ready.started) {
@@ -279,7 +294,12 @@ impl Course {
                 let finished = Finished::try_from(finished).map_err(nonsense)?;
                 self.tell(News::Finished(Box::new(finished))).await;
             }
-            event::Event::Fault(fault) => return Err(Left::Lost(fault.message)),
+            event::Event::Fault(fault) => {
+                return Err(match fault.kind() {
+                    wire::FaultKind::Busy | wire::FaultKind::Refused => Left::Refused(fault.message),
+                    _ => Left::Lost(fault.message),
+                });
+            }
         }
         Ok(())
     }
@@ -312,8 +332,22 @@ async fn send(commands: &Sender<wire::Command>, command: command::Command) {
     let _ = commands.send(wire::Command { command: Some(command) }).await;
 }
 
+/// Has a worker stop that is not listened to any more, and gives the order time to arrive.
+async fn dismiss(commands: &Sender<wire::Command>, events: &mut Streaming<wire::Event>) {
+    send(commands, command::Command::Stop(wire::Stop {})).await;
+    let last_word = async {
+        while let Ok(Some(wire::Event { event })) = events.message().await {
+            if matches!(event, Some(event::Event::Finished(_) | event::Event::Fault(_))) {
+                return;
+            }
+        }
+    };
+    // One that does not end is ended by its lease.
+    let _ = timeout(DISMISSAL_LIMIT, last_word).await;
+}
+
 fn nonsense(error: proto::InvalidMessage) -> Left {
-    Left::Lost(format!("it sent what makes no sense: {error}"))
+    Left::Senseless(format!("it sent what makes no sense: {error}"))
 }
 
 fn broken(status: &Status) -> String {

@@ -43,6 +43,8 @@ pub struct Reply {
     pub bytes: Vec<u8>,
     /// Whether the connection is closed after it.
     pub close: bool,
+    /// Whether the connection is torn down after it, with a TCP reset in place of an orderly end.
+    pub reset: bool,
 }
 
 impl Purpose {
@@ -160,6 +162,12 @@ impl Reply {
     /// No answer: the connection is closed.
     pub fn nothing() -> Self {
         Self { close: true, ..Self::default() }
+    }
+
+    /// The beginning of the same, and a TCP reset.
+    pub fn torn(mut self, bytes: usize) -> Self {
+        self.bytes.truncate(bytes);
+        Self { reset: true, ..self }
     }
 
     /// The same, so much later.

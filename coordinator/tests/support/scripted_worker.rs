@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use proto::wire::load_worker_server::{LoadWorker, LoadWorkerServer};
@@ -42,6 +43,7 @@ struct Face {
     script: Arc<Script>,
     streams: Arc<Mutex<usize>>,
     orders: Arc<Mutex<Vec<(usize, Command)>>>,
+    pings: Arc<AtomicU64>,
 }
 
 impl ScriptedWorker {
@@ -53,12 +55,22 @@ impl ScriptedWorker {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let face =
-            Face { revision, script: Arc::new(script), streams: Arc::default(), orders: Arc::default() };
+        let face = Face {
+            revision,
+            script: Arc::new(script),
+            streams: Arc::default(),
+            orders: Arc::default(),
+            pings: Arc::default(),
+        };
         let service = LoadWorkerServer::new(face.clone());
         let serving = Server::builder().serve_with_incoming(service, TcpListenerStream::new(listener));
         runtime.spawn(serving);
         Self { address, face, _runtime: runtime }
+    }
+
+    /// The pings that have come.
+    pub fn pings(&self) -> u64 {
+        self.face.pings.load(Ordering::SeqCst)
     }
 
     /// On which streams such orders have come.
@@ -114,6 +126,7 @@ impl Face {
         while let Ok(Some(wire::Command { command: Some(command) })) = commands.message().await {
             let reaction = match &command {
                 Command::Ping(ping) => {
+                    self.pings.fetch_add(1, Ordering::SeqCst);
                     Reaction::Tell(Box::new(Event::Pong(wire::Pong { nonce: ping.nonce })))
                 }
                 order => {

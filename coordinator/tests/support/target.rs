@@ -60,7 +60,15 @@ impl Target {
     /// A target that answers as `script` says. The script is told how many requests with the same purpose came before,
     /// so that preflights do not disturb what it has for the load.
     pub fn scripted(script: impl Fn(u64, &Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::scripted_on("127.0.0.1:0", script)
+    }
+
+    /// The same at another address of the loopback.
+    pub fn scripted_on(
+        address: &str,
+        script: impl Fn(u64, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         // To listen once more only sets the length of the queue, which std leaves at 128.
         rustix::net::listen(&listener, BACKLOG).unwrap();
         let address = listener.local_addr().unwrap();
@@ -214,6 +222,11 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             lock(&shared.service_times).push(now().duration_since(received));
         }
         stream.write_all(&reply.bytes)?;
+        if reply.reset {
+            // To disconnect a TCP socket resets it.
+            rustix::net::connect_unspec(stream)?;
+            return Ok(());
+        }
         if reply.close
             || request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
         {
