@@ -34,6 +34,9 @@ pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit of the source that this was built from; "unknown" where git could not tell.
 pub const COMMIT: &str = env!("ARCHESTRA_BENCH_COMMIT");
 
+/// The name in every worker's certificate: workers can have any address, so it stands for none.
+pub const WORKER_NAME: &str = "worker.archestra-bench.internal";
+
 /// The largest message that either side accepts, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 96 << 20;
 

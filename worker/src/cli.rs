@@ -28,6 +28,17 @@ pub struct WorkerArgs {
     #[arg(long, value_name = "FILE", env = "ARCHESTRA_BENCH_WORKER_CREDENTIALS")]
     pub credentials: Option<PathBuf>,
 
+    /// File (PEM) with the certificate of the authority whose coordinators this worker obeys; the worker then makes its
+    /// own key and certificate, in place of --credentials
+    #[arg(long, value_name = "FILE", conflicts_with = "credentials")]
+    #[arg(env = "ARCHESTRA_BENCH_WORKER_COORDINATOR_CA")]
+    pub coordinator_ca: Option<PathBuf>,
+
+    /// Where the certificate that the worker made itself is written, for the coordinator to pin
+    #[arg(long, value_name = "FILE", requires = "coordinator_ca")]
+    #[arg(env = "ARCHESTRA_BENCH_WORKER_CERTIFICATE_OUT")]
+    pub certificate_out: Option<PathBuf>,
+
     /// Exit when standard input ends: whoever holds its other end is gone
     #[arg(long, hide = true)]
     pub exit_with_stdin: bool,
@@ -71,7 +82,10 @@ pub enum WorkerError {
 /// When the address cannot be listened on, the credentials cannot be used, or the server breaks.
 pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
     host::raise_open_files_limit();
-    let credentials = args.credentials.as_deref().map(read_credentials).transpose()?;
+    let credentials = match (&args.coordinator_ca, &args.credentials) {
+        (Some(authority), _) => Some(Credentials::make(authority)?),
+        (None, bundle) => bundle.as_deref().map(read_credentials).transpose()?,
+    };
     if credentials.is_none() && !args.listen.ip().is_loopback() {
         return Err(WorkerError::Open(args.listen));
     }
@@ -82,6 +96,9 @@ pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
             .map_err(|source| WorkerError::Listen { address: args.listen, source })?;
         let end = end_of_service(args.exit_with_stdin)?;
         let scheme = if credentials.is_some() { "https" } else { "http" };
+        if let (Some(credentials), Some(path)) = (&credentials, &args.certificate_out) {
+            credentials.show_certificate(path)?;
+        }
         announce(scheme, listener.local_addr()?)?;
         Ok(service::run(listener, credentials.as_ref(), end).await?)
     })

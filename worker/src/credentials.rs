@@ -1,4 +1,5 @@
-//! What a worker proves itself with, and whom it obeys: the bundle that `archestra-bench pki` makes.
+//! What a worker proves itself with, and whom it obeys: the bundle that `archestra-bench pki` makes, or a key and a
+//! certificate that the worker makes itself.
 //!
 //! A bundle is one text of three PEM blocks, in this order: the worker's `CERTIFICATE`, its `PRIVATE KEY`, and the
 //! `CERTIFICATE` of the fleet's authority. What stands between the blocks is ignored.
@@ -7,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use proto::WORKER_NAME;
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -29,6 +32,26 @@ pub enum CredentialsError {
         .path.display()
     )]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file with the authority's certificate holds none.
+    #[error(
+        "{} is not one certificate in PEM: give --coordinator-ca the certificate of the coordinator's authority",
+        .path.display()
+    )]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No key could be made.
+    #[error("this worker cannot make itself a key ({0}); run it again")]
+    NoKey(rcgen::Error),
+    /// The worker's own certificate cannot be shown.
+    #[error("failed to write this worker's certificate to {} (check --certificate-out)", .path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -97,6 +120,41 @@ impl Credentials {
         Ok(Self { certificate_pem, key_pem, authority_pem })
     }
 
+    /// Makes a key, which never leaves this process, and a certificate of its own that a coordinator can pin: it signs
+    /// nothing else, is only a server's, and has no end, because the key ends with the process. Coordinators of the
+    /// authority whose certificate is in `authority` are obeyed.
+    ///
+    /// # Errors
+    /// When the file holds no certificate.
+    pub fn make(authority: &Path) -> Result<Self, CredentialsError> {
+        let authority_pem = std::fs::read_to_string(authority)
+            .map_err(|source| CredentialsError::Unreadable { path: authority.to_owned(), source })?;
+        let no_authority = || CredentialsError::NoAuthority { path: authority.to_owned() };
+        let [(CERTIFICATE, block)] = pem_blocks(&authority_pem)[..] else { return Err(no_authority()) };
+        CertificateDer::from_pem_slice(block.as_bytes()).map_err(|_| no_authority())?;
+
+        let mut params = CertificateParams::new([WORKER_NAME.to_owned()]).map_err(CredentialsError::NoKey)?;
+        params.distinguished_name.push(DnType::CommonName, WORKER_NAME);
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().map_err(CredentialsError::NoKey)?;
+        let certificate = params.self_signed(&key).map_err(CredentialsError::NoKey)?;
+        Ok(Self { certificate_pem: certificate.pem(), key_pem: key.serialize_pem(), authority_pem })
+    }
+
+    /// Writes the certificate, and nothing else, for whoever is to pin it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn show_certificate(&self, path: &Path) -> Result<(), CredentialsError> {
+        let failed = |source| CredentialsError::Unwritable { path: path.to_owned(), source };
+        // Whoever waits for the file is to see it whole.
+        let temporary = path.with_extension("new");
+        std::fs::write(&temporary, &self.certificate_pem).map_err(failed)?;
+        std::fs::rename(&temporary, path).map_err(failed)
+    }
+
     /// TLS for the worker's gRPC server: whoever shows no certificate of the authority is turned away.
     pub fn server_tls(&self) -> ServerTlsConfig {
         ServerTlsConfig::new()
@@ -131,145 +189,4 @@ fn pem_blocks(text: &str) -> Vec<(&str, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use proto::wire::load_worker_client::LoadWorkerClient;
-    use proto::wire::load_worker_server::{LoadWorker, LoadWorkerServer};
-    use proto::wire::{Command, DescribeRequest, Event, ProbeReply, ProbeRequest, WorkerDescription};
-    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-    use tokio::net::TcpListener;
-    use tokio_stream::wrappers::TcpListenerStream;
-    use tonic::transport::{ClientTlsConfig, Endpoint, Server};
-    use tonic::{Request, Response, Status, Streaming};
-
-    const NAME: &str = "worker.archestra-bench.internal";
-
-    struct Authority {
-        pem: String,
-        issuer: Issuer<'static, KeyPair>,
-    }
-
-    impl Authority {
-        fn new() -> Self {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::default();
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            Self { pem: params.self_signed(&key).unwrap().pem(), issuer: Issuer::new(params, key) }
-        }
-
-        fn issue(&self, purpose: ExtendedKeyUsagePurpose) -> [String; 3] {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
-            params.extended_key_usages = vec![purpose];
-            let certificate = params.signed_by(&key, &self.issuer).unwrap();
-            [certificate.pem(), key.serialize_pem(), self.pem.clone()]
-        }
-
-        fn worker(&self) -> Credentials {
-            Credentials::parse(&self.issue(ExtendedKeyUsagePurpose::ServerAuth).concat()).unwrap()
-        }
-    }
-
-    #[test]
-    fn a_bundle_is_read_with_whatever_stands_between_its_blocks() {
-        let [certificate, key, authority] = Authority::new().issue(ExtendedKeyUsagePurpose::ServerAuth);
-        let plain = Credentials::parse(&format!("{certificate}{key}{authority}")).unwrap();
-        let noted = format!("of blue\r\n{certificate}\n# the key\n{key}authority:\n{}", authority.trim_end());
-        assert_eq!(Credentials::parse(&noted).unwrap(), plain);
-        assert!(!format!("{plain:?}").contains("PRIVATE"));
-    }
-
-    #[test]
-    fn what_is_no_bundle_is_refused_with_the_reason() {
-        let [certificate, key, authority] = Authority::new().issue(ExtendedKeyUsagePurpose::ServerAuth);
-        let [_, other_key, _] = Authority::new().issue(ExtendedKeyUsagePurpose::ServerAuth);
-        let broken = certificate.replace("-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n!");
-        for (text, problem) in [
-            (String::new(), InvalidBundle::Blocks),
-            (format!("{certificate}{key}"), InvalidBundle::Blocks),
-            (format!("{key}{certificate}{authority}"), InvalidBundle::Blocks),
-            (format!("{certificate}{key}{authority}{authority}"), InvalidBundle::Blocks),
-            (format!("{certificate}{key}{}", &authority[..authority.len() / 2]), InvalidBundle::Blocks),
-            (format!("{broken}{key}{authority}"), InvalidBundle::Certificate),
-            (format!("{certificate}{other_key}{authority}"), InvalidBundle::Key),
-        ] {
-            assert_eq!(Credentials::parse(&text), Err(problem), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_none_is_named() {
-        let path = Path::new("Cargo.toml");
-        assert_eq!(
-            Credentials::read(path).unwrap_err().to_string(),
-            "the credentials Cargo.toml are not a certificate, a private key and the authority's certificate, in this \
-             order; make them with `archestra-bench pki` where the coordinator runs"
-        );
-        assert_eq!(
-            Credentials::read(Path::new("/nowhere/worker.pem")).unwrap_err().to_string(),
-            "failed to read the credentials /nowhere/worker.pem (check the path and that this user may read it)"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in "(-----BEGIN |-----END |CERTIFICATE|PRIVATE KEY|-----|-|\n|é|QUJD){0,30}") {
-            prop_assert!(Credentials::parse(&text).is_err());
-        }
-    }
-
-    #[tokio::test]
-    async fn only_coordinators_of_the_authority_get_through() {
-        let (ours, theirs) = (Authority::new(), Authority::new());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = Server::builder().tls_config(ours.worker().server_tls()).unwrap();
-        let incoming = TcpListenerStream::new(listener);
-        let serving = tokio::spawn(server.serve_with_incoming(LoadWorkerServer::new(Describer), incoming));
-
-        let coordinator = ours.issue(ExtendedKeyUsagePurpose::ClientAuth);
-        assert_eq!(describe(port, &ours.pem, Some(&coordinator)).await, Ok("this worker".into()));
-        assert!(describe(port, &ours.pem, None).await.is_err(), "nobody");
-        let stranger = theirs.issue(ExtendedKeyUsagePurpose::ClientAuth);
-        assert!(describe(port, &ours.pem, Some(&stranger)).await.is_err(), "another authority's coordinator");
-        let worker = ours.issue(ExtendedKeyUsagePurpose::ServerAuth);
-        assert!(describe(port, &ours.pem, Some(&worker)).await.is_err(), "a worker");
-        assert!(describe(port, &theirs.pem, Some(&coordinator)).await.is_err(), "another fleet's authority");
-        serving.abort();
-    }
-
-    async fn describe(port: u16, authority: &str, identity: Option<&[String; 3]>) -> Result<String, String> {
-        let mut tls =
-            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name(NAME);
-        if let Some([certificate, key, _]) = identity {
-            tls = tls.identity(Identity::from_pem(certificate, key));
-        }
-        let endpoint =
-            Endpoint::from_shared(format!("https://127.0.0.1:{port}")).unwrap().tls_config(tls).unwrap();
-        let channel = endpoint.connect().await.map_err(|error| error.to_string())?;
-        let answer = LoadWorkerClient::new(channel).describe(DescribeRequest::default()).await;
-        answer.map(|answer| answer.into_inner().software_version).map_err(|status| status.to_string())
-    }
-
-    /// A service that does no more than show that it was reached.
-    struct Describer;
-
-    #[tonic::async_trait]
-    impl LoadWorker for Describer {
-        type RunStream = tokio_stream::Empty<Result<Event, Status>>;
-
-        async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<WorkerDescription>, Status> {
-            let software_version = "this worker".into();
-            Ok(Response::new(WorkerDescription { software_version, ..WorkerDescription::default() }))
-        }
-
-        async fn probe(&self, _: Request<ProbeRequest>) -> Result<Response<ProbeReply>, Status> {
-            Err(Status::unimplemented(""))
-        }
-
-        async fn run(&self, _: Request<Streaming<Command>>) -> Result<Response<Self::RunStream>, Status> {
-            Err(Status::unimplemented(""))
-        }
-    }
-}
+mod tests;

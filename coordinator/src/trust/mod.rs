@@ -22,9 +22,7 @@ use rustls::pki_types::pem::PemObject;
 pub use authority::{Authority, Role};
 pub use error::TrustError;
 pub use pki::{describe_worker_bundle, make_worker_bundle};
-
-/// The name in every worker's certificate.
-pub const WORKER_NAME: &str = "worker.archestra-bench.internal";
+pub use proto::WORKER_NAME;
 
 /// The name in every coordinator's certificate.
 pub const COORDINATOR_NAME: &str = "coordinator.archestra-bench.internal";
