@@ -5,12 +5,17 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use tokio::runtime::Runtime;
+
 use crate::cli::{Command, Given, PkiArgs};
 use crate::clock;
+use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, state_dir};
+use crate::interrupt::INTERRUPTED;
 use crate::report;
 use crate::report::record::RunRecord;
-use crate::run::{INTERRUPTED, RunEnd, run};
+use crate::run::{RunEnd, run};
+use crate::setup::{self, SetupError};
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
 
@@ -64,12 +69,37 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
         }
         Command::Verify { path } => verify(path),
         Command::Pki(args) => pki(args, given),
+        Command::Setup(args) => {
+            let config = SetupConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
+            in_cloud(setup::setup(&config))
+        }
+        Command::Status(args) => {
+            let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
+            in_cloud(setup::status(&config))
+        }
+        Command::Cleanup(args) => {
+            let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
+            in_cloud(setup::cleanup(&config))
+        }
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| Failure::new(FAILED, &error))
+}
+
+/// Carries out what has to do with machines alone, and prints what it tells.
+fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<ExitCode, Failure> {
+    match runtime()?.block_on(work) {
+        Ok(told) => print(&told),
+        Err(error) if error.is_interruption() => Err(Failure::new(INTERRUPTED, &error)),
+        Err(error) => Err(Failure::new(FAILED, &error)),
     }
 }
 
 fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(FAILED, &error))?;
+    let runtime = runtime()?;
     match runtime.block_on(run(config)).map_err(|error| Failure::new(FAILED, &error))? {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })

@@ -16,7 +16,7 @@ fn the_example_file_holds_every_variable_and_no_other() {
     // Two that have no flag.
     let mut known: BTreeSet<String> =
         ["ARCHESTRA_BENCHMARK_API_KEY", "OPENAI_API_KEY"].map(str::to_owned).into();
-    for command in ["run", "pki", "worker", "mock"] {
+    for command in ["run", "setup", "pki", "worker", "mock"] {
         let help = Bench::new().run(&[command, "--help"]).stdout;
         let named = help.split("[env: ").skip(1).filter_map(|rest| rest.split([']', '=']).next());
         let before = known.len();
@@ -38,7 +38,8 @@ fn the_readmes_scenario_file_can_be_run() {
 
 #[test]
 fn the_readmes_flags_exist() {
-    let help = ["run", "pki", "worker", "mock"].map(|command| Bench::new().run(&[command, "--help"]).stdout);
+    let help = ["run", "setup", "pki", "worker", "mock"]
+        .map(|command| Bench::new().run(&[command, "--help"]).stdout);
     let known: BTreeSet<&str> = help.iter().flat_map(|text| flags(text)).chain(CARGOS).collect();
     let commands = README.lines().filter(|line| line.contains("archestra-bench") || line.starts_with("| "));
     let named: BTreeSet<&str> = commands.flat_map(flags).collect();

@@ -4,6 +4,8 @@
 
 mod env_file;
 mod error;
+mod gcp;
+mod machines;
 mod parse;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -21,6 +23,8 @@ use crate::scenario::Header;
 use crate::trust::FleetName;
 
 pub use error::UsageError;
+pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
+pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
 pub use values::{HttpVersion, WorkerAddress};
 pub use variables::{Origin, ProcessVariables, process_variables};
@@ -53,6 +57,12 @@ pub enum Command {
     },
     /// Make the credentials that workers on other machines need
     Pki(PkiArgs),
+    /// Make the platform's VM in Google Cloud, wait until it answers, and write benchmark-config.env
+    Setup(Box<SetupArgs>),
+    /// List everything that a fleet has in Google Cloud
+    Status(Box<InventoryArgs>),
+    /// Delete everything that a fleet has in Google Cloud
+    Cleanup(Box<InventoryArgs>),
 }
 
 /// Where workers run.
@@ -62,6 +72,8 @@ pub enum FleetKind {
     Local,
     /// Workers that somebody started elsewhere
     Addresses,
+    /// VMs in Google Cloud, made as they are needed
+    Gcp,
 }
 
 /// How open-loop arrivals are spaced.
@@ -90,7 +102,7 @@ pub struct RunArgs {
     #[arg(env = "FLEET", help_heading = FLEET)]
     pub fleet: FleetKind,
 
-    /// Number of workers [default: 2 for `local`, the number of addresses for `addresses`]
+    /// Number of workers [default: 2 for `local`, 4 for `gcp`, the number of addresses for `addresses`]
     #[arg(long, value_name = "N", value_parser = values::count_u32, env = "WORKERS", help_heading = FLEET)]
     pub workers: Option<NonZeroU32>,
 
@@ -109,6 +121,21 @@ pub struct RunArgs {
     #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
     #[arg(env = "ARCHESTRA_BENCH_PLAINTEXT", help_heading = FLEET)]
     pub plaintext: bool,
+
+    /// Of machines elsewhere.
+    #[command(flatten)]
+    pub machines: MachinesArgs,
+
+    /// Of Google Cloud.
+    #[command(flatten)]
+    pub gcp: GcpArgs,
+
+    /// Delete the VMs that carry load when the run has ended; without it they stay for the next run, until Google
+    /// deletes them after --max-run-duration
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
+    #[arg(env = "ARCHESTRA_BENCH_CLEANUP_AFTER", help_heading = "Google Cloud")]
+    pub cleanup_after: bool,
 
     /// Engine threads of each worker [default: the cores that it may use; the local fleet divides them, at least 1]
     #[arg(long, value_name = "N", value_parser = values::count_u32)]

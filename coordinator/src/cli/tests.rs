@@ -150,7 +150,7 @@ fn wrong_values_are_told_by_flag() {
         (["--threads", "0"], "--threads must be at least 1"),
         (["--requests", "many"], "--requests must be a whole number, not `many`"),
         (["--http-version", "2"], "--http-version must be 1.1; HTTP/2 comes later"),
-        (["--fleet", "moon"], "--fleet must be one of local, addresses, not `moon`"),
+        (["--fleet", "moon"], "--fleet must be one of local, addresses, gcp, not `moon`"),
         (["--arrivals", "all"], "--arrivals must be one of constant, poisson, not `all`"),
         (["--scenario", "simple_chat,"], "--scenario must not be empty"),
         (["--target", ""], "--target must not be empty"),
@@ -186,7 +186,7 @@ fn wrong_values_are_told_by_variable_and_place() {
     );
     assert_eq!(
         sentence(&[], &[], ["# comment\nFLEET=moon", ""]),
-        "FLEET in .env, line 2, must be one of local, addresses, not `moon`"
+        "FLEET in .env, line 2, must be one of local, addresses, gcp, not `moon`"
     );
 }
 

@@ -3,7 +3,7 @@
 //! Every error reads on from the name of the flag or the variable: "must be at least 1".
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
@@ -147,6 +147,67 @@ pub(crate) fn worker_address(text: &str) -> Result<WorkerAddress, String> {
 /// `Name: value`.
 pub(crate) fn header(text: &str) -> Result<Header, String> {
     text.parse()
+}
+
+/// A name as Google Cloud has them: lower-case letters, digits and dashes.
+pub(crate) fn gcp_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=63).contains(&text.len()) && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be lower-case letters, digits and dashes, such as europe-west1-b, not `{text}`"))
+    }
+}
+
+/// Addresses of IPv4 with the length of their common part; one address stands for itself.
+pub(crate) fn address_range(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let (address, length) = text.split_once('/').unwrap_or((text, "32"));
+    match (address.parse::<Ipv4Addr>(), length.parse::<u8>()) {
+        (Ok(address), Ok(length @ 0..=32)) => Ok(format!("{address}/{length}")),
+        _ => Err(format!("must be a range of IPv4 addresses, such as 203.0.113.7/32, not `{text}`")),
+    }
+}
+
+/// `key=value`, of what Google Cloud allows in labels.
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    let wrong = || {
+        format!(
+            "must be KEY=VALUE of lower-case letters, digits, dashes and underscores, not `{}`",
+            text.trim()
+        )
+    };
+    let (key, value) = text.trim().split_once('=').ok_or_else(wrong)?;
+    let good = key.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && [key, value].iter().all(|part| part.len() <= 63 && part.bytes().all(fits));
+    if good { Ok((key.to_owned(), value.to_owned())) } else { Err(wrong()) }
+}
+
+/// `NAME=value`, as a container takes it.
+pub(crate) fn container_variable(text: &str) -> Result<(String, String), String> {
+    let wrong = || format!("must be NAME=VALUE in one line, not `{}`", text.trim());
+    let (name, value) = text.trim().split_once('=').ok_or_else(wrong)?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let good = !name.is_empty() && name.bytes().all(fits) && !value.contains(['\n', '\r']);
+    if good { Ok((name.to_owned(), value.to_owned())) } else { Err(wrong()) }
+}
+
+/// A port that can be named.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    let port = text.trim().parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| format!("must be a port from 1 to 65535, not `{}`", text.trim()))
+}
+
+/// 64 hexadecimal digits.
+pub(crate) fn sha256(text: &str) -> Result<String, String> {
+    let text = text.trim().to_ascii_lowercase();
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text)
+    } else {
+        Err(format!("must be the 64 digits that sha256sum prints, not `{text}`"))
+    }
 }
 
 fn whole_number(text: &str) -> Result<u64, String> {

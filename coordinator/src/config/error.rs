@@ -56,6 +56,73 @@ pub enum ConfigError {
         /// The flag.
         flag: String,
     },
+    /// Google Cloud without a project.
+    #[error(
+        "no Google Cloud project is named: give --project or set GCP_PROJECT_ID (`gcloud config get project` shows the one \
+         that gcloud uses)"
+    )]
+    NoProject,
+    /// Google Cloud without a zone.
+    #[error("no zone is named: give --zone or set GCP_ZONE, such as europe-west1-b")]
+    NoZone,
+    /// A fleet's name that cannot be part of the names of what is made.
+    #[error(
+        "{place} must be at most 30 lower-case letters, digits and dashes for Google Cloud, and end in no dash, not `{name}`"
+    )]
+    GcpFleetName {
+        /// Where it was given.
+        place: String,
+        /// What was given.
+        name: String,
+    },
+    /// VMs that would hardly have booted before they are deleted.
+    #[error("{place} must be at least 10m: a VM is deleted after it, and needs minutes to boot")]
+    ShortLife {
+        /// Where it was given.
+        place: String,
+    },
+    /// Nobody may reach the workers.
+    #[error(
+        "{place} asks nobody for this machine's own address: give --source-range, such as 203.0.113.7/32"
+    )]
+    NoSource {
+        /// Where that was given.
+        place: String,
+    },
+    /// A URL without a checksum, or a checksum without a URL.
+    #[error("{flag} needs {other} beside it: what a VM fetches is run only when it adds up")]
+    HalfABinary {
+        /// What was given.
+        flag: String,
+        /// What was not.
+        other: String,
+    },
+    /// Two ways to the worker's binary.
+    #[error("{place} and --worker-url name two binaries: leave one of them out")]
+    TwoBinaries {
+        /// Where the file was given.
+        place: String,
+    },
+    /// A web address that is none.
+    #[error("{place} must be a web address that begins with https:// or http://, not `{value}`")]
+    WebAddress {
+        /// Where it was given.
+        place: String,
+        /// What was given.
+        value: String,
+    },
+    /// A flag of another fleet.
+    #[error("{flag} is for `--fleet gcp` only; leave it out, or choose that fleet")]
+    NeedsGcpFleet {
+        /// The flag.
+        flag: String,
+    },
+    /// VMs in a cloud cannot reach this machine's loopback.
+    #[error(
+        "VMs cannot reach the built-in mock, which listens on this machine's loopback only: give --target or set \
+         ARCHESTRA_API_URL, or run `archestra-bench setup` first"
+    )]
+    MockOutOfReachOfVms,
     /// Closed and open loop at once.
     #[error(
         "{rate} and {concurrency} exclude each other; keep the rate for an open loop, or the concurrency for a closed one"

@@ -3,11 +3,37 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
+use super::gcp::GcpConfig;
 use super::{ConfigError, FleetChoice, TargetChoice};
-use crate::cli::{FleetKind, Given, Origin, RunArgs, WorkerAddress};
+use crate::cli::{FleetArgs, FleetKind, Given, Origin, RunArgs, WorkerAddress};
 
 /// Two.
 const LOCAL_WORKERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// Four.
+const GCP_WORKERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// Flags that mean nothing for workers that are there already.
+const FOR_GCP: [&str; 19] = [
+    "project",
+    "zones",
+    "machine_type",
+    "image",
+    "network",
+    "subnet",
+    "spot",
+    "max_run_duration",
+    "source_ranges",
+    "own_address_url",
+    "reach",
+    "service_account",
+    "labels",
+    "worker_url",
+    "worker_sha256",
+    "boot_timeout",
+    "keep",
+    "yes",
+    "cleanup_after",
+];
 
 /// The fleet that was asked for, able to reach the target.
 pub(super) fn choose(
@@ -15,9 +41,15 @@ pub(super) fn choose(
     given: &Given,
     target: &TargetChoice,
 ) -> Result<FleetChoice, ConfigError> {
+    if args.fleet != FleetKind::Gcp
+        && let Some(id) = FOR_GCP.into_iter().find(|id| given.origin(id) == Origin::Flag)
+    {
+        return Err(ConfigError::NeedsGcpFleet { flag: given.place(id).into() });
+    }
     match args.fleet {
         FleetKind::Local => local(args, given),
         FleetKind::Addresses => addresses(args, given, target),
+        FleetKind::Gcp => gcp(args, given, target),
     }
 }
 
@@ -50,6 +82,21 @@ fn addresses(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<Fle
         }
     }
     Ok(FleetChoice::Addresses { addresses, plaintext: args.plaintext, fleet_name: args.fleet_name.clone() })
+}
+
+fn gcp(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {
+    if let Some(id) =
+        ["worker_addresses", "plaintext"].into_iter().find(|id| given.origin(id) == Origin::Flag)
+    {
+        return Err(ConfigError::NeedsAddressesFleet { flag: given.place(id).into() });
+    }
+    let fleet = FleetArgs { fleet_name: args.fleet_name.clone(), state_dir: args.state_dir.clone() };
+    let config = GcpConfig::to_make(&args.gcp, &args.machines, &fleet, given)?;
+    if *target == TargetChoice::BuiltInMock {
+        return Err(ConfigError::MockOutOfReachOfVms);
+    }
+    let workers = args.workers.unwrap_or(GCP_WORKERS);
+    Ok(FleetChoice::Gcp { workers, config: Box::new(config), cleanup_after: args.cleanup_after })
 }
 
 fn check_each_named_once(addresses: &[WorkerAddress], given: &Given) -> Result<(), ConfigError> {

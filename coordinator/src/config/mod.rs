@@ -3,6 +3,7 @@
 mod command_line;
 mod error;
 mod fleet;
+pub mod gcp;
 mod load;
 mod secret;
 mod target;
@@ -80,13 +81,27 @@ pub enum FleetChoice {
         /// Whose certificate authority they trust.
         fleet_name: FleetName,
     },
+    /// VMs in Google Cloud.
+    Gcp {
+        /// How many carry load.
+        workers: NonZeroU32,
+        /// Where, and of what kind.
+        config: Box<gcp::GcpConfig>,
+        /// Whether they are deleted when the run has ended.
+        cleanup_after: bool,
+    },
 }
 
 impl FleetChoice {
+    /// Whether it ends in order by itself when the user interrupts it while it comes up.
+    pub fn undoes_what_it_made(&self) -> bool {
+        matches!(self, Self::Gcp { .. })
+    }
+
     /// How many workers there will be.
     pub fn workers(&self) -> u32 {
         match self {
-            Self::Local { workers } => workers.get(),
+            Self::Local { workers } | Self::Gcp { workers, .. } => workers.get(),
             Self::Addresses { addresses, .. } => addresses.len() as u32,
         }
     }
@@ -143,6 +158,20 @@ impl RunConfig {
             command_line: command_line::shown(given.arguments(), &api_key),
             api_key,
         })
+    }
+
+    /// What the plan takes at least: the durations that it names, each with its warm-up and the time that requests may
+    /// still take at its end. What is measured in requests takes nobody knows how long.
+    pub fn least_time(&self) -> Duration {
+        let named = match self.extent {
+            Extent::Duration(duration) | Extent::Either(_, duration) => duration,
+            Extent::Requests(_) => Duration::ZERO,
+        };
+        let warm_up = match self.warm_up {
+            WarmUp::Duration(duration) => duration,
+            WarmUp::None | WarmUp::Requests(_) => Duration::ZERO,
+        };
+        (named + warm_up + self.timeout).saturating_mul(self.scenarios.len() as u32)
     }
 
     /// One block per scenario, against `target` (what [`RunConfig::target`] has become: the mock has a URL by now).

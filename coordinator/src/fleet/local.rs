@@ -24,7 +24,13 @@ pub(super) async fn open(workers: NonZeroU32, logs: &Path) -> Result<Fleet, Flee
     for (number, child) in children.iter_mut().enumerate() {
         access.push(WorkerAccess::new(number as u32, child.address().await?, &trust)?);
     }
-    Ok(Fleet { kind: "local", workers: access, threads: Some(threads_for_each(workers)), children })
+    Ok(Fleet {
+        kind: "local",
+        workers: access,
+        threads: Some(threads_for_each(workers)),
+        children,
+        vms: None,
+    })
 }
 
 /// The cores that this process may use, divided among the workers, and at least one for each.

@@ -5,13 +5,21 @@ mod addresses;
 mod binary;
 mod child;
 mod elf;
+pub mod gcp;
 mod local;
 mod mock;
+pub mod news;
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
+
+use proto::target::Target;
+use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::config::{FleetChoice, RunConfig};
+use crate::interrupt::Interrupt;
 use crate::trust::{Authority, Role, TrustError};
 
 pub use access::{Trust, WorkerAccess};
@@ -21,6 +29,12 @@ pub use mock::Mock;
 
 use crate::clock;
 use child::Child;
+use gcp::load_vms::{self, LoadVms, Order};
+use gcp::{GcpError, Workshop};
+use news::News;
+
+/// How long whoever made a machine may take to tell what became of it.
+const EPITAPH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Workers that are up, in order.
 #[derive(Debug)]
@@ -33,6 +47,8 @@ pub struct Fleet {
     pub threads: Option<NonZeroU32>,
     /// The processes of a local fleet.
     children: Vec<Child>,
+    /// The machines of a fleet in Google Cloud.
+    vms: Option<LoadVms>,
 }
 
 /// Why there is no fleet.
@@ -41,6 +57,9 @@ pub enum FleetError {
     /// A process of this machine did not start.
     #[error(transparent)]
     Child(#[from] ChildError),
+    /// Machines in Google Cloud.
+    #[error(transparent)]
+    Gcp(#[from] GcpError),
     /// The workers cannot be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -55,21 +74,42 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// Brings the workers up, or finds those that are. What local workers log goes to `logs`.
+    /// Brings the workers up, or finds those that are, to load `target`. What local workers log goes to `logs`.
     ///
     /// # Errors
     /// What could not be brought up; whatever was is taken down again.
-    pub async fn open(config: &RunConfig, logs: &Path) -> Result<Self, FleetError> {
+    pub async fn open(
+        config: &RunConfig,
+        target: &Target,
+        logs: &Path,
+        news: News,
+        interrupt: Interrupt,
+    ) -> Result<Self, FleetError> {
         match &config.fleet {
             FleetChoice::Local { workers } => local::open(*workers, logs).await,
             FleetChoice::Addresses { addresses, plaintext, fleet_name } => {
                 addresses::open(addresses, *plaintext, &config.state_dir, fleet_name)
             }
+            FleetChoice::Gcp { workers, config: gcp, cleanup_after } => {
+                let workshop = Workshop::new(gcp, run_id(), news, interrupt)?;
+                let order = Order {
+                    workers: workers.get(),
+                    plan: config.least_time(),
+                    target_host: target.url.host_str(),
+                    cleanup_after: *cleanup_after,
+                };
+                let vms = load_vms::open(workshop, &order).await?;
+                let workers = vms.workers.clone();
+                Ok(Self { kind: "gcp", workers, threads: None, children: Vec::new(), vms: Some(vms) })
+            }
         }
     }
 
-    /// What became of the process behind a lost worker of a local fleet.
-    pub fn epitaph(&mut self, worker: u32) -> Option<String> {
+    /// What became of the process or the machine behind a lost worker, where that is known.
+    pub async fn epitaph(&mut self, worker: u32) -> Option<String> {
+        if let Some(vms) = &self.vms {
+            return timeout(EPITAPH_LIMIT, vms.epitaph(worker)).await.ok().flatten();
+        }
         self.children.get_mut(worker as usize)?.epitaph()
     }
 
@@ -78,7 +118,15 @@ impl Fleet {
         for child in self.children {
             child.end().await;
         }
+        if let Some(vms) = self.vms {
+            vms.close().await;
+        }
     }
+}
+
+/// Names one command among all of a fleet's.
+pub fn run_id() -> String {
+    Uuid::new_v4().simple().to_string()[..8].to_owned()
 }
 
 /// The coordinator's own certificate of a fleet's authority.

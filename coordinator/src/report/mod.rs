@@ -12,6 +12,7 @@ pub mod interval_log;
 pub mod json;
 pub mod markdown;
 pub mod progress;
+pub mod provisioning;
 pub mod record;
 pub mod verify;
 

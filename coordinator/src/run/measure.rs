@@ -7,9 +7,9 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use super::interrupt::Interrupt;
 use crate::clock;
 use crate::fleet::Fleet;
+use crate::interrupt::Interrupt;
 use crate::merge::{BlockMerge, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::files::FilesError;
@@ -121,7 +121,7 @@ impl<'a> Course<'a> {
         let mut interrupt = self.measurement.interrupt.clone();
         while !self.merge.is_complete() {
             tokio::select! {
-                Some((worker, news)) = self.news.recv() => self.take(worker, news)?,
+                Some((worker, news)) = self.news.recv() => self.take(worker, news).await?,
                 _ = ticks.tick() => self.show_progress(),
                 () = interrupt.asked() => {
                     self.stop();
@@ -138,14 +138,14 @@ impl<'a> Course<'a> {
         while !self.merge.is_complete() {
             let left = deadline.saturating_duration_since(clock::now());
             match timeout(left, self.news.recv()).await {
-                Ok(Some((worker, news))) => self.take(worker, news)?,
+                Ok(Some((worker, news))) => self.take(worker, news).await?,
                 Ok(None) | Err(_) => break,
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, worker: u32, news: News) -> Result<(), MeasureError> {
+    async fn take(&mut self, worker: u32, news: News) -> Result<(), MeasureError> {
         match news {
             News::Ready { threads, connections, warm_up, round_trip } => {
                 self.merge.ready(worker, threads, warm_up, connections);
@@ -167,7 +167,7 @@ impl<'a> Course<'a> {
                         session.acknowledge(interval.sequence);
                     }
                 }
-                Err(error) => self.lose(worker, error.to_string()),
+                Err(error) => self.lose(worker, error.to_string()).await,
             },
             News::Finished(finished) => {
                 self.merge.finished(worker, *finished);
@@ -178,13 +178,13 @@ impl<'a> Course<'a> {
                 let address = self.measurement.workers[worker as usize].access.address.clone();
                 return Err(MeasureError::Refused { number: worker, address, problem });
             }
-            News::Refused(why) | News::Lost(why) => self.lose(worker, why),
+            News::Refused(why) | News::Lost(why) => self.lose(worker, why).await,
         }
         Ok(())
     }
 
-    fn lose(&mut self, worker: u32, why: String) {
-        let epitaph = self.measurement.fleet.epitaph(worker);
+    async fn lose(&mut self, worker: u32, why: String) {
+        let epitaph = self.measurement.fleet.epitaph(worker).await;
         let why = epitaph.unwrap_or(why);
         tracing::warn!(worker, %why, "worker {worker} was lost ({why}); the others go on");
         self.merge.lost(worker, why);

@@ -1,6 +1,5 @@
 //! A run from configuration to results: workers up, preflight, one block after another, everything down again.
 
-mod interrupt;
 mod measure;
 
 use std::io;
@@ -13,18 +12,18 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::config::{RunConfig, TargetChoice};
 use crate::environment::Environment;
+use crate::fleet::news::News;
 use crate::fleet::{ChildError, Fleet, FleetError, Mock};
+use crate::interrupt::Interrupt;
 use crate::plan::Plan;
 use crate::preflight::{PreflightError, preflight};
 use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::interval_log::IntervalLog;
 use crate::report::progress::Progress;
+use crate::report::provisioning;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::session::{SessionError, WorkerSession};
 
-pub use interrupt::INTERRUPTED;
-
-use interrupt::Interrupt;
 use measure::{MeasureError, Measurement};
 
 /// How a run ended.
@@ -102,15 +101,44 @@ async fn in_folder(
         }
     };
     let mut measured = Ok(None);
-    if let (Some(target), Some(fleet)) = (target, interrupt.or(Fleet::open(config, &results.path())).await) {
-        let mut fleet = fleet?;
-        measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
-        fleet.close().await;
+    if let Some(target) = target {
+        match open_fleet(config, &target, results, &mut interrupt).await {
+            Ok(Some(mut fleet)) => {
+                measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
+                fleet.close().await;
+            }
+            Ok(None) => {}
+            Err(error) => measured = Err(error.into()),
+        }
     }
     if let Some(mock) = mock {
         mock.end().await;
     }
     measured
+}
+
+/// Brings the workers up, and shows how; `None` when the user ended it.
+async fn open_fleet(
+    config: &RunConfig,
+    target: &Target,
+    results: &ResultsFolder,
+    interrupt: &mut Interrupt,
+) -> Result<Option<Fleet>, FleetError> {
+    let (news, heard) = News::begin();
+    let watching = tokio::spawn(provisioning::show(heard, config.quiet));
+    let logs = results.path();
+    let opening = Fleet::open(config, target, &logs, news, interrupt.clone());
+    let opened = if config.fleet.undoes_what_it_made() {
+        Some(opening.await)
+    } else {
+        // What is half open ends with the processes that it holds.
+        interrupt.or(opening).await
+    };
+    // Everything has been said when whoever could say more is gone.
+    if !matches!(opened, Some(Ok(_))) {
+        let _ = watching.await;
+    }
+    opened.transpose()
 }
 
 async fn on_fleet(

@@ -1,0 +1,100 @@
+//! Tunnels through Google's identity-aware proxy, for VMs without an external address.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::bodies::WORKER_PORT;
+use super::error::GcpError;
+use super::workshop::Workshop;
+
+/// How long gcloud may take to open a tunnel.
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
+
+/// A tunnel to one VM; it is closed when this is dropped.
+#[derive(Debug)]
+pub struct Tunnel {
+    process: Child,
+    address: String,
+}
+
+/// The near end of the tunnel to a VM's worker, which is opened where there is none.
+///
+/// # Errors
+/// When gcloud opens none.
+pub async fn tunnel(workshop: &Workshop, zone: &str, name: &str) -> Result<String, GcpError> {
+    let mut tunnels = workshop.tunnels.lock().await;
+    if let Some(open) = tunnels.get_mut(name)
+        && matches!(open.process.try_wait(), Ok(None))
+    {
+        return Ok(open.address.clone());
+    }
+    let opened = open(workshop, zone, name).await?;
+    let address = opened.address.clone();
+    tunnels.insert(name.to_owned(), opened);
+    Ok(address)
+}
+
+async fn open(workshop: &Workshop, zone: &str, name: &str) -> Result<Tunnel, GcpError> {
+    let failed = |problem: String| GcpError::Boot {
+        name: name.to_owned(),
+        problem: format!(
+            "gcloud opens no tunnel to it ({problem}); try `gcloud compute start-iap-tunnel {name} \
+             {WORKER_PORT} --zone {zone}` by hand, or use --reach external"
+        ),
+    };
+    let mut command = Command::new("gcloud");
+    command.args([
+        "compute",
+        "start-iap-tunnel",
+        name,
+        &WORKER_PORT.to_string(),
+        "--local-host-port=127.0.0.1:0",
+    ]);
+    command.args(["--zone", zone, "--project", &workshop.config.project, "--quiet"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut process = command.spawn().map_err(|error| failed(error.to_string()))?;
+    let Some(stderr) = process.stderr.take() else { return Err(failed("it has no output".into())) };
+    let mut lines = BufReader::new(stderr).lines();
+    let mut last = String::from("it said nothing");
+    let listening = async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(port) = port_in(&line) {
+                return Some(port);
+            }
+            if !line.trim().is_empty() {
+                last = line.trim().to_owned();
+            }
+        }
+        None
+    };
+    match timeout(OPEN_LIMIT, listening).await {
+        Ok(Some(port)) => {
+            // Whatever else it says is read, so that it never waits for a reader.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            Ok(Tunnel { process, address: format!("127.0.0.1:{port}") })
+        }
+        Ok(None) => Err(failed(last)),
+        Err(_) => Err(failed(format!("silent for {} s", OPEN_LIMIT.as_secs()))),
+    }
+}
+
+/// `Listening on port [41237].`
+fn port_in(line: &str) -> Option<u16> {
+    line.split_once("istening on port [")?.1.split_once(']')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::port_in;
+
+    #[test]
+    fn gclouds_line_is_understood() {
+        assert_eq!(port_in("Listening on port [41237]."), Some(41237));
+        assert_eq!(port_in("Picking local unused port [41237]."), None);
+        assert_eq!(port_in("Testing if tunnel connection works."), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! Everything that a fleet has in Google Cloud: listed, or deleted.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp, Unit};
+use tokio::task::JoinSet;
+
+use super::api::{ApiError, Bucket, Client, Firewall, Instance};
+use super::error::GcpError;
+use super::load_vms::load_label;
+use super::names::{Names, OWNER_LABEL, RUN_LABEL};
+use super::scale::end_of_life;
+use super::workshop::Workshop;
+use crate::clock;
+
+/// How often is looked again for what came into being meanwhile.
+const ROUNDS: u32 = 5;
+
+/// Everything that a fleet has.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Its machines.
+    pub instances: Vec<Instance>,
+    /// Its firewall rules.
+    pub rules: Vec<Firewall>,
+    /// Its buckets.
+    pub buckets: Vec<Bucket>,
+    taken_at: Timestamp,
+}
+
+impl Inventory {
+    /// Of the fleet of these names.
+    ///
+    /// # Errors
+    /// When something cannot be listed.
+    pub async fn of(client: &Client, names: &Names) -> Result<Self, ApiError> {
+        let labels = names.labels();
+        let bucket = names.bucket(client.project());
+        let (instances, rules, buckets) =
+            tokio::join!(client.instances(&labels), client.firewalls(), client.buckets(&bucket));
+        let mut inventory = Self {
+            instances: instances?,
+            rules: rules?,
+            buckets: buckets?,
+            taken_at: clock::local_now().timestamp(),
+        };
+        inventory.rules.retain(|rule| names.own_rule(rule));
+        inventory.buckets.retain(|bucket| names.own(&bucket.labels));
+        Ok(inventory)
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.rules.is_empty() && self.buckets.is_empty()
+    }
+
+    fn rows(&self) -> Vec<[String; 8]> {
+        let none = || "–".to_owned();
+        let label = |vm: &Instance, key| vm.labels.get(key).cloned().unwrap_or_else(none);
+        let age = |since: &str| {
+            let since: Option<Timestamp> = since.parse().ok();
+            since.map_or_else(none, |since| span(self.taken_at.duration_since(since)))
+        };
+        let instances = self.instances.iter().map(|vm| {
+            let end = end_of_life(vm).map_or_else(none, |end| span(end.duration_since(self.taken_at)));
+            let [name, zone, state] = [&vm.name, vm.zone_name(), &vm.status].map(str::to_owned);
+            let state = state.to_lowercase();
+            [
+                "VM".into(),
+                name,
+                zone,
+                state,
+                age(&vm.creation_timestamp),
+                end,
+                label(vm, OWNER_LABEL),
+                label(vm, RUN_LABEL),
+            ]
+        });
+        let rules = self.rules.iter().map(|rule| {
+            let age = age(&rule.creation_timestamp);
+            [
+                "firewall rule".into(),
+                rule.name.clone(),
+                "all".into(),
+                "in force".into(),
+                age,
+                none(),
+                none(),
+                none(),
+            ]
+        });
+        let buckets = self.buckets.iter().map(|bucket| {
+            let owner = bucket.labels.get(OWNER_LABEL).cloned().unwrap_or_else(none);
+            let age = age(&bucket.time_created);
+            ["bucket".into(), bucket.name.clone(), none(), "there".into(), age, none(), owner, none()]
+        });
+        instances.chain(rules).chain(buckets).collect()
+    }
+}
+
+impl fmt::Display for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["KIND", "NAME", "ZONE", "STATE", "AGE", "DELETED IN", "OWNER", "RUN"].map(str::to_owned);
+        let rows: Vec<_> = [head].into_iter().chain(self.rows()).collect();
+        let width =
+            |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+        let widths: Vec<_> = (0..8).map(width).collect();
+        for row in &rows {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn span(span: SignedDuration) -> String {
+    let rounded = span.round(Unit::Second).unwrap_or(span);
+    match u64::try_from(rounded.as_secs()) {
+        Ok(seconds) => humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string(),
+        Err(_) => "now".into(),
+    }
+}
+
+/// Deletes everything that the fleet has, and tells what that was.
+///
+/// # Errors
+/// When something cannot be listed or deleted.
+pub async fn cleanup(workshop: &Workshop) -> Result<Vec<String>, GcpError> {
+    let mut deleted = Vec::new();
+    for round in 1.. {
+        let unfinished = in_the_making(workshop).await?;
+        let inventory = Inventory::of(&workshop.client, &workshop.names).await?;
+        if (inventory.is_empty() && unfinished == 0) || round > ROUNDS {
+            break;
+        }
+        delete_all(workshop, &inventory, &mut deleted).await?;
+    }
+    workshop.journal.clear()?;
+    Ok(deleted)
+}
+
+/// Deletes the machines that carry load; and everything else with them, where no machine is left.
+///
+/// # Errors
+/// When something cannot be listed or deleted.
+pub async fn cleanup_load(workshop: &Workshop) -> Result<(), GcpError> {
+    let [one, other] = workshop.names.labels();
+    let instances = workshop.client.instances(&[one, other, load_label()]).await?;
+    let inventory = Inventory { instances, ..Inventory::default() };
+    delete_all(workshop, &inventory, &mut Vec::new()).await?;
+    if workshop.client.instances(&workshop.names.labels()).await?.is_empty() {
+        cleanup(workshop).await?;
+    }
+    Ok(())
+}
+
+/// Waits for what a coordinator that was killed had asked for; returns how much of it there was.
+async fn in_the_making(workshop: &Workshop) -> Result<usize, GcpError> {
+    let intents = workshop.journal.intents();
+    let of_project = intents.iter().filter(|intent| intent.project == workshop.config.project);
+    let intended: BTreeSet<_> = of_project.clone().map(|intent| intent.instance.clone()).collect();
+    let zones: BTreeSet<_> = of_project.map(|intent| intent.zone.clone()).collect();
+    let mut unfinished = 0;
+    for zone in zones {
+        for operation in workshop.client.operations(&zone).await? {
+            let is_ours = operation.operation_type == "insert" && intended.contains(operation.target_name());
+            if is_ours && !operation.is_done() {
+                unfinished += 1;
+                let what = format!("create {}", operation.target_name());
+                // How it ends does not matter, only that it has.
+                let _ = workshop.client.finish(operation, &what).await;
+            }
+        }
+    }
+    Ok(unfinished)
+}
+
+async fn delete_all(
+    workshop: &Workshop,
+    inventory: &Inventory,
+    deleted: &mut Vec<String>,
+) -> Result<(), GcpError> {
+    let mut deleting = JoinSet::new();
+    for vm in &inventory.instances {
+        let (workshop, zone, name) = (workshop.clone(), vm.zone_name().to_owned(), vm.name.clone());
+        deleting.spawn(async move { (format!("VM {name}"), workshop.delete(&zone, &name).await) });
+    }
+    for rule in &inventory.rules {
+        let (client, name) = (workshop.client.clone(), rule.name.clone());
+        deleting.spawn(async move { (format!("firewall rule {name}"), client.delete_firewall(&name).await) });
+    }
+    for bucket in &inventory.buckets {
+        let (client, name) = (workshop.client.clone(), bucket.name.clone());
+        deleting.spawn(async move { (format!("bucket {name}"), delete_bucket(&client, &name).await) });
+    }
+    let mut left = Vec::new();
+    while let Some(ended) = deleting.join_next().await {
+        match ended {
+            Ok((name, Ok(()))) => deleted.push(name),
+            Ok((name, Err(error))) => left.push((name, error)),
+            Err(_) => {}
+        }
+    }
+    deleted.sort();
+    left.sort_by(|one, other| one.0.cmp(&other.0));
+    let names: Vec<_> = left.iter().map(|(name, _)| name.clone()).collect();
+    match left.into_iter().next() {
+        None => Ok(()),
+        Some((_, first)) => Err(GcpError::Left { left: names.join(", "), first }),
+    }
+}
+
+async fn delete_bucket(client: &Client, name: &str) -> Result<(), ApiError> {
+    for object in client.objects(name).await? {
+        client.delete_object(name, &object.name).await?;
+    }
+    client.delete_bucket(name).await
+}

@@ -1,0 +1,120 @@
+//! What was about to be made, written down before it is asked for: whoever cleans up after a crash looks there as well.
+//!
+//! Labels find everything that exists. What they cannot find is what Google had been asked for and not yet made when the
+//! coordinator was killed; the journal names it. It holds names and places, and nothing secret.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// The file of one fleet, in the state folder.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    path: PathBuf,
+    file: Arc<Mutex<File>>,
+}
+
+/// A journal that cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal {} cannot be written: check that the folder can be written, or name another with --state-dir", path.display())]
+pub struct JournalError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A machine that may exist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Intent {
+    /// Whose it would be.
+    pub project: String,
+    /// Where it would be.
+    pub zone: String,
+    /// What it would be called.
+    pub instance: String,
+}
+
+impl Journal {
+    /// Opens a fleet's journal.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(state_dir: &Path, fleet: &str) -> Result<Self, JournalError> {
+        let path = state_dir.join("journals").join(format!("{fleet}.jsonl"));
+        let opened = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+        match opened {
+            Ok(mut file) => {
+                // Whatever a crash cut short must not swallow the next line.
+                let ended = fs::read(&path).is_ok_and(|bytes| bytes.last().is_none_or(|last| *last == b'\n'));
+                if !ended && let Err(source) = file.write_all(b"\n") {
+                    return Err(JournalError { path, source });
+                }
+                Ok(Self { path, file: Arc::new(Mutex::new(file)) })
+            }
+            Err(source) => Err(JournalError { path, source }),
+        }
+    }
+
+    /// Writes down that a machine is about to be asked for.
+    ///
+    /// # Errors
+    /// When it cannot be written; then nothing must be asked for.
+    pub fn intend(&self, intent: &Intent) -> Result<(), JournalError> {
+        let failed = |source| JournalError { path: self.path.clone(), source };
+        let mut line = serde_json::to_vec(intent).map_err(|error| failed(error.into()))?;
+        line.push(b'\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)
+    }
+
+    /// Everything that was written down since the last clearing, each once.
+    pub fn intents(&self) -> Vec<Intent> {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        // A line that a crash cut short was followed by no request.
+        let mut intents: Vec<Intent> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        intents.sort();
+        intents.dedup();
+        intents
+    }
+
+    /// Forgets everything: nothing of it exists any more.
+    ///
+    /// # Errors
+    /// When the file cannot be changed.
+    pub fn clear(&self) -> Result<(), JournalError> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.set_len(0).map_err(|source| JournalError { path: self.path.clone(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_intended_is_found_again_also_after_a_line_that_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let intent = |number: u32| Intent {
+            project: "p".into(),
+            zone: "europe-west1-b".into(),
+            instance: format!("loadtest-vm-{number}"),
+        };
+        let journal = Journal::open(folder.path(), "blue").unwrap();
+        for number in [2, 1, 2] {
+            journal.intend(&intent(number)).unwrap();
+        }
+        fs::OpenOptions::new().append(true).open(&journal.path).unwrap().write_all(b"{\"project\":").unwrap();
+        let again = Journal::open(folder.path(), "blue").unwrap();
+        again.intend(&intent(3)).unwrap();
+        assert_eq!(again.intents(), [intent(1), intent(2), intent(3)]);
+        assert_eq!(Journal::open(folder.path(), "green").unwrap().intents(), []);
+        again.clear().unwrap();
+        assert_eq!(Journal::open(folder.path(), "blue").unwrap().intents(), []);
+    }
+}

@@ -1,0 +1,234 @@
+//! Makes machines, remembers which, and unmakes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::api::{ApiError, Client, Kind};
+use super::bodies::{self, Delivery, Machine, region_of};
+use super::error::GcpError;
+use super::iap::Tunnel;
+use super::journal::{Intent, Journal};
+use super::names::Names;
+use crate::config::gcp::GcpConfig;
+use crate::fleet::news::{MachineState, News};
+use crate::interrupt::Interrupt;
+
+/// How long unmaking may take: beyond it Google deletes the machines itself, when their life ends.
+const UNDO_LIMIT: Duration = Duration::from_secs(240);
+
+/// Everything that it takes to make machines of one fleet, for one command.
+#[derive(Debug, Clone)]
+pub struct Workshop {
+    /// Asks Google.
+    pub client: Client,
+    /// What is to be made.
+    pub config: GcpConfig,
+    /// What it is called.
+    pub names: Names,
+    /// Where it is written down before.
+    pub journal: Journal,
+    /// Which command makes it.
+    pub run: String,
+    /// Hears of it.
+    pub news: News,
+    /// Ends it.
+    pub interrupt: Interrupt,
+    /// By the VM's name; held as long as the workers are needed.
+    pub tunnels: Arc<tokio::sync::Mutex<BTreeMap<String, Tunnel>>>,
+    /// Zone and name of what this command has asked for.
+    made: Arc<Mutex<Vec<(String, String)>>>,
+    /// Zones that have no machine left.
+    exhausted: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Workshop {
+    /// For one command.
+    ///
+    /// # Errors
+    /// When nobody is logged in, or no journal can be kept.
+    pub fn new(config: &GcpConfig, run: String, news: News, interrupt: Interrupt) -> Result<Self, GcpError> {
+        Ok(Self {
+            client: super::client(config)?,
+            config: config.clone(),
+            names: Names::of(&config.fleet_name),
+            journal: Journal::open(&config.state_dir, &config.fleet_name)?,
+            run,
+            news,
+            interrupt,
+            tunnels: Arc::default(),
+            made: Arc::default(),
+            exhausted: Arc::default(),
+        })
+    }
+
+    /// Makes a machine in the first zone that has one; returns which.
+    ///
+    /// # Errors
+    /// When no zone has one, or Google refuses.
+    pub async fn make(
+        &self,
+        machine: &Machine<'_>,
+        coordinator_ca: &str,
+        delivery: &Delivery,
+    ) -> Result<String, GcpError> {
+        let mut last = None;
+        for zone in &self.config.zones {
+            if lock(&self.exhausted).contains(zone) {
+                continue;
+            }
+            match self.make_in(zone, machine, coordinator_ca, delivery).await {
+                Err(GcpError::Api(error)) if is_exhausted(&error) => {
+                    lock(&self.exhausted).insert(zone.clone());
+                    self.forget(zone, machine.name);
+                    last = Some(error);
+                }
+                Err(GcpError::Api(error)) => return Err(self.explained(zone, error).await),
+                made => return made.map(|()| zone.clone()),
+            }
+        }
+        // Another machine's attempt may have found all of them exhausted before.
+        match last {
+            Some(error) => Err(error.into()),
+            None => Err(GcpError::Boot {
+                name: machine.name.to_owned(),
+                problem: format!(
+                    "no zone of {} has a machine left: name more with --zone, or try later",
+                    self.config.zones.join(", ")
+                ),
+            }),
+        }
+    }
+
+    async fn make_in(
+        &self,
+        zone: &str,
+        machine: &Machine<'_>,
+        coordinator_ca: &str,
+        delivery: &Delivery,
+    ) -> Result<(), GcpError> {
+        let name = machine.name;
+        if self.interrupt.is_asked() {
+            return Err(GcpError::Interrupted(format!("{name} was not asked for")));
+        }
+        let body = bodies::instance(&self.config, &self.names, zone, machine, coordinator_ca, delivery);
+        self.journal.intend(&Intent {
+            project: self.config.project.clone(),
+            zone: zone.to_owned(),
+            instance: name.to_owned(),
+        })?;
+        lock(&self.made).push((zone.to_owned(), name.to_owned()));
+        self.news.tell(name, MachineState::Creating { place: zone.to_owned() });
+        // Never left in the middle: what was asked for must be known, to be unmade.
+        match self.client.insert_instance(zone, name, body).await {
+            Ok(operation) => {
+                let mut interrupt = self.interrupt.clone();
+                let what = format!("create {name} in {zone}");
+                match interrupt.or(self.client.finish(operation, &what)).await {
+                    Some(finished) => Ok(finished?),
+                    None => Err(GcpError::Interrupted(format!("{name} was being made"))),
+                }
+            }
+            Err(error) if error.is_already_there() => {
+                // Not made here, so not unmade here either.
+                self.forget(zone, name);
+                let there = self.client.instance(zone, name).await?;
+                if self.names.own(&there.labels) {
+                    return Ok(());
+                }
+                let fleet = self.names.fleet().to_owned();
+                Err(GcpError::NameTaken { kind: "the VM", name: format!("{name} in {zone}"), fleet })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes everything that this command has made. Returns what became of it, in words.
+    pub async fn undo(&self) -> String {
+        self.undo_all_but(&[]).await
+    }
+
+    /// Deletes what this command has made, but for machines of these names. Returns what became of it, in words.
+    pub async fn undo_all_but(&self, kept: &[String]) -> String {
+        let made: Vec<_> =
+            lock(&self.made).iter().filter(|(_, name)| !kept.contains(name)).cloned().collect();
+        if made.is_empty() {
+            return "nothing was made".into();
+        }
+        if self.config.keep {
+            return format!("{} VMs are kept as asked; `archestra-bench cleanup` deletes them", made.len());
+        }
+        let count = made.len();
+        let mut deleting = JoinSet::new();
+        for (zone, name) in made {
+            let workshop = self.clone();
+            deleting.spawn(async move { workshop.delete(&zone, &name).await });
+        }
+        let all = async {
+            let mut failed = 0;
+            while let Some(deleted) = deleting.join_next().await {
+                failed += usize::from(!matches!(deleted, Ok(Ok(()))));
+            }
+            failed
+        };
+        match timeout(UNDO_LIMIT, all).await {
+            Ok(0) => format!("the {count} VMs that were being made are deleted"),
+            _ => "not all VMs that were being made could be deleted: run `archestra-bench cleanup`".into(),
+        }
+    }
+
+    /// Deletes one machine.
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub async fn delete(&self, zone: &str, name: &str) -> Result<(), ApiError> {
+        self.news.tell(name, MachineState::Deleting);
+        self.client.delete_instance(zone, name).await?;
+        self.forget(zone, name);
+        self.news.tell(name, MachineState::Deleted);
+        Ok(())
+    }
+
+    fn forget(&self, zone: &str, name: &str) {
+        lock(&self.made).retain(|(made_in, made)| (made_in.as_str(), made.as_str()) != (zone, name));
+    }
+
+    /// Adds to a used-up quota how many more machines it would take. What cannot be found out is left out.
+    async fn explained(&self, zone: &str, error: ApiError) -> GcpError {
+        let Some(Kind::Quota { name, .. }) = error.refusal().map(|refusal| refusal.kind.clone()) else {
+            return error.into();
+        };
+        let each = match name.as_str() {
+            quota if quota.ends_with("CPUS") => {
+                let kind = self.client.machine_type(zone, &self.config.machine_type).await;
+                kind.ok().map(|kind| f64::from(kind.guest_cpus.max(1)))
+            }
+            "INSTANCES" | "IN_USE_ADDRESSES" => Some(1.0),
+            _ => None,
+        };
+        let quotas = self.client.quotas(region_of(zone)).await.unwrap_or_default();
+        let quota = quotas.iter().find(|quota| quota.metric == name);
+        let fitting = match (each, quota) {
+            (Some(each), Some(quota)) => {
+                let fits = ((quota.limit - quota.usage) / each).floor().max(0.0);
+                format!(
+                    "; {fits} more VMs of type {} would fit ({} of {} used)",
+                    self.config.machine_type, quota.usage, quota.limit
+                )
+            }
+            _ => String::new(),
+        };
+        GcpError::Quota { problem: error, fitting }
+    }
+}
+
+fn is_exhausted(error: &ApiError) -> bool {
+    error.refusal().is_some_and(|refusal| matches!(refusal.kind, Kind::ZoneExhausted { .. }))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
