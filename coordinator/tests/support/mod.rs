@@ -2,9 +2,10 @@
 //! process that cannot outlive its test.
 
 // Each test crate uses a part of it, and a helper that fails fails the test.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod clock;
+pub mod gce;
 pub mod process;
 pub mod request;
 pub mod results;

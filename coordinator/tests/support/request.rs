@@ -65,7 +65,7 @@ impl Request {
     /// The next request of a connection; `None` when the client has closed it in between two.
     ///
     /// # Errors
-    /// When the request breaks off or is no HTTP/1.1 with a Content-Length.
+    /// When the request breaks off or is no HTTP/1.1 with a Content-Length or in chunks.
     pub fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
         let Some(line) = read_line(from)? else { return Ok(None) };
         let mut words = line.split(' ');
@@ -83,6 +83,10 @@ impl Request {
             }
             let (name, value) = line.split_once(':').ok_or_else(|| invalid(&line))?;
             request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        if request.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+            request.body = read_chunks(from)?;
+            return Ok(Some(request));
         }
         let length = match request.header("content-length") {
             None => 0,
@@ -185,6 +189,26 @@ fn read_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
     match line.strip_suffix("\r\n") {
         Some(line) => Ok(Some(line.to_owned())),
         None => Err(invalid(&line)),
+    }
+}
+
+/// A body in chunks, with nothing after the last one.
+fn read_chunks(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = read_line(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let length = usize::from_str_radix(&line, 16).ok();
+        let length =
+            length.filter(|length| *length <= MAX_BODY_BYTES - body.len()).ok_or_else(|| invalid(&line))?;
+        let start = body.len();
+        body.resize(start + length, 0);
+        from.read_exact(&mut body[start..])?;
+        if !read_line(from)?.ok_or(io::ErrorKind::UnexpectedEof)?.is_empty() {
+            return Err(invalid(&line));
+        }
+        if length == 0 {
+            return Ok(body);
+        }
     }
 }
 

@@ -1,0 +1,639 @@
+//! The fake of Compute Engine and Cloud Storage, checked: what was recorded of real clients, what they rely on, and where
+//! it is installed `gcloud` itself.
+
+// A helper that fails fails the test.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::clock::wait_until;
+use support::gce::client::{Client, instance_body};
+use support::gce::{
+    Access, BootWith, FakeGce, Fault, Handle, InstanceView, Moment, Options, Pace, Rule, errors,
+};
+use support::process::{Bench, Finished};
+
+const A_WHILE: Duration = Duration::from_secs(10);
+const ZONE: &str = "europe-west1-b";
+const INSTANCES: &str = "projects/bench-project/zones/europe-west1-b/instances";
+const FIREWALLS: &str = "projects/bench-project/global/firewalls";
+
+fn fake() -> (FakeGce, Client) {
+    let gce = FakeGce::start(Options::default());
+    let client = Client::of(&gce);
+    (gce, client)
+}
+
+fn body(name: &str) -> Value {
+    instance_body(ZONE, name, &json!({"run": "a7"}))
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list["items"].as_array().into_iter().flatten().map(|item| item["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn an_instance_is_made_and_deleted() {
+    let (gce, client) = fake();
+    let inserted = client.post(INSTANCES, &body("vm-1"));
+    assert_eq!((inserted.status, &inserted.json["status"]), (200, &json!("RUNNING")));
+    assert_eq!(client.get(&format!("{INSTANCES}/vm-1")).json["status"], "PROVISIONING");
+    let operation = client.done(&inserted);
+    assert_eq!((&operation["progress"], &operation["error"]), (&json!(100), &Value::Null));
+
+    let instance = client.get(&format!("{INSTANCES}/vm-1")).json;
+    assert_eq!(instance["status"], "RUNNING");
+    assert!(instance["networkInterfaces"][0]["networkIP"].is_string());
+    assert_eq!(instance["networkInterfaces"][0]["accessConfigs"], Value::Null);
+    assert!(instance["zone"].as_str().unwrap().ends_with("/zones/europe-west1-b"));
+    assert_eq!(gce.resources(), ["instance projects/bench-project/zones/europe-west1-b/instances/vm-1"]);
+
+    let deleted = client.delete(&format!("{INSTANCES}/vm-1"));
+    assert_eq!(client.get(&format!("{INSTANCES}/vm-1")).json["status"], "STOPPING");
+    client.done(&deleted);
+    let gone = client.get(&format!("{INSTANCES}/vm-1"));
+    assert_eq!((gone.status, &gone.json["error"]["errors"][0]["reason"]), (404, &json!("notFound")));
+    assert_eq!(client.delete(&format!("{INSTANCES}/vm-1")).status, 404);
+    assert!(gce.resources().is_empty());
+}
+
+#[test]
+fn an_external_address_is_only_there_when_it_is_asked_for() {
+    let (_gce, client) = fake();
+    let mut body = body("vm-1");
+    body["networkInterfaces"][0]["accessConfigs"] =
+        json!([{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}]);
+    client.done(&client.post(INSTANCES, &body));
+    let instance = client.get(&format!("{INSTANCES}/vm-1")).json;
+    assert!(instance["networkInterfaces"][0]["accessConfigs"][0]["natIP"].is_string());
+}
+
+#[test]
+fn what_is_there_already_is_refused() {
+    let (_gce, client) = fake();
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    let again = client.post(INSTANCES, &body("vm-1"));
+    assert_eq!((again.status, &again.json["error"]["errors"][0]["reason"]), (409, &json!("alreadyExists")));
+}
+
+#[test]
+fn a_request_id_repeats_the_operation() {
+    let (gce, client) = fake();
+    let path = |id: &str| format!("{INSTANCES}?requestId={id}");
+    let id = "5b3d4b9e-6f2c-4d6e-9d1b-8c7a6f5e4d3c";
+    let first = client.post(&path(id), &body("vm-1"));
+    let second = client.post(&path(id), &body("vm-1"));
+    let other_body = client.post(&path(&id.to_uppercase()), &body("vm-2"));
+    assert_eq!(first.json["name"], second.json["name"]);
+    assert_eq!(first.json["name"], other_body.json["name"]);
+    assert_eq!(gce.instances().len(), 1);
+    // The same ID of another method is another request.
+    let deleted = client.delete(&format!("{INSTANCES}/vm-1?requestId={id}"));
+    assert_ne!(first.json["name"], deleted.json["name"]);
+    assert_eq!(client.post(&path("00000000-0000-0000-0000-000000000000"), &body("vm-3")).status, 400);
+    assert_eq!(client.post(&path("vm-3"), &body("vm-3")).status, 400);
+}
+
+#[test]
+fn an_operation_that_fails_is_answered_with_200() {
+    let (gce, client) = fake();
+    let failure = errors::pool_exhausted(ZONE, "e2-small", Some("europe-west1-c"));
+    let at = "*/zones/europe-west1-b/instances";
+    gce.script(Rule::next("POST", at, Fault::FailOperation(failure)).of_name("vm-2"));
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    let operation = client.done(&client.post(INSTANCES, &body("vm-2")));
+    assert_eq!(operation["httpErrorStatusCode"], 503);
+    let error = &operation["error"]["errors"][0];
+    assert_eq!(error["code"], "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS");
+    assert_eq!(error["errorDetails"][2]["errorInfo"]["metadatas"]["zonesAvailable"], "europe-west1-c");
+    assert_eq!(gce.instances().len(), 1);
+}
+
+#[test]
+fn a_quota_ends_an_operation() {
+    let (gce, client) = fake();
+    gce.set_quota("europe-west1", "CPUS", 2.0);
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    let region = client.get("projects/bench-project/regions/europe-west1").json;
+    let quota = region["quotas"].as_array().unwrap().iter().find(|quota| quota["metric"] == "CPUS").unwrap();
+    assert_eq!((&quota["limit"], &quota["usage"]), (&json!(2.0), &json!(2.0)));
+    let operation = client.done(&client.post(INSTANCES, &body("vm-2")));
+    assert_eq!(operation["error"]["errors"][0]["code"], "QUOTA_EXCEEDED");
+    assert_eq!(gce.instances().len(), 1);
+}
+
+#[test]
+fn waiting_can_end_early_and_operations_can_take_steps() {
+    let (gce, client) = fake();
+    gce.set_pace(Pace::Looks(3));
+    let operation = client.post(INSTANCES, &body("vm-1")).json;
+    let path =
+        format!("projects/bench-project/zones/{ZONE}/operations/{}", operation["name"].as_str().unwrap());
+    assert_eq!(client.get(&path).json["status"], "RUNNING");
+    assert_eq!(client.post(&format!("{path}/wait"), &Value::Null).json["status"], "RUNNING");
+    assert_eq!(client.post(&format!("{path}/wait"), &Value::Null).json["status"], "DONE");
+
+    gce.set_pace(Pace::Takes(Duration::from_secs(3600)));
+    gce.set_wait_limit(Duration::from_millis(10));
+    let deleted = client.delete(&format!("{INSTANCES}/vm-1")).json;
+    let path =
+        format!("projects/bench-project/zones/{ZONE}/operations/{}", deleted["name"].as_str().unwrap());
+    assert_eq!(client.post(&format!("{path}/wait"), &Value::Null).json["status"], "RUNNING");
+    gce.advance(Duration::from_secs(3600));
+    assert_eq!(client.get(&path).json["status"], "DONE");
+}
+
+#[test]
+fn an_instance_ends_when_its_time_is_over() {
+    let (gce, client) = fake();
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    gce.advance(Duration::from_secs(3500));
+    assert_eq!(gce.instance("vm-1").unwrap()["status"], "RUNNING");
+    gce.advance(Duration::from_secs(101));
+    assert!(wait_until(A_WHILE, || gce.resources().is_empty()));
+}
+
+#[test]
+fn a_preempted_instance_goes_and_leaves_an_operation() {
+    let (gce, client) = fake();
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    gce.preempt("vm-1");
+    assert_eq!(gce.instance("vm-1").unwrap()["status"], "STOPPING");
+    assert!(wait_until(A_WHILE, || gce.resources().is_empty()));
+    let list = client.get(&format!(
+        "projects/bench-project/zones/{ZONE}/operations?filter=operationType%3D%22compute.instances.preempted%22"
+    ));
+    assert_eq!(list.json["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_protected_instance_stays() {
+    let (gce, client) = fake();
+    let mut body = body("vm-1");
+    body["deletionProtection"] = json!(true);
+    client.done(&client.post(INSTANCES, &body));
+    assert_eq!(client.delete(&format!("{INSTANCES}/vm-1")).status, 400);
+    assert_eq!(gce.instances().len(), 1);
+}
+
+#[test]
+fn lists_are_filtered_and_come_in_pages() {
+    let (gce, client) = fake();
+    gce.put_instance(ZONE, "foreign", &json!({"run": "other"}));
+    for name in ["vm-1", "vm-2", "vm-3"] {
+        client.done(&client.post(INSTANCES, &body(name)));
+    }
+    let list = |query: &str| client.get(&format!("{INSTANCES}?{query}")).json;
+    assert_eq!(names(&list("filter=labels.run%3Da7")), ["vm-1", "vm-2", "vm-3"]);
+    assert_eq!(names(&list("filter=(labels.run%3Da7)(name%3Dvm-2)")), ["vm-2"]);
+    assert_eq!(names(&list("filter=labels.run%3Da7%20AND%20name!%3D%22vm-2%22")), ["vm-1", "vm-3"]);
+    assert_eq!(names(&list("filter=labels.absent:*")), Vec::<&str>::new());
+    assert_eq!(client.get(&format!("{INSTANCES}?filter=labels.run")).status, 400);
+
+    gce.set_page_limit(1);
+    let mut pages = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = list(&format!("filter=labels.run%3Da7&maxResults=500&pageToken={token}"));
+        pages.push(names(&page).len());
+        match page["nextPageToken"].as_str() {
+            Some(next) => token = url::form_urlencoded::byte_serialize(next.as_bytes()).collect(),
+            None => break,
+        }
+    }
+    // The first page goes through what is foreign, and shows nothing.
+    assert_eq!(pages, [0, 1, 1, 1]);
+
+    let all = client.get("projects/bench-project/aggregated/instances?filter=labels.run%3Da7").json;
+    assert!(all["nextPageToken"].is_string());
+    gce.set_page_limit(500);
+    let all = client.get("projects/bench-project/aggregated/instances").json;
+    assert_eq!(all["items"]["zones/europe-west1-b"]["instances"].as_array().unwrap().len(), 4);
+    assert_eq!(all["items"]["zones/us-west1-a"]["warning"]["code"], "NO_RESULTS_ON_PAGE");
+}
+
+#[test]
+fn a_booted_instance_publishes_and_writes() {
+    let boot = |fake: &Handle, instance: &InstanceView| {
+        fake.set_guest_attribute(&instance.name, "bench", "certificate", &instance.network_ip);
+        fake.append_serial(&instance.name, "first line\n");
+    };
+    let gce = FakeGce::start(Options { machines: Box::new(BootWith(boot)), ..Options::default() });
+    let client = Client::of(&gce);
+    let attributes =
+        |path: &str| client.get(&format!("{INSTANCES}/vm-1/getGuestAttributes?queryPath={path}"));
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    assert!(wait_until(A_WHILE, || attributes("bench/").status == 200));
+    let found = attributes("bench/certificate").json;
+    assert_eq!(found["queryValue"]["items"][0]["namespace"], "bench");
+    assert_eq!(attributes("bench/other").status, 404);
+    let serial = |start: u64| client.get(&format!("{INSTANCES}/vm-1/serialPort?port=1&start={start}")).json;
+    assert_eq!(serial(0)["contents"], "first line\n");
+    assert_eq!((&serial(6)["contents"], &serial(6)["next"]), (&json!("line\n"), &json!("11")));
+}
+
+#[test]
+fn labels_are_set_by_who_has_seen_them() {
+    let (_gce, client) = fake();
+    client.done(&client.post(INSTANCES, &body("vm-1")));
+    let fingerprint = client.get(&format!("{INSTANCES}/vm-1")).json["labelFingerprint"].clone();
+    let path = format!("{INSTANCES}/vm-1/setLabels");
+    let labels = json!({"run": "b8"});
+    let set =
+        |fingerprint: &Value| client.post(&path, &json!({"labels": labels, "labelFingerprint": fingerprint}));
+    client.done(&set(&fingerprint));
+    assert_eq!(client.get(&format!("{INSTANCES}/vm-1")).json["labels"], labels);
+    assert_eq!(set(&fingerprint).status, 412);
+}
+
+#[test]
+fn firewall_rules_are_made_changed_listed_and_deleted() {
+    let (gce, client) = fake();
+    gce.put_firewall("foreign", "by hand");
+    let rule = json!({
+        "name": "fw-1", "description": "bench a7", "network": "global/networks/default", "direction": "INGRESS",
+        "allowed": [{"IPProtocol": "tcp", "ports": ["9000"]}], "sourceTags": ["load"], "targetTags": ["target"],
+    });
+    client.done(&client.post(FIREWALLS, &rule));
+    assert_eq!(client.post(FIREWALLS, &rule).status, 409);
+    let list = client.get(&format!("{FIREWALLS}?filter=description%3D%22bench%20a7%22")).json;
+    assert_eq!(names(&list), ["fw-1"]);
+    client.done(&client.call("PATCH", &format!("{FIREWALLS}/fw-1"), &json!({"sourceTags": ["other"]})));
+    assert_eq!(client.get(&format!("{FIREWALLS}/fw-1")).json["sourceTags"], json!(["other"]));
+    client.done(&client.delete(&format!("{FIREWALLS}/fw-1")));
+    assert_eq!(gce.resources(), ["firewall projects/bench-project/global/firewalls/foreign"]);
+}
+
+#[test]
+fn the_catalogue_knows_what_there_is() {
+    let (gce, client) = fake();
+    let good = [
+        "projects/bench-project",
+        "projects/bench-project/zones",
+        "projects/bench-project/zones/europe-west1-c",
+        "projects/bench-project/zones/europe-west1-c/machineTypes/e2-standard-4",
+        "projects/bench-project/global/networks/default",
+        "projects/debian-cloud/global/images/family/debian-12",
+        "projects/debian-cloud/zones/-/imageFamilyViews/debian-12",
+    ];
+    for path in good {
+        assert_eq!(client.get(path).status, 200, "{path}");
+    }
+    let missing = [
+        "projects/another-project",
+        "projects/bench-project/zones/europe-west1-b/machineTypes/e2-huge",
+        "projects/bench-project/global/networks/other",
+        "projects/debian-cloud/global/images/family/debian-9",
+    ];
+    for path in missing {
+        assert_eq!(client.get(path).status, 404, "{path}");
+    }
+    gce.remove_image_family("debian-12");
+    let refused = client.post(INSTANCES, &body("vm-1"));
+    assert_eq!(refused.status, 404);
+    assert!(refused.json["error"]["message"].as_str().unwrap().contains("family/debian-12"));
+}
+
+#[test]
+fn objects_are_kept_in_buckets() {
+    let (gce, client) = fake();
+    gce.put_bucket("somebody-else", "their-bucket");
+    let insert = |name: &str| {
+        client.post("/storage/v1/b?project=bench-project", &json!({"name": name, "location": "europe-west1"}))
+    };
+    let bucket = insert("bench-bucket").json;
+    assert_eq!((&bucket["location"], &bucket["locationType"]), (&json!("EUROPE-WEST1"), &json!("region")));
+    assert_eq!((insert("bench-bucket").status, insert("their-bucket").status), (409, 409));
+    assert_eq!(client.get("/storage/v1/b/their-bucket").status, 403);
+    assert_eq!(client.get("/storage/v1/b/no-bucket").status, 404);
+
+    let upload = "/upload/storage/v1/b/bench-bucket/o?uploadType=media&name=a%2Fb&ifGenerationMatch=0";
+    let stored = client.send("POST", upload, "application/octet-stream", b"123456789").unwrap().json;
+    assert_eq!((&stored["size"], &stored["crc32c"]), (&json!("9"), &json!("4waSgw==")));
+    assert_eq!(stored["md5Hash"], "JfnnlDI7RTiF9RgfG2JNCw==");
+    assert_eq!(client.send("POST", upload, "application/octet-stream", b"x").unwrap().status, 412);
+    assert_eq!(client.get("/storage/v1/b/bench-bucket/o/a%2Fb?alt=media").bytes, b"123456789");
+    assert_eq!(names(&client.get("/storage/v1/b/bench-bucket/o?prefix=a/").json), ["a/b"]);
+    assert_eq!(names(&client.get("/storage/v1/b?project=bench-project&prefix=be").json), ["bench-bucket"]);
+
+    let iam = "/storage/v1/b/bench-bucket/iam";
+    let mut policy = client.get(iam).json;
+    let before = policy["etag"].clone();
+    let reader = json!({"role": "roles/storage.objectViewer", "members": ["serviceAccount:a@b.example"]});
+    policy["bindings"].as_array_mut().unwrap().push(reader.clone());
+    assert_eq!(client.call("PUT", iam, &policy).status, 200);
+    assert_eq!(client.call("PUT", iam, &policy).status, 412);
+    assert_ne!(client.get(iam).json["etag"], before);
+    let labels = json!({"labels": {"run": "a7"}});
+    assert_eq!(client.call("PATCH", "/storage/v1/b/bench-bucket", &labels).json["labels"], labels["labels"]);
+
+    gce.accept_token("ya29.of-a-vm", Access::ReadObjects);
+    let vm = Client { token: "ya29.of-a-vm".to_owned(), ..Client::of(&gce) };
+    assert_eq!(vm.get("/storage/v1/b/bench-bucket/o/a%2Fb?alt=media").status, 200);
+    assert_eq!(vm.delete("/storage/v1/b/bench-bucket/o/a%2Fb").status, 403);
+
+    assert_eq!(client.delete("/storage/v1/b/bench-bucket").status, 409);
+    assert_eq!(client.delete("/storage/v1/b/bench-bucket/o/a%2Fb").status, 204);
+    assert_eq!(client.delete("/storage/v1/b/bench-bucket").status, 204);
+    assert_eq!(gce.resources(), ["bucket their-bucket"]);
+}
+
+#[test]
+fn an_upload_may_come_in_chunks() {
+    let (gce, client) = fake();
+    gce.put_bucket("bench-project", "bench-bucket");
+    let token = &client.token;
+    let head = format!(
+        "POST /upload/storage/v1/b/bench-bucket/o?uploadType=media&name=a HTTP/1.1\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(&client.address).unwrap();
+    stream.write_all(format!("{head}3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(gce.object("bench-bucket", "a").unwrap(), b"abc0123456789");
+}
+
+#[test]
+fn a_token_is_needed_and_can_be_had() {
+    let (gce, client) = fake();
+    let stranger = Client { token: "another".to_owned(), ..Client::of(&gce) };
+    let refused = stranger.get(INSTANCES);
+    assert_eq!((refused.status, &refused.json["error"]["status"]), (401, &json!("UNAUTHENTICATED")));
+    let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c";
+    let granted =
+        stranger.send("POST", "/token", "application/x-www-form-urlencoded", form.as_bytes()).unwrap();
+    let token = granted.json["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(Client { token, ..Client::of(&gce) }.get(INSTANCES).status, 200);
+    assert_eq!(client.get("/ip").bytes, b"127.0.0.1");
+    gce.refuse_token(gce.token());
+    assert_eq!(client.get(INSTANCES).status, 401);
+}
+
+#[test]
+fn calls_go_wrong_as_scripted() {
+    let (gce, client) = fake();
+    let project = "projects/bench-project";
+    let all: [(u16, &str, _); 8] = [
+        (403, "rateLimitExceeded", errors::rate_limited()),
+        (403, "quotaExceeded", errors::quota_exceeded("INSTANCES", 24, "europe-west1")),
+        (403, "forbidden", errors::forbidden("compute.instances.create", project)),
+        (403, "forbidden", errors::act_as_missing("a@b.example")),
+        (403, "accessNotConfigured", errors::not_enabled("compute.googleapis.com", "bench-project")),
+        (503, "backendError", errors::backend_error()),
+        (400, "resourceNotReady", errors::resource_not_ready(project)),
+        (400, "SERVICE_ACCOUNT_ACCESS_DENIED", errors::service_account_access_denied("a@b.example")),
+    ];
+    for (status, reason, answer) in all {
+        gce.script(Rule::next("POST", "*/instances", Fault::Answer(answer)));
+        let refused = client.post(INSTANCES, &body("vm-1"));
+        assert_eq!((refused.status, &refused.json["error"]["errors"][0]["reason"]), (status, &json!(reason)));
+    }
+    gce.script(Rule::nth("GET", "*", 2, Fault::Close));
+    assert_eq!(client.get(INSTANCES).status, 200);
+    assert!(client.send("GET", &format!("/compute/v1/{INSTANCES}"), "text/plain", b"").is_err());
+    assert!(gce.instances().is_empty());
+
+    gce.script(Rule::next("POST", "*/instances", Fault::LoseAnswer));
+    let insert = || client.send("POST", INSTANCES, "application/json", body("vm-1").to_string().as_bytes());
+    assert!(insert().is_err());
+    assert_eq!(gce.instances().len(), 1);
+    assert_eq!(insert().unwrap().status, 409);
+    let missing = errors::missing_in_operation("projects/debian-cloud/global/images/family/debian-12");
+    gce.script(Rule::every("DELETE", "*", Fault::FailOperation(missing)));
+    let operation = client.done(&client.delete(&format!("{INSTANCES}/vm-1")));
+    assert_eq!(operation["error"]["errors"][0]["code"], "RESOURCE_NOT_FOUND");
+    assert_eq!(gce.instance("vm-1").unwrap()["status"], "RUNNING");
+    let statuses: Vec<_> = gce.log().iter().map(|call| call.status.unwrap_or_default()).collect();
+    assert_eq!(statuses[..8], [403, 403, 403, 403, 403, 503, 400, 400]);
+}
+
+#[test]
+fn a_call_that_hangs_ends_with_the_fake() {
+    let (gce, client) = fake();
+    gce.script(Rule::next("GET", "*", Fault::Hang));
+    let hanging = thread::spawn(move || client.send("GET", INSTANCES, "text/plain", b"").is_err());
+    assert!(wait_until(A_WHILE, || gce.log().len() == 1));
+    assert!(!hanging.is_finished());
+    drop(gce);
+    assert!(hanging.join().unwrap());
+}
+
+#[test]
+fn a_hook_sees_every_call_twice() {
+    let (gce, client) = fake();
+    let seen: Arc<Mutex<Vec<(u64, Moment)>>> = Arc::default();
+    gce.on_call({
+        let seen = Arc::clone(&seen);
+        move |event| seen.lock().unwrap().push((event.number, event.moment))
+    });
+    client.get(INSTANCES);
+    client.get(FIREWALLS);
+    assert!(wait_until(A_WHILE, || seen.lock().unwrap().len() == 4));
+    let expected = [
+        (1, Moment::BeforeAnswer),
+        (1, Moment::AfterAnswer),
+        (2, Moment::BeforeAnswer),
+        (2, Moment::AfterAnswer),
+    ];
+    let mut seen = seen.lock().unwrap().clone();
+    seen.sort_by_key(|(number, _)| *number);
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn what_google_would_not_have_is_collected() {
+    let (gce, client) = fake();
+    let mut wrong = body("vm-1");
+    wrong["sheduling"] = json!({});
+    wrong["disks"][0]["initializeParams"]["diskSizeGb"] = json!(20);
+    wrong["scheduling"]["provisioningModel"] = json!("CHEAP");
+    assert_eq!(client.post(INSTANCES, &wrong).status, 400);
+    assert_eq!(client.get(&format!("{INSTANCES}?filtr=x")).status, 400);
+    assert_eq!(client.get(&format!("{INSTANCES}?maxResults=501")).status, 400);
+    assert_eq!(client.get(&format!("{INSTANCES}?maxResults=many")).status, 400);
+    assert_eq!(client.get("projects/bench-project/zones/europe-west1-b/disks").status, 404);
+    let violations = gce.take_violations();
+    let expected = ["diskSizeGb", "CHEAP", "sheduling", "filtr", "many", "/disks"];
+    assert_eq!(violations.len(), expected.len(), "{violations:?}");
+    for (violation, expected) in violations.iter().zip(expected) {
+        assert!(violation.contains(expected), "{violation}");
+    }
+}
+
+/// What gcloud sent another fake once, in order, and what it was content with.
+#[test]
+fn recorded_calls_get_answers_of_the_recorded_shape() {
+    let gce = FakeGce::start(Options { project: "lt-proj".to_owned(), ..Options::default() });
+    let client = Client::of(&gce);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gce/gcloud");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut operation = Value::Null;
+    for file in &files {
+        let recorded: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let request = &recorded["request"];
+        let mut path = request["path"].as_str().unwrap().to_owned();
+        if path.contains("/operations/") {
+            let name = operation["name"].as_str().unwrap();
+            path = format!("/compute/v1/projects/lt-proj/zones/{ZONE}/operations/{name}/wait");
+        }
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, values) in request["query"].as_object().unwrap() {
+            query.append_pair(name, values[0].as_str().unwrap());
+        }
+        let answer = client.call(
+            request["method"].as_str().unwrap(),
+            &format!("{path}?{}", query.finish()),
+            &request["body"],
+        );
+        assert_eq!(recorded["response"]["status"], answer.status, "{}: {}", file.display(), answer.json);
+        let mut differences = Vec::new();
+        compare(&recorded["response"]["body"], &answer.json, "", &mut differences);
+        assert!(differences.is_empty(), "{}: {differences:?}", file.display());
+        if answer.json["kind"] == "compute#operation" {
+            operation = client.done(&answer);
+        }
+    }
+    assert_eq!(files.len(), 12);
+}
+
+/// Google says more of these than the other fake did.
+const MORE: [&str; 4] = ["priority", "disabled", "logConfig", "zones/"];
+
+fn compare(recorded: &Value, answer: &Value, at: &str, differences: &mut Vec<String>) {
+    match (recorded, answer) {
+        (Value::Object(recorded), Value::Object(answer)) => {
+            for (name, value) in recorded {
+                let at = format!("{at}.{name}");
+                match answer.get(name) {
+                    Some(answer) => compare(value, answer, &at, differences),
+                    None => differences.push(format!("{at} is missing")),
+                }
+            }
+            let mut more = answer.keys().filter(|name| !recorded.contains_key(*name));
+            if let Some(name) = more.find(|name| !MORE.iter().any(|more| name.starts_with(more))) {
+                differences.push(format!("{at}.{name} is too much"));
+            }
+        }
+        (Value::Array(recorded), Value::Array(answer)) if recorded.len() == answer.len() => {
+            for (number, (recorded, answer)) in recorded.iter().zip(answer).enumerate() {
+                compare(recorded, answer, &format!("{at}[{number}]"), differences);
+            }
+        }
+        (Value::String(_), Value::String(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::Bool(_), Value::Bool(_)) => {}
+        _ => differences.push(format!("{at} is {answer} in place of {recorded}")),
+    }
+}
+
+/// `gcloud` in a folder of its own, which knows nothing but the fake.
+struct Gcloud {
+    bench: Bench,
+}
+
+impl Gcloud {
+    /// `None`, with a note, where gcloud is not installed.
+    fn of(gce: &FakeGce) -> Option<Self> {
+        let bench = Bench::new();
+        let found = bench.start_program("sh", &["-c", "command -v gcloud"]).wait(A_WHILE);
+        if found.code != Some(0) {
+            // Past the test runner, which keeps to itself what a test that passes prints.
+            let note = b"skipped: gcloud is not installed, and the fake is not tried with it\n";
+            std::io::stderr().write_all(note).unwrap();
+            return None;
+        }
+        let token = bench.file("token", gce.token()).display().to_string();
+        let settings = bench.folder().join("gcloud").display().to_string();
+        let storage = gce.storage_url();
+        let bench = bench
+            .variable("CLOUDSDK_CONFIG", &settings)
+            .variable("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", &token)
+            .variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", &gce.compute_url())
+            .variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", &storage)
+            .variable("CLOUDSDK_CORE_PROJECT", gce.project())
+            .variable("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
+            .variable("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
+            .variable("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true");
+        Some(Self { bench })
+    }
+
+    /// Runs it to its end, which must be a good one.
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let finished = self.bench.start_program("gcloud", arguments).wait(Duration::from_secs(120));
+        assert_eq!(finished.code, Some(0), "{arguments:?}: {}{}", finished.stdout, finished.stderr);
+        finished
+    }
+}
+
+#[test]
+fn gcloud_takes_it_for_google() {
+    let gce = FakeGce::start(Options::default());
+    let Some(gcloud) = Gcloud::of(&gce) else { return };
+    let create = [
+        "compute",
+        "instances",
+        "create",
+        "vm-1",
+        "--zone",
+        ZONE,
+        "--machine-type",
+        "e2-small",
+        "--image-family",
+        "debian-12",
+        "--image-project",
+        "debian-cloud",
+        "--labels",
+        "run=a7",
+        "--tags",
+        "load",
+        "--no-service-account",
+        "--no-scopes",
+        "--provisioning-model",
+        "SPOT",
+        "--instance-termination-action",
+        "DELETE",
+    ];
+    gcloud.run(&create);
+    let list =
+        gcloud.run(&["compute", "instances", "list", "--filter", "labels.run=a7", "--format", "value(name)"]);
+    assert_eq!(list.stdout.trim(), "vm-1", "{:#?}", gce.log());
+    let describe =
+        gcloud.run(&["compute", "instances", "describe", "vm-1", "--zone", ZONE, "--format", "json"]);
+    let described: Value = serde_json::from_str(&describe.stdout).unwrap();
+    assert_eq!(described["scheduling"]["provisioningModel"], "SPOT");
+    gcloud.run(&["compute", "instances", "delete", "vm-1", "--zone", ZONE]);
+
+    let rule =
+        ["compute", "firewall-rules", "create", "fw-1", "--allow", "tcp:9000", "--source-tags", "load"];
+    gcloud.run(&rule);
+    let list = gcloud.run(&["compute", "firewall-rules", "list", "--format", "value(name)"]);
+    assert_eq!(list.stdout.trim(), "fw-1");
+    gcloud.run(&["compute", "firewall-rules", "delete", "fw-1"]);
+    assert!(gce.resources().is_empty());
+}
+
+#[test]
+fn gcloud_takes_it_for_cloud_storage() {
+    let gce = FakeGce::start(Options::default());
+    let Some(gcloud) = Gcloud::of(&gce) else { return };
+    gcloud.run(&["storage", "buckets", "create", "gs://bench-bucket", "--location", "europe-west1"]);
+    let file = gcloud.bench.file("binary", "what a worker is made of").display().to_string();
+    gcloud.run(&["storage", "cp", &file, "gs://bench-bucket/a/binary"]);
+    assert_eq!(gce.object("bench-bucket", "a/binary").unwrap(), b"what a worker is made of");
+    let read = gcloud.run(&["storage", "cat", "gs://bench-bucket/a/binary"]);
+    assert_eq!(read.stdout, "what a worker is made of");
+    gcloud.run(&["storage", "rm", "--recursive", "gs://bench-bucket"]);
+    assert!(gce.resources().is_empty());
+}

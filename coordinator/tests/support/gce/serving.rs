@@ -1,0 +1,115 @@
+//! What happens to a request on its way: it is recorded, goes wrong when a test wants it to, is checked, done, and its
+//! answer is checked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Shared;
+use super::call::{Answer, Call};
+use super::discovery;
+use super::errors;
+use super::faults::{Fault, fault_of};
+use super::methods::{self, Manner};
+use super::state::Access;
+use super::{CallEvent, Moment, Recorded};
+use crate::support::request::Request;
+
+/// The bytes of an answer, and what is to be done when they are sent.
+type Sending = (Vec<u8>, Box<dyn FnOnce()>);
+
+/// Answers a request; `None` closes its connection.
+pub fn serve(shared: &Arc<Shared>, request: Request, peer: SocketAddr) -> Option<Sending> {
+    let call = Call::of(request);
+    let number = record(shared, &call);
+    let fault = fault_of(&mut shared.rules.lock().unwrap(), &call);
+    let mut manner = Manner::default();
+    match &fault {
+        Some(Fault::Close) => return None,
+        Some(Fault::Hang) => return hang(shared),
+        Some(Fault::FailOperation(failure)) => manner.failure = Some(failure.clone()),
+        Some(Fault::Delay(long)) => shared.wait_until(*long, |_| false),
+        Some(Fault::WaitNot) => manner.waits_not = true,
+        _ => {}
+    }
+    let answer = match &fault {
+        Some(Fault::Answer(answer)) => answer.clone(),
+        _ => answer(shared, &call, peer, manner),
+    };
+    shared.log.lock().unwrap()[number].status = Some(answer.status);
+    tell(shared, number, &call, Moment::BeforeAnswer);
+    match fault {
+        Some(Fault::LoseAnswer) => return None,
+        Some(Fault::HangAfter) => return hang(shared),
+        _ => {}
+    }
+    let shared = Arc::clone(shared);
+    Some((answer.on_the_wire(), Box::new(move || tell(&shared, number, &call, Moment::AfterAnswer))))
+}
+
+fn record(shared: &Shared, call: &Call) -> usize {
+    let time = shared.state().clock.time();
+    let mut log = shared.log.lock().unwrap();
+    let (method, path, query, body) =
+        (call.method.clone(), call.path.clone(), call.query.clone(), call.body());
+    log.push(Recorded { method, path, query, body, time, status: None });
+    log.len() - 1
+}
+
+fn tell(shared: &Shared, number: usize, call: &Call, moment: Moment) {
+    let hook = shared.hook.lock().unwrap().clone();
+    if let Some(hook) = hook {
+        let (method, path) = (call.method.clone(), call.path.clone());
+        hook(&CallEvent { number: number as u64 + 1, method, path, moment });
+    }
+}
+
+fn hang<T>(shared: &Shared) -> Option<T> {
+    shared.wait_until(Duration::MAX, |_| false);
+    None
+}
+
+fn answer(shared: &Shared, call: &Call, peer: SocketAddr, manner: Manner) -> Answer {
+    match (call.method.as_str(), call.path.as_str()) {
+        ("GET", "/ip") => return Answer::bytes("text/plain", peer.ip().to_string().into_bytes()),
+        ("POST", "/token") => return token(shared, call),
+        _ => {}
+    }
+    let Some(matched) = discovery::find(call) else {
+        shared.violation(format!("{} {}: there is no such method", call.method, call.path));
+        return Answer::error(404, "global", "notFound", "Not Found");
+    };
+    let wrong = matched.check_call(call);
+    if let Some(first) = wrong.first() {
+        let message = format!("Invalid JSON payload received. {first}");
+        wrong.iter().for_each(|wrong| shared.violation(format!("{}: {wrong}", matched.id())));
+        return errors::invalid(&message);
+    }
+    let answer = methods::answer(shared, &matched, call, manner);
+    for wrong in matched.check_answer(&answer) {
+        shared.violation(format!("{} answered: {wrong}", matched.id()));
+    }
+    answer
+}
+
+/// A token for a service account that signed for it, or for a user who was here before.
+fn token(shared: &Shared, call: &Call) -> Answer {
+    let form: Vec<(String, String)> = url::form_urlencoded::parse(&call.body).into_owned().collect();
+    let value = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let is_signed = |assertion: &str| assertion.split('.').filter(|part| !part.is_empty()).count() == 3;
+    let is_right = match value("grant_type") {
+        Some("urn:ietf:params:oauth:grant-type:jwt-bearer") => value("assertion").is_some_and(is_signed),
+        Some("refresh_token") => value("refresh_token").is_some_and(|token| !token.is_empty()),
+        _ => false,
+    };
+    if !is_right {
+        let error = json!({"error": "invalid_grant", "error_description": "Bad Request"});
+        return Answer::json_of(400, &error);
+    }
+    let mut state = shared.state();
+    let token = format!("ya29.exchanged-{}", state.number());
+    state.tokens.insert(token.clone(), Access::Full);
+    Answer::good(&json!({"access_token": token, "expires_in": 3599, "token_type": "Bearer"}))
+}
