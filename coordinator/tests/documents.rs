@@ -66,6 +66,7 @@ fn block(start: &str) -> &'static str {
 /// The variable that a line sets, commented out or not.
 fn variable(line: &'static str) -> Option<&'static str> {
     let (name, _) = line.strip_prefix('#').unwrap_or(line).split_once('=')?;
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let is_name = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     is_name.then_some(name)
 }

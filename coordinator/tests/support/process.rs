@@ -120,6 +120,16 @@ impl Running {
         kill_process(self.pid(), signal).unwrap();
     }
 
+    /// Whether it has not ended yet.
+    pub fn is_alive(&self) -> bool {
+        Stat::read(self.pid().as_raw_nonzero().get()).is_some_and(|stat| stat.state != 'Z')
+    }
+
+    /// Kills this process alone.
+    pub fn kill(&self) {
+        let _ = kill_process(self.pid(), Signal::KILL);
+    }
+
     /// Sends a signal to its process group, as a terminal does at Ctrl-C.
     pub fn signal_group(&self, signal: Signal) {
         kill_process_group(self.pid(), signal).unwrap();

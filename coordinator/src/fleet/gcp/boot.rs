@@ -66,7 +66,6 @@ async fn look(
 ) -> Result<(WorkerAccess, Instance), GcpError> {
     let failed = |problem: String| GcpError::Boot { name: name.to_owned(), problem };
     let instance = running(workshop, zone, name).await?;
-    workshop.news.tell(name, MachineState::Booting);
     loop {
         match said(workshop, zone, name).await? {
             Said::Nothing => *last = "the VM runs, but its startup script has said nothing".into(),

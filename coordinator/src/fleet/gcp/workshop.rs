@@ -128,7 +128,11 @@ impl Workshop {
                 let mut interrupt = self.interrupt.clone();
                 let what = format!("create {name} in {zone}");
                 match interrupt.or(self.client.finish(operation, &what)).await {
-                    Some(finished) => Ok(finished?),
+                    Some(finished) => {
+                        finished?;
+                        self.news.tell(name, MachineState::Booting);
+                        Ok(())
+                    }
                     None => Err(GcpError::Interrupted(format!("{name} was being made"))),
                 }
             }

@@ -70,6 +70,19 @@ impl Handle {
         self.shared.state().preempt(name);
     }
 
+    /// An instance was made so much earlier, for whoever goes by its creation time. There must be one of that name.
+    pub fn age(&self, name: &str, by: Duration) {
+        let mut state = self.shared.state();
+        let found = state.instances.iter_mut().find(|(place, _)| place.name == name);
+        let (_, instance) = found.unwrap_or_else(|| panic!("there is no instance {name}"));
+        for stamp in ["creationTimestamp", "lastStartTimestamp"] {
+            if let Some(time) = instance.value[stamp].as_str() {
+                let time: jiff::Timestamp = time.parse().unwrap();
+                instance.value[stamp] = (time - by).to_string().into();
+            }
+        }
+    }
+
     /// Lets calls go wrong.
     pub fn script(&self, rule: Rule) {
         self.shared.rules.lock().unwrap().push(rule);

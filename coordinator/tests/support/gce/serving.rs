@@ -96,7 +96,13 @@ fn answer(shared: &Shared, call: &Call, peer: SocketAddr, manner: Manner) -> Ans
 
 /// A token for a service account that signed for it, or for a user who was here before.
 fn token(shared: &Shared, call: &Call) -> Answer {
-    let form: Vec<(String, String)> = url::form_urlencoded::parse(&call.body).into_owned().collect();
+    let form: Vec<(String, String)> = match serde_json::from_slice(&call.body) {
+        // Google's own library for Rust sends JSON, which Google takes as well.
+        Ok(serde_json::Value::Object(fields)) => {
+            fields.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
+        }
+        _ => url::form_urlencoded::parse(&call.body).into_owned().collect(),
+    };
     let value = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let is_signed = |assertion: &str| assertion.split('.').filter(|part| !part.is_empty()).count() == 3;
     let is_right = match value("grant_type") {
