@@ -14,7 +14,7 @@ use crate::config::{ConfigError, RunConfig, state_dir};
 use crate::interrupt::INTERRUPTED;
 use crate::report;
 use crate::report::record::RunRecord;
-use crate::run::{RunEnd, run};
+use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
@@ -100,7 +100,9 @@ fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<Ex
 
 fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
     let runtime = runtime()?;
-    match runtime.block_on(run(config)).map_err(|error| Failure::new(FAILED, &error))? {
+    let failed =
+        |error: RunError| Failure::new(if error.is_interruption() { INTERRUPTED } else { FAILED }, &error);
+    match runtime.block_on(run(config)).map_err(failed)? {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::config::{RunConfig, TargetChoice};
 use crate::environment::Environment;
+use crate::fleet::gcp::GcpError;
 use crate::fleet::news::News;
 use crate::fleet::{ChildError, Fleet, FleetError, Mock};
 use crate::interrupt::Interrupt;
@@ -64,6 +65,13 @@ pub enum RunError {
     /// The system denied something that every run needs.
     #[error("the run cannot be set up")]
     System(#[from] io::Error),
+}
+
+impl RunError {
+    /// Whether the user ended it while machines came up.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Fleet(FleetError::Gcp(GcpError::Interrupted(_))))
+    }
 }
 
 /// Carries out one run, and takes down what it brought up whatever way it ends.
