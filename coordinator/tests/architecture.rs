@@ -85,6 +85,21 @@ fn the_hot_path_knows_no_runtime_no_wire_and_no_terminal() {
 }
 
 #[test]
+fn only_the_gcp_fleet_knows_google() {
+    let knows = |source: &Source| {
+        source.names(&["reqwest"])
+            || source.names(&["google_cloud_auth"])
+            || source.code.contains("googleapis.com/")
+    };
+    let knowing = who(&sources("coordinator/src"), knows);
+    // The address of the API, which an environment variable may replace, is part of the configuration.
+    let may_know = |path: &String| {
+        path.starts_with("coordinator/src/fleet/gcp/") || path == "coordinator/src/config/gcp.rs"
+    };
+    assert!(knowing.len() > 2 && knowing.iter().all(may_know), "{knowing:?}");
+}
+
+#[test]
 fn only_clocks_ask_the_system_for_the_time() {
     let readings = [
         ["Instant", "now"],

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp, Unit};
 use tokio::task::JoinSet;
 
-use super::api::{ApiError, Bucket, Client, Firewall, Instance};
+use super::api::{ApiError, Bucket, Client, Firewall, Instance, Kind};
 use super::error::GcpError;
 use super::load_vms::load_label;
 use super::names::{Names, OWNER_LABEL, RUN_LABEL};
@@ -42,7 +42,7 @@ impl Inventory {
         let mut inventory = Self {
             instances: instances?,
             rules: rules?,
-            buckets: buckets?,
+            buckets: no_storage_no_buckets(buckets)?,
             taken_at: clock::local_now().timestamp(),
         };
         inventory.rules.retain(|rule| names.own_rule(rule));
@@ -114,6 +114,16 @@ impl fmt::Display for Inventory {
     }
 }
 
+/// A project that has Cloud Storage switched off has no bucket, and its machines must be found all the same.
+fn no_storage_no_buckets(buckets: Result<Vec<Bucket>, ApiError>) -> Result<Vec<Bucket>, ApiError> {
+    match buckets {
+        Err(error) if error.refusal().is_some_and(|refusal| refusal.kind == Kind::ApiDisabled) => {
+            Ok(Vec::new())
+        }
+        buckets => buckets,
+    }
+}
+
 fn span(span: SignedDuration) -> String {
     let rounded = span.round(Unit::Second).unwrap_or(span);
     match u64::try_from(rounded.as_secs()) {
@@ -136,7 +146,7 @@ pub async fn cleanup(workshop: &Workshop) -> Result<Vec<String>, GcpError> {
         }
         delete_all(workshop, &inventory, &mut deleted).await?;
     }
-    workshop.journal.clear()?;
+    workshop.journal.forget(&workshop.config.project)?;
     Ok(deleted)
 }
 

@@ -83,13 +83,18 @@ impl Journal {
         intents
     }
 
-    /// Forgets everything: nothing of it exists any more.
+    /// Forgets what was intended in a project: nothing of it exists any more.
     ///
     /// # Errors
     /// When the file cannot be changed.
-    pub fn clear(&self) -> Result<(), JournalError> {
+    pub fn forget(&self, project: &str) -> Result<(), JournalError> {
+        let failed = |source| JournalError { path: self.path.clone(), source };
+        let elsewhere: Vec<_> =
+            self.intents().into_iter().filter(|intent| intent.project != project).collect();
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.set_len(0).map_err(|source| JournalError { path: self.path.clone(), source })
+        file.set_len(0).map_err(failed)?;
+        drop(file);
+        elsewhere.iter().try_for_each(|intent| self.intend(intent))
     }
 }
 
@@ -114,7 +119,9 @@ mod tests {
         again.intend(&intent(3)).unwrap();
         assert_eq!(again.intents(), [intent(1), intent(2), intent(3)]);
         assert_eq!(Journal::open(folder.path(), "green").unwrap().intents(), []);
-        again.clear().unwrap();
-        assert_eq!(Journal::open(folder.path(), "blue").unwrap().intents(), []);
+        let elsewhere = Intent { project: "q".into(), ..intent(1) };
+        again.intend(&elsewhere).unwrap();
+        again.forget("p").unwrap();
+        assert_eq!(Journal::open(folder.path(), "blue").unwrap().intents(), [elsewhere]);
     }
 }

@@ -1,0 +1,3 @@
+#!/bin/bash
+# The old script's name for `archestra-bench setup`, which makes the platform in Google Cloud; it takes that command's flags.
+exec cargo run --quiet --release --manifest-path "$(dirname "${BASH_SOURCE[0]}")/../Cargo.toml" -- setup "$@"
