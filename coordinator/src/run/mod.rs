@@ -132,7 +132,8 @@ async fn on_fleet(
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    let head = head(config, results, &started, &target, fleet, &workers, warnings);
+    let mut head = head(config, results, &started, &target, fleet, &workers, warnings);
+    head.planned = plan.blocks.iter().map(|block| block.scenario.name.clone()).collect();
     measure(config, results, plan, head, fleet, &workers, interrupt).await
 }
 
@@ -179,12 +180,13 @@ async fn measure(
         };
         let measured = measurement.run().await?;
         record.add(&measured);
-        record.run.finished = Some(timestamp(&clock::local_now()));
-        results.save(&record)?;
-        if interrupt.is_asked() {
+        if record.missing().is_empty() || interrupt.is_asked() {
             break;
         }
+        results.save(&record)?;
     }
+    record.finish(timestamp(&clock::local_now()));
+    results.save(&record)?;
     Ok(Some(record))
 }
 
@@ -215,6 +217,7 @@ fn head(
         environment: serde_json::to_value(Environment::read()).unwrap_or_default(),
         workers: workers.iter().map(worker).collect(),
         preflight_warnings,
+        planned: Vec::new(),
     }
 }
 

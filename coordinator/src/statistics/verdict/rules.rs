@@ -27,9 +27,11 @@ pub(super) const ALL: [Rule; 12] = [
     too_few_samples,
 ];
 
-/// Without a success there is no latency and no throughput.
-fn no_success(_: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
-    (figures.successes == 0).then(|| {
+/// Without a success there is no latency and no throughput. A block that was interrupted before its first request says
+/// nothing about the target, nor about the blocks before it.
+fn no_success(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    let not_begun = evidence.interrupted && figures.requests == 0;
+    (figures.successes == 0 && !not_begun).then(|| {
         let reason =
             format!("not one of {} requests succeeded ({} failed)", figures.requests, figures.failed);
         Finding::new("no_success", Verdict::Invalid, reason)

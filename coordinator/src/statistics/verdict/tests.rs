@@ -73,6 +73,9 @@ fn no_success() {
     let found = findings(&failed);
     assert_eq!((found[0].rule.as_str(), found[0].verdict), ("no_success", Verdict::Invalid));
     assert_eq!(Verdict::of(&found), Verdict::Invalid);
+
+    let not_begun = BlockMerge::new(block(closed(10), requests(1_000)), 2).finish(true);
+    assert_eq!(names(&not_begun), ["interrupted"]);
 }
 
 #[test]
