@@ -11,6 +11,7 @@ use crate::plan::Block;
 mod block;
 mod compare;
 mod live;
+mod replay;
 mod series;
 mod worker;
 
@@ -20,8 +21,9 @@ pub(crate) mod fixtures;
 mod tests;
 
 pub use block::{BlockMerge, MergeError};
-pub(crate) use compare::{counters_difference, latencies_difference};
+pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
 pub use live::{LastSecond, Live, Percentiles};
+pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.
 #[derive(Debug, Clone)]

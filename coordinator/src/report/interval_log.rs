@@ -3,12 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proto::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::files::FilesError;
-use super::record::{CountersRecord, HostRecord, LatenciesRecord, nanos};
+use super::record::{CountersRecord, HostRecord, LatenciesRecord, RecordError, nanos};
 
 /// One worker's interval, as a line of the log holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,20 @@ impl IntervalRecord {
             host: interval.host.into(),
             latencies: (&interval.latencies).into(),
         }
+    }
+}
+
+impl IntervalRecord {
+    /// The interval; `place` names it.
+    pub(super) fn content(&self, place: &str) -> Result<Interval, RecordError> {
+        Ok(Interval {
+            sequence: self.sequence,
+            start: Duration::from_nanos(self.start_ns),
+            end: Duration::from_nanos(self.end_ns),
+            counters: self.counters.content(),
+            latencies: self.latencies.content(place)?,
+            host: self.host.into(),
+        })
     }
 }
 

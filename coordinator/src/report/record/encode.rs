@@ -79,7 +79,7 @@ impl WorkerRecord {
 }
 
 impl SeriesRecord {
-    fn new(stream: bool, point: &SeriesPoint) -> Self {
+    pub(in crate::report) fn new(stream: bool, point: &SeriesPoint) -> Self {
         let [response_time, _, _, time_to_first_token, _] = &point.encoded.histograms;
         let mut record = Self {
             start_ns: nanos(point.start),
