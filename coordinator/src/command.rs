@@ -70,7 +70,11 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
 fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(FAILED, &error))?;
-    match runtime.block_on(run(config)).map_err(|error| Failure::new(FAILED, &error))? {
+    let failed = |error| {
+        let sentence = config.redactor.text(&sentence(&error));
+        Failure { code: FAILED, sentence }
+    };
+    match runtime.block_on(run(config)).map_err(failed)? {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }

@@ -246,6 +246,66 @@ fn the_key_reaches_the_target_and_nobody_else() {
     }
 }
 
+/// A target that tells whoever asks what it was sent, as debugging gateways do.
+#[test]
+fn a_key_in_a_path_or_in_an_answer_is_taken_out() {
+    const KEY: &str = "sk-very-secret-7f3a";
+    let target = Target::scripted(|_, request| match request.purpose() {
+        Purpose::Preflight => {
+            let headers = ["authorization", "x-api-key"].map(|name| request.header(name).unwrap_or_default());
+            Reply::json(503, &format!("{headers:?} {}", "-".repeat(240)))
+        }
+        _ => Reply::good(request),
+    });
+    let bench = Bench::new().variable("ARCHESTRA_BENCHMARK_API_KEY", KEY);
+    let path = format!("/v1/x?key={KEY}&again={KEY}");
+    let finished = bench.run(
+        &[
+            &[
+                "run",
+                "--target",
+                &target.url(),
+                "--requests",
+                "20",
+                "--scenario",
+                "simple_chat",
+                "--path",
+                &path,
+            ][..],
+            &["--header", "x-team: a\nx-api-key: other-secret"],
+        ]
+        .concat(),
+    );
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains("Bearer [redacted]"), "{}", finished.stderr);
+    let secrets = [KEY, "other-secret"];
+    let hold_none = |text: &str| assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");
+    hold_none(&finished.stdout);
+    hold_none(&finished.stderr);
+    for entry in walk(&bench.folder().join("results")) {
+        hold_none(&String::from_utf8_lossy(&std::fs::read(&entry).unwrap()));
+    }
+    let report = std::fs::read_to_string(support::results::Results::of(&bench).report_path).unwrap();
+    assert!(report.contains("/v1/x?key=[redacted]&again=[redacted]"));
+
+    let wrong = bench.run(&["run", "--path", &format!("/v1 x?key={KEY}")]);
+    hold_none(&wrong.stderr);
+    let refusing = Target::status(401, "{}");
+    let refused = bench.run(&["run", "--target", &refusing.url(), "--path", &path]);
+    assert_eq!(refused.code, Some(1));
+    hold_none(&refused.stderr);
+}
+
+#[test]
+fn a_path_that_cannot_be_sent_is_named_where_it_was_given() {
+    refused(&Bench::new(), &["run", "--path", "v1/x"], 2, &["--path cannot", "does not start with /"]);
+    let bench = Bench::new().variable("ARCHESTRA_BENCH_PATH", "/v1 x");
+    refused(&bench, &["run"], 2, &["ARCHESTRA_BENCH_PATH in the environment", "the character ` `"]);
+    bench.file(".env", "ARCHESTRA_BENCH_PATH='/v1/ü'\n");
+    let bench = bench.variable("ARCHESTRA_BENCH_PATH", "");
+    refused(&bench, &["run"], 2, &["ARCHESTRA_BENCH_PATH in .env, line 1", "the character `ü`"]);
+}
+
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()

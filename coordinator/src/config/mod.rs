@@ -4,6 +4,7 @@ mod command_line;
 mod error;
 mod fleet;
 mod load;
+mod redactor;
 mod secret;
 mod target;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::scenario::{Scenario, ScenarioOptions};
 use crate::trust::FleetName;
 
 pub use error::ConfigError;
+pub use redactor::Redactor;
 pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, Secret};
 
 /// One run.
@@ -61,6 +63,8 @@ pub struct RunConfig {
     pub command_line: String,
     /// The bearer key. The scenarios' headers hold it already.
     pub api_key: Secret,
+    /// Takes the secrets of this run out of whatever is shown or stored.
+    pub redactor: Redactor,
 }
 
 /// Which workers carry the load.
@@ -108,6 +112,7 @@ impl RunConfig {
     /// What makes no sense, where it was given, and how to mend it.
     pub fn new(args: &RunArgs, given: &Given) -> Result<Self, ConfigError> {
         let target = target::choose(args, given)?;
+        target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
         let load = load::load(args, given, fleet.workers())?;
         let api_key = Secret::api_key(given)?;
@@ -120,6 +125,7 @@ impl RunConfig {
                 api_key: api_key.expose(),
             },
         )?;
+        let redactor = Redactor::new(&api_key, &scenarios);
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });
         }
@@ -140,8 +146,9 @@ impl RunConfig {
             log_format: args.log_format,
             lease: args.lease,
             state_dir: state_dir(args.state_dir.as_deref(), given)?,
-            command_line: command_line::shown(given.arguments(), &api_key),
+            command_line: command_line::shown(given.arguments(), &redactor),
             api_key,
+            redactor,
         })
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::interrupt::Interrupt;
 use crate::clock;
+use crate::config::Redactor;
 use crate::fleet::Fleet;
 use crate::merge::{BlockMerge, MeasuredBlock};
 use crate::plan::Block;
@@ -53,6 +54,7 @@ pub(super) struct Measurement<'a> {
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
     pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
 }
 
@@ -146,7 +148,7 @@ impl<'a> Course<'a> {
     }
 
     fn take(&mut self, worker: u32, news: News) -> Result<(), MeasureError> {
-        match news {
+        match public(news, self.measurement.redactor) {
             News::Ready { threads, connections, warm_up, round_trip } => {
                 self.merge.ready(worker, threads, warm_up, connections);
                 self.merge.started(worker, Duration::ZERO, round_trip);
@@ -219,4 +221,16 @@ impl<'a> Course<'a> {
         let elapsed = clock::now().saturating_duration_since(start);
         self.measurement.progress.update(&self.merge.live(), self.measurement.block, elapsed);
     }
+}
+
+/// A worker knows the key, and what it says in words is stored and shown.
+fn public(mut news: News, redactor: &Redactor) -> News {
+    match &mut news {
+        News::Interval(interval) => redactor.counters(&mut interval.counters),
+        News::Finished(finished) => redactor.counters(&mut finished.totals),
+        News::Refused(words) | News::Lost(words) => *words = redactor.text(words),
+        News::Ready { warm_up, .. } => redactor.counters(warm_up),
+        News::Started { .. } => {}
+    }
+    news
 }

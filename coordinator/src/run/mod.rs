@@ -127,7 +127,9 @@ async fn on_fleet(
     for block in &mut plan.blocks {
         block.threads = block.threads.or(fleet.threads);
     }
-    let Some(warnings) = interrupt.or(preflight(&workers, &plan.blocks)).await else { return Ok(None) };
+    let Some(warnings) = interrupt.or(preflight(&workers, &plan.blocks, &config.redactor)).await else {
+        return Ok(None);
+    };
     let warnings = warnings?;
     for warning in &warnings {
         tracing::warn!("{warning}");
@@ -176,9 +178,11 @@ async fn measure(
             lease: config.lease,
             log: &mut log,
             progress: &mut progress,
+            redactor: &config.redactor,
             interrupt: interrupt.clone(),
         };
-        let measured = measurement.run().await?;
+        let mut measured = measurement.run().await?;
+        config.redactor.scenario(&mut measured.block.scenario);
         record.add(&measured);
         if record.missing().is_empty() || interrupt.is_asked() {
             break;

@@ -70,8 +70,8 @@ fn model_and_path_are_the_users() {
     let spaced = ScenarioOptions { path: "/v1/chat completions", ..OPTIONS };
     assert_eq!(
         Scenario::load("simple_chat", &spaced).unwrap_err().to_string(),
-        "the scenario `simple_chat` cannot be sent as it is: `path` `/v1/chat completions` does not start with / or \
-         holds a character that must be percent-encoded; correct it there"
+        "the scenario `simple_chat` cannot be sent as it is: `path` holds the character ` `, which must be \
+         percent-encoded; correct it there"
     );
 }
 
@@ -227,7 +227,7 @@ fn bad_files_are_told_by_file_and_line() {
         (
             "a.toml",
             "path = 'v1'",
-            "the scenario `a.toml` cannot be sent as it is: `path` `v1` does not start with /",
+            "the scenario `a.toml` cannot be sent as it is: `path` does not start with /",
         ),
         (
             "a.toml",
