@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use proto::share::Share;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
@@ -83,9 +84,7 @@ impl Measurement<'_> {
             course.stop();
         }
         course.measurement.progress.end_block();
-        for session in course.sessions.drain(..).flatten() {
-            session.end().await;
-        }
+        course.end().await;
         followed?;
         let interrupted = course.stopped;
         Ok(course.merge.finish(interrupted))
@@ -214,6 +213,14 @@ impl<'a> Course<'a> {
         for session in self.sessions.iter().flatten() {
             session.stop();
         }
+    }
+
+    /// Lets go of all workers at once: one that is still at work has to be told to stop, and may be slow to do so.
+    async fn end(&mut self) {
+        self.news.close();
+        let sessions = self.sessions.drain(..).flatten();
+        let mut ending: JoinSet<()> = sessions.map(BlockSession::end).collect();
+        while ending.join_next().await.is_some() {}
     }
 
     fn show_progress(&mut self) {

@@ -84,6 +84,7 @@ impl WorkerSession {
             told_ready: false,
             start: None,
             stopped: false,
+            has_ended: false,
             last_heard: clock::now(),
         };
         BlockSession { orders, task: tokio::spawn(course.run(given)) }
@@ -134,6 +135,8 @@ struct Course {
     start: Option<Instant>,
     /// Whether the worker was told to stop.
     stopped: bool,
+    /// Whether the worker has said that its part is over.
+    has_ended: bool,
     last_heard: Instant,
 }
 
@@ -229,7 +232,12 @@ impl Course {
                 },
                 order = orders.recv() => match order {
                     Some(order) => self.pass_on(order, commands).await,
-                    None => return Left::Over,
+                    None => {
+                        if !self.has_ended {
+                            dismiss(commands, &mut events).await;
+                        }
+                        return Left::Over;
+                    }
                 },
                 _ = pings.tick() => {
                     let now = clock::now();
@@ -292,6 +300,7 @@ impl Course {
             }
             event::Event::Finished(finished) => {
                 let finished = Finished::try_from(finished).map_err(nonsense)?;
+                self.has_ended = true;
                 self.tell(News::Finished(Box::new(finished))).await;
             }
             event::Event::Fault(fault) => {
