@@ -184,11 +184,12 @@ fn ctrl_c_in_the_second_block_leaves_the_first_as_it_is() {
 fn ctrl_c_before_the_load_leaves_nothing() {
     let hanging = Target::scripted(|_, _| support::request::Reply::nothing().after(Duration::from_secs(60)));
     let bench = Bench::new();
-    let running = bench.start(&["run", "--target", &hanging.url()]);
-    assert!(wait_until(A_WHILE, || hanging.counts().preflight > 0));
+    let running = bench.start(&["run", "--target", &hanging.url(), "--workers", "4"]);
+    assert!(wait_until(A_WHILE, || hanging.counts().preflight == 4));
     let children = running.descendants();
     running.signal_group(Signal::INT);
-    let finished = running.wait(A_WHILE);
+    // A worker that has to be killed takes 3 s, and four one after another 12 s.
+    let finished = running.wait(Duration::from_millis(2900));
     assert_eq!(finished.code, Some(130), "{}", finished.stderr);
     assert!(finished.stderr.contains("interrupted"));
     assert_eq!(orphans(&children, Duration::from_secs(5)), []);

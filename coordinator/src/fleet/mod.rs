@@ -72,9 +72,7 @@ impl Fleet {
 
     /// Takes down what [`Fleet::open`] brought up.
     pub async fn close(self) {
-        for child in self.children {
-            child.end().await;
-        }
+        Child::end_all(self.children).await;
     }
 }
 
