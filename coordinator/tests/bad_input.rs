@@ -91,6 +91,8 @@ fn a_broken_line_in_env_is_named() {
     refused(&bench, &["run"], 2, &["line 2", ".env"]);
     bench.file(".env", "\nNUM_REQUESTS=many\n");
     refused(&bench, &["run"], 2, &["NUM_REQUESTS", "line 2", ".env", "many"]);
+    bench.file(".env", "NUM_REQUESTS=5\nOPENAI_API_KEY=pa$$word\n");
+    refused(&bench, &["run"], 2, &["line 2 of .env has a $", "single quotes"]);
     let bench = Bench::new().variable("ARCHESTRA_BENCHMARK_API_KEY", "sk-secret\nX-Evil: 1");
     refused(&bench, &["run"], 2, &["ARCHESTRA_BENCHMARK_API_KEY"]);
 }
