@@ -80,6 +80,22 @@ fn a_worker_that_dies_is_named_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_worker_that_stands_still_for_a_while_makes_the_run_suspect() {
+    let (bench, target) = (Bench::new(), slow_target());
+    let running = under_way(&bench, &target, &["--duration", "5s"]);
+    let frozen = Pid::from_raw(workers_of(&running)[0]).unwrap();
+    kill_process(frozen, Signal::STOP).unwrap();
+    thread::sleep(Duration::from_millis(2500));
+    kill_process(frozen, Signal::CONT).unwrap();
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert!(results.is_blamed_by("stalled") && results.summary.contains("s late"), "{}", results.summary);
+    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
 fn without_any_worker_left_the_run_is_invalid() {
     let (bench, target) = (Bench::new(), slow_target());
     let running = under_way(&bench, &target, &["--duration", "20s"]);

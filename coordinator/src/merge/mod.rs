@@ -69,6 +69,8 @@ pub struct MeasuredWorker {
     pub start_offset: Option<Duration>,
     /// Half of this is how well `start_offset` is known.
     pub round_trip: Duration,
+    /// The longest that a report of an interval took to come, from the interval's end.
+    pub report_delay: Duration,
     /// The highest readings of any interval; shares only of intervals that are long enough to mean something.
     pub host: HostReading,
     /// How its totals disagree with the sum of its intervals; `None` when they agree or never came.

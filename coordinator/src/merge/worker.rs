@@ -46,6 +46,7 @@ impl WorkerMerge {
             last_interval_end: Duration::ZERO,
             start_offset: None,
             round_trip: Duration::ZERO,
+            report_delay: Duration::ZERO,
             host: HostReading::default(),
             mismatch: None,
         };
@@ -68,6 +69,11 @@ impl WorkerMerge {
             self.last_ended = Some((interval.start, interval.end));
         }
         raise(&mut measured.host, &interval.host, interval.end.saturating_sub(interval.start));
+    }
+
+    /// Notes how long an interval's report took to come.
+    pub(super) fn delayed(&mut self, delay: Duration) {
+        self.measured.report_delay = self.measured.report_delay.max(delay);
     }
 
     /// Takes the worker's own totals, and notes whether its intervals add up to them.

@@ -159,10 +159,11 @@ impl<'a> Course<'a> {
                     self.start.map_or(Duration::ZERO, |start| planned_start.saturating_duration_since(start));
                 self.merge.planned_start(worker, offset);
             }
-            News::Interval(interval) => match self.merge.interval(worker, &interval) {
+            News::Interval { interval, delay } => match self.merge.interval(worker, &interval) {
                 Ok(is_new) => {
                     if is_new {
-                        self.measurement.log.append(self.measurement.number, worker, &interval)?;
+                        self.merge.delayed(worker, delay);
+                        self.measurement.log.append(self.measurement.number, worker, &interval, delay)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
                         session.acknowledge(interval.sequence);
@@ -233,7 +234,7 @@ impl<'a> Course<'a> {
 /// A worker knows the key, and what it says in words is stored and shown.
 fn public(mut news: News, redactor: &Redactor) -> News {
     match &mut news {
-        News::Interval(interval) => redactor.counters(&mut interval.counters),
+        News::Interval { interval, .. } => redactor.counters(&mut interval.counters),
         News::Finished(finished) => redactor.counters(&mut finished.totals),
         News::Refused(words) | News::Lost(words) => *words = redactor.text(words),
         News::Ready { warm_up, .. } => redactor.counters(warm_up),

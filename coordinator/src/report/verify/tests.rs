@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Duration;
 
 use super::{Check, verify, verify_file, verify_intervals};
 use proto::interval::EndReason;
@@ -144,7 +145,9 @@ fn three_seconds() -> (RunRecord, Vec<String>) {
         merge.ready(worker, 1, Default::default(), 5);
         for interval in &intervals {
             merge.interval(worker, interval).unwrap();
-            lines.push(serde_json::to_string(&IntervalRecord::new(1, worker, interval)).unwrap());
+            lines.push(
+                serde_json::to_string(&IntervalRecord::new(1, worker, interval, Duration::ZERO)).unwrap(),
+            );
         }
         merge.finished(worker, totals(&intervals, EndReason::Requests));
     }
@@ -161,7 +164,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
         failed(&verify_intervals(&record, lines.iter().cloned().map(Ok))).join("\n")
     };
     assert_eq!(check(|_| {}), "");
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("a last completion between 2s and 2.01s against at 200ms", |block| {
             for worker in &mut block.workers {
                 if let WorkerEndRecord::Finished { last_completion_ns, .. } = &mut worker.end {
@@ -173,6 +176,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
         ("2010000000 ns to the end of the last interval against 1", |block| {
             block.workers[0].last_interval_end_ns = 1
         }),
+        ("0 ns of delay at most against 5", |block| block.workers[0].report_delay_ns = 5),
         ("12 successes in the window against 13", |block| {
             block.workers[0].successes_in_window += 1;
             block.workers[1].successes_in_window -= 1;
@@ -195,7 +199,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
 fn the_log_of_a_run_that_was_killed_may_go_on_beyond_the_record() {
     let mut record = fixtures::record_of(&[fixtures::calm_block()]);
     let next = interval(0, (0.0, 1.0), &[10_000_000]);
-    let next = serde_json::to_string(&IntervalRecord::new(2, 0, &next)).unwrap();
+    let next = serde_json::to_string(&IntervalRecord::new(2, 0, &next, Duration::ZERO)).unwrap();
     let lines = [log_lines(), vec![next.clone(), next[..50].to_owned()]].concat();
     let check = |record: &RunRecord, lines: &[String]| {
         failed(&verify_intervals(record, lines.iter().cloned().map(Ok)))
@@ -209,7 +213,8 @@ fn the_log_of_a_run_that_was_killed_may_go_on_beyond_the_record() {
 
 fn log_lines() -> Vec<String> {
     let only = interval(0, (0.0, 1.0), &[10_000_000; 500]);
-    let line = |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only)).unwrap();
+    let line =
+        |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only, Duration::ZERO)).unwrap();
     vec![line(0), line(1)]
 }
 

@@ -180,6 +180,20 @@ fn starved() {
 }
 
 #[test]
+fn stalled() {
+    let late = |delay| {
+        changed(calm_closed(), |measured| {
+            measured.workers[1].round_trip = Duration::from_millis(100);
+            measured.workers[1].report_delay = Duration::from_millis(delay);
+        })
+    };
+    assert_eq!(names(&late(600)), [""; 0], "half a second beyond the round trip");
+    let found = findings(&late(601));
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("stalled", Verdict::Suspect));
+    assert!(found[0].reason.starts_with("the reports of worker 1 came up to 0.6 s late"), "{found:?}");
+}
+
+#[test]
 fn start_skew() {
     let skewed = |spread, uncertainty| {
         let (spread, uncertainty) = (Duration::from_millis(spread), Duration::from_millis(uncertainty));
