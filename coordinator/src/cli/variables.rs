@@ -76,6 +76,11 @@ impl Variables {
 
     /// The one that wins.
     pub(crate) fn get(&self, name: &str) -> Option<Variable<'_>> {
+        self.find(name, |value| !value.is_empty())
+    }
+
+    /// The one that wins among those that `says_something`.
+    pub(crate) fn find(&self, name: &str, says_something: impl Fn(&OsStr) -> bool) -> Option<Variable<'_>> {
         let process = self.process.get(name).map(|value| Variable {
             value: value.as_os_str(),
             place: Place { origin: Origin::Process, line: 0 },
@@ -89,7 +94,7 @@ impl Variables {
         [process, in_file(0, Origin::EnvFile), in_file(1, Origin::BenchmarkConfigFile)]
             .into_iter()
             .flatten()
-            .find(|variable| !variable.value.is_empty())
+            .find(|variable| says_something(variable.value))
     }
 
     /// One that only the process can set, such as `HOME`.
