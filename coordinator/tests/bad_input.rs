@@ -166,6 +166,38 @@ fn a_worker_that_is_no_worker_is_said_to_be_so() {
     speaking.join().unwrap();
 }
 
+#[test]
+fn plain_text_against_credentials_is_said_to_be_so() {
+    let bench = Bench::new();
+    let made = bench.run(&["pki", "--state-dir", "my state", "--out", "keys"]);
+    assert!(
+        made.stdout.contains("--fleet-name default --state-dir 'my state' --worker-address"),
+        "{}",
+        made.stdout
+    );
+    let worker = bench.start(&["worker", "--listen", "127.0.0.1:0", "--credentials", "keys/worker.pem"]);
+    worker.wait_for("listening on ", support::process::BOUND);
+    let address = worker.stdout().trim().rsplit_once('/').unwrap().1.to_owned();
+    refused(
+        &bench,
+        &["run", "--fleet", "addresses", "--worker-address", &address],
+        1,
+        &["both sides speak TLS or neither", "--state-dir"],
+    );
+}
+
+#[test]
+fn a_full_device_behind_standard_output_is_said_to_be_so_with_where_the_results_are() {
+    let bench = Bench::new();
+    let program = env!("CARGO_BIN_EXE_archestra-bench");
+    let command = format!("{program} run --requests 20 --quiet --scenario simple_chat > /dev/full");
+    let finished = bench.start_program("sh", &["-c", &command]).wait(support::process::BOUND);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    for part in ["standard output cannot be written (No space left", "the results are in results/summary_"] {
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+}
+
 /// The kernel accepts connections for a listener that never does: nobody speaks, neither TLS nor plain text.
 #[test]
 fn a_worker_that_never_speaks_is_given_up() {

@@ -22,7 +22,7 @@ pub(super) fn shown(arguments: &[OsString], redactor: &Redactor) -> String {
                 argument.into_owned()
             }
         };
-        shown.push(quoted(&redactor.text(&public)));
+        shown.push(shell_quoted(&redactor.text(&public)));
     }
     shown.join(" ")
 }
@@ -36,7 +36,7 @@ fn public_value(flag: &str, value: &str, redactor: &Redactor) -> String {
 }
 
 /// In single quotes, unless a shell would leave the text alone.
-fn quoted(argument: &str) -> String {
+pub(crate) fn shell_quoted(argument: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
     if !argument.is_empty() && argument.bytes().all(plain) {
         return argument.to_owned();

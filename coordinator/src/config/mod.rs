@@ -22,6 +22,7 @@ use crate::plan::{Arm, Block, Plan};
 use crate::scenario::{Scenario, ScenarioOptions};
 use crate::trust::FleetName;
 
+pub(crate) use command_line::shell_quoted;
 pub use error::ConfigError;
 pub use redactor::Redactor;
 pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, Secret};
@@ -57,8 +58,6 @@ pub struct RunConfig {
     pub log_format: LogFormat,
     /// A worker stops its load when it hears nothing for this long.
     pub lease: Duration,
-    /// Where certificate authorities are kept.
-    pub state_dir: PathBuf,
     /// As it was typed, quoted for a shell, without secrets.
     pub command_line: String,
     /// The bearer key. The scenarios' headers hold it already.
@@ -83,6 +82,8 @@ pub enum FleetChoice {
         plaintext: bool,
         /// Whose certificate authority they trust.
         fleet_name: FleetName,
+        /// Where certificate authorities are kept.
+        state_dir: PathBuf,
     },
 }
 
@@ -145,7 +146,6 @@ impl RunConfig {
             quiet: args.quiet,
             log_format: args.log_format,
             lease: args.lease,
-            state_dir: state_dir(args.state_dir.as_deref(), given)?,
             command_line: command_line::shown(given.arguments(), &redactor),
             api_key,
             redactor,

@@ -59,8 +59,8 @@ impl Fleet {
     pub async fn open(config: &RunConfig, logs: &Path) -> Result<Self, FleetError> {
         match &config.fleet {
             FleetChoice::Local { workers } => local::open(*workers, logs).await,
-            FleetChoice::Addresses { addresses, plaintext, fleet_name } => {
-                addresses::open(addresses, *plaintext, &config.state_dir, fleet_name)
+            FleetChoice::Addresses { addresses, plaintext, fleet_name, state_dir } => {
+                addresses::open(addresses, *plaintext, state_dir, fleet_name)
             }
         }
     }
