@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{Command, Given, PkiArgs};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
-use crate::config::{ConfigError, RunConfig, state_dir};
+use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
 use crate::interrupt::INTERRUPTED;
 use crate::report;
 use crate::report::record::RunRecord;
@@ -100,8 +100,10 @@ fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<Ex
 
 fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
     let runtime = runtime()?;
-    let failed =
-        |error: RunError| Failure::new(if error.is_interruption() { INTERRUPTED } else { FAILED }, &error);
+    let failed = |error: RunError| Failure {
+        code: if error.is_interruption() { INTERRUPTED } else { FAILED },
+        sentence: config.redactor.text(&sentence(&error)),
+    };
     match runtime.block_on(run(config)).map_err(failed)? {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
@@ -113,7 +115,11 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
                 "{summary}\nSummary: {}\nReport:  {}\n",
                 summary_path.display(),
                 report_path.display()
-            ))?;
+            ))
+            .map_err(|failure| Failure {
+                sentence: format!("{}; the results are in {}", failure.sentence, summary_path.display()),
+                ..failure
+            })?;
             Ok(ExitCode::from(code_for(&record)))
         }
     }
@@ -140,8 +146,11 @@ fn pki(args: &PkiArgs, given: &Given) -> Result<ExitCode, Failure> {
     let state = state_dir(args.state_dir.as_deref(), given).map_err(usage)?;
     let made = make_worker_bundle(&state, &args.fleet_name, &args.out, args.force, &clock::local_now());
     let bundle = made.map_err(|error| Failure::new(FAILED, &error))?;
+    let flags = args.state_dir.as_ref().map_or_else(String::new, |folder| {
+        format!(" --state-dir {}", shell_quoted(&folder.to_string_lossy()))
+    });
     let mut text = Vec::new();
-    let described = describe_worker_bundle(&bundle, &args.fleet_name, &mut text);
+    let described = describe_worker_bundle(&bundle, &args.fleet_name, &flags, &mut text);
     described.map_err(|error| Failure::new(FAILED, &error))?;
     print(&String::from_utf8_lossy(&text))
 }
@@ -152,6 +161,10 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Failure::new(FAILED, &error)),
+        Err(error) => {
+            let sentence =
+                format!("standard output cannot be written ({error}): send it to where there is room");
+            Err(Failure { code: FAILED, sentence })
+        }
     }
 }

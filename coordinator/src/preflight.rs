@@ -6,6 +6,7 @@ use proto::outcome::{Failure, FailureKind};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::config::Redactor;
 use crate::plan::Block;
 use crate::session::{Probed, SessionError, WorkerSession};
 
@@ -39,12 +40,16 @@ enum Judgement {
 ///
 /// # Errors
 /// The first answer that shows that something is wrong.
-pub async fn preflight(workers: &[WorkerSession], blocks: &[Block]) -> Result<Vec<String>, PreflightError> {
+pub async fn preflight(
+    workers: &[WorkerSession],
+    blocks: &[Block],
+    redactor: &Redactor,
+) -> Result<Vec<String>, PreflightError> {
     let mut warnings = Vec::new();
     for block in blocks {
         let mut probes = JoinSet::new();
         for worker in workers {
-            probes.spawn(probe(worker.clone(), block.clone()));
+            probes.spawn(probe(worker.clone(), block.clone(), redactor.clone()));
         }
         let mut found = Vec::new();
         while let Some(probed) = probes.join_next().await {
@@ -59,7 +64,11 @@ pub async fn preflight(workers: &[WorkerSession], blocks: &[Block]) -> Result<Ve
     Ok(warnings)
 }
 
-async fn probe(worker: WorkerSession, block: Block) -> (u32, Result<Option<String>, PreflightError>) {
+async fn probe(
+    worker: WorkerSession,
+    block: Block,
+    redactor: Redactor,
+) -> (u32, Result<Option<String>, PreflightError>) {
     let number = worker.access.number;
     for attempt in 1.. {
         let scenario = &block.scenario;
@@ -73,9 +82,9 @@ async fn probe(worker: WorkerSession, block: Block) -> (u32, Result<Option<Strin
         match judge(&probed) {
             Judgement::Good => break,
             Judgement::TryAgain if attempt < TRIES => sleep(PAUSE).await,
-            Judgement::TryAgain => return (number, Ok(Some(sentence(number, &block, &probed)))),
+            Judgement::TryAgain => return (number, Ok(Some(sentence(number, &block, &probed, &redactor)))),
             Judgement::Stop => {
-                return (number, Err(PreflightError::Refused(sentence(number, &block, &probed))));
+                return (number, Err(PreflightError::Refused(sentence(number, &block, &probed, &redactor))));
             }
         }
     }
@@ -92,19 +101,20 @@ fn judge(probed: &Probed) -> Judgement {
     }
 }
 
-fn sentence(worker: u32, block: &Block, probed: &Probed) -> String {
+/// A target may answer with what it was sent.
+fn sentence(worker: u32, block: &Block, probed: &Probed, redactor: &Redactor) -> String {
     let failure = probed.failure.as_ref().map_or_else(String::new, in_words);
     let answer = match probed.answer_start.as_str() {
         "" => String::new(),
-        start => format!("; the answer begins: {start}"),
+        start => format!("; the answer begins: {}", redactor.cut_text(start)),
     };
-    format!(
+    redactor.text(&format!(
         "the preflight of {} from worker {worker} to {}{} failed: {failure} ({}){answer}",
         block.scenario.name,
         block.target.url.as_str().trim_end_matches('/'),
-        block.scenario.request.path,
+        redactor.url(&block.scenario.request.path),
         cure(probed),
-    )
+    ))
 }
 
 fn in_words(failure: &Failure) -> String {

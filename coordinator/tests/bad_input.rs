@@ -91,6 +91,8 @@ fn a_broken_line_in_env_is_named() {
     refused(&bench, &["run"], 2, &["line 2", ".env"]);
     bench.file(".env", "\nNUM_REQUESTS=many\n");
     refused(&bench, &["run"], 2, &["NUM_REQUESTS", "line 2", ".env", "many"]);
+    bench.file(".env", "NUM_REQUESTS=5\nOPENAI_API_KEY=pa$$word\n");
+    refused(&bench, &["run"], 2, &["line 2 of .env has a $", "single quotes"]);
     let bench = Bench::new().variable("ARCHESTRA_BENCHMARK_API_KEY", "sk-secret\nX-Evil: 1");
     refused(&bench, &["run"], 2, &["ARCHESTRA_BENCHMARK_API_KEY"]);
 }
@@ -162,6 +164,38 @@ fn a_worker_that_is_no_worker_is_said_to_be_so() {
     });
     refused(&bench, &["run", "--fleet", "addresses", "--worker-address", &garbage], 1, &[&garbage, "worker"]);
     speaking.join().unwrap();
+}
+
+#[test]
+fn plain_text_against_credentials_is_said_to_be_so() {
+    let bench = Bench::new();
+    let made = bench.run(&["pki", "--state-dir", "my state", "--out", "keys"]);
+    assert!(
+        made.stdout.contains("--fleet-name default --state-dir 'my state' --worker-address"),
+        "{}",
+        made.stdout
+    );
+    let worker = bench.start(&["worker", "--listen", "127.0.0.1:0", "--credentials", "keys/worker.pem"]);
+    worker.wait_for("listening on ", support::process::BOUND);
+    let address = worker.stdout().trim().rsplit_once('/').unwrap().1.to_owned();
+    refused(
+        &bench,
+        &["run", "--fleet", "addresses", "--worker-address", &address],
+        1,
+        &["both sides speak TLS or neither", "--state-dir"],
+    );
+}
+
+#[test]
+fn a_full_device_behind_standard_output_is_said_to_be_so_with_where_the_results_are() {
+    let bench = Bench::new();
+    let program = env!("CARGO_BIN_EXE_archestra-bench");
+    let command = format!("{program} run --requests 20 --quiet --scenario simple_chat > /dev/full");
+    let finished = bench.start_program("sh", &["-c", &command]).wait(support::process::BOUND);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    for part in ["standard output cannot be written (No space left", "the results are in results/summary_"] {
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
 }
 
 /// The kernel accepts connections for a listener that never does: nobody speaks, neither TLS nor plain text.
@@ -244,6 +278,66 @@ fn the_key_reaches_the_target_and_nobody_else() {
         let text = std::fs::read(&entry).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains(KEY), "{} holds the key", entry.display());
     }
+}
+
+/// A target that tells whoever asks what it was sent, as debugging gateways do.
+#[test]
+fn a_key_in_a_path_or_in_an_answer_is_taken_out() {
+    const KEY: &str = "sk-very-secret-7f3a";
+    let target = Target::scripted(|_, request| match request.purpose() {
+        Purpose::Preflight => {
+            let headers = ["authorization", "x-api-key"].map(|name| request.header(name).unwrap_or_default());
+            Reply::json(503, &format!("{headers:?} {}", "-".repeat(240)))
+        }
+        _ => Reply::good(request),
+    });
+    let bench = Bench::new().variable("ARCHESTRA_BENCHMARK_API_KEY", KEY);
+    let path = format!("/v1/x?key={KEY}&again={KEY}");
+    let finished = bench.run(
+        &[
+            &[
+                "run",
+                "--target",
+                &target.url(),
+                "--requests",
+                "20",
+                "--scenario",
+                "simple_chat",
+                "--path",
+                &path,
+            ][..],
+            &["--header", "x-team: a\nx-api-key: other-secret"],
+        ]
+        .concat(),
+    );
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains("Bearer [redacted]"), "{}", finished.stderr);
+    let secrets = [KEY, "other-secret"];
+    let hold_none = |text: &str| assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");
+    hold_none(&finished.stdout);
+    hold_none(&finished.stderr);
+    for entry in walk(&bench.folder().join("results")) {
+        hold_none(&String::from_utf8_lossy(&std::fs::read(&entry).unwrap()));
+    }
+    let report = std::fs::read_to_string(support::results::Results::of(&bench).report_path).unwrap();
+    assert!(report.contains("/v1/x?key=[redacted]&again=[redacted]"));
+
+    let wrong = bench.run(&["run", "--path", &format!("/v1 x?key={KEY}")]);
+    hold_none(&wrong.stderr);
+    let refusing = Target::status(401, "{}");
+    let refused = bench.run(&["run", "--target", &refusing.url(), "--path", &path]);
+    assert_eq!(refused.code, Some(1));
+    hold_none(&refused.stderr);
+}
+
+#[test]
+fn a_path_that_cannot_be_sent_is_named_where_it_was_given() {
+    refused(&Bench::new(), &["run", "--path", "v1/x"], 2, &["--path cannot", "does not start with /"]);
+    let bench = Bench::new().variable("ARCHESTRA_BENCH_PATH", "/v1 x");
+    refused(&bench, &["run"], 2, &["ARCHESTRA_BENCH_PATH in the environment", "the character ` `"]);
+    bench.file(".env", "ARCHESTRA_BENCH_PATH='/v1/ü'\n");
+    let bench = bench.variable("ARCHESTRA_BENCH_PATH", "");
+    refused(&bench, &["run"], 2, &["ARCHESTRA_BENCH_PATH in .env, line 1", "the character `ü`"]);
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

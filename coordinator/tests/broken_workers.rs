@@ -8,6 +8,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::clock::local_now;
@@ -115,6 +116,33 @@ fn a_worker_that_makes_no_sense_is_told_to_stop() {
         "{}",
         ended.stderr
     );
+}
+
+#[test]
+fn where_one_worker_is_busy_the_others_are_told_to_stop() {
+    let willing = Arc::new(ScriptedWorker::start(proto::WIRE_REVISION, |_, order| match order {
+        Command::Assignment(assignment) => ready(assignment, false),
+        Command::Stop(_) => finished(),
+        _ => Reaction::Ignore,
+    }));
+    let has_work = |worker: &ScriptedWorker| {
+        let is_work = |order: &Command| matches!(order, Command::Assignment(_));
+        !worker.streams_with(is_work).is_empty()
+    };
+    let other = Arc::clone(&willing);
+    let busy = ScriptedWorker::start(proto::WIRE_REVISION, move |_, _| {
+        wait_until(A_WHILE, || has_work(&other));
+        let (kind, message) = (wire::FaultKind::Busy as i32, "still carrying out another".into());
+        Reaction::Tell(Box::new(Event::Fault(wire::Fault { kind, message, ..wire::Fault::default() })))
+    });
+
+    let addresses = format!("{},{}", busy.address, willing.address);
+    let fleet = ["run", "--scenario", "simple_chat", "--fleet", "addresses", "--worker-address", &addresses];
+    let bench = Bench::new();
+    let ended = bench.run(&[&fleet[..], &["--target", "http://127.0.0.1:9", "--requests", "10"]].concat());
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("worker 0") && ended.stderr.contains("another"), "{}", ended.stderr);
+    assert_eq!(willing.streams_with(|order| matches!(order, Command::Stop(_))).first(), Some(&0));
 }
 
 #[test]

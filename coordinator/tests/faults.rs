@@ -80,6 +80,22 @@ fn a_worker_that_dies_is_named_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_worker_that_stands_still_for_a_while_makes_the_run_suspect() {
+    let (bench, target) = (Bench::new(), slow_target());
+    let running = under_way(&bench, &target, &["--duration", "5s"]);
+    let frozen = Pid::from_raw(workers_of(&running)[0]).unwrap();
+    kill_process(frozen, Signal::STOP).unwrap();
+    thread::sleep(Duration::from_millis(2500));
+    kill_process(frozen, Signal::CONT).unwrap();
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert!(results.is_blamed_by("stalled") && results.summary.contains("s late"), "{}", results.summary);
+    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
 fn without_any_worker_left_the_run_is_invalid() {
     let (bench, target) = (Bench::new(), slow_target());
     let running = under_way(&bench, &target, &["--duration", "20s"]);
@@ -137,15 +153,59 @@ fn ctrl_c_stops_the_load_within_a_second_and_keeps_what_there_is() {
     }
 }
 
+/// A run of two scenarios whose first has been saved and whose second is under way.
+fn in_the_second_block(bench: &Bench, target: &Target) -> Running {
+    let flags = ["run", "--scenario", "simple_chat,chat_with_tools", "--duration", "2s", "--warmup", "none"];
+    let running = bench.start(&[&flags[..], &["--target", &target.url()]].concat());
+    let saved = || names(bench).iter().any(|name| name.starts_with("summary_"));
+    assert!(wait_until(BOUND, saved), "{}", running.stderr());
+    let before = target.counts().load;
+    assert!(wait_until(BOUND, || target.counts().load > before + 50), "{}", running.stderr());
+    running
+}
+
+#[test]
+fn a_killed_run_says_that_it_is_incomplete_and_can_be_verified() {
+    let (bench, target) = (Bench::new(), slow_target());
+    let running = in_the_second_block(&bench, &target);
+    // So that lines of the second block are in the log.
+    thread::sleep(Duration::from_millis(1300));
+    running.signal(Signal::KILL);
+    running.wait(A_WHILE);
+
+    let results = Results::of(&bench);
+    assert!(results.report["run"]["finished"].is_null());
+    let said = "This run has not come to its end: chat_with_tools is missing";
+    assert!(
+        results.summary.contains("(incomplete)") && results.summary.contains(said),
+        "{}",
+        results.summary
+    );
+    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
+fn ctrl_c_in_the_second_block_leaves_the_first_as_it_is() {
+    let (bench, target) = (Bench::new(), slow_target());
+    let running = in_the_second_block(&bench, &target);
+    running.signal(Signal::INT);
+    assert_eq!(running.wait(A_WHILE).code, Some(130));
+    let results = Results::of(&bench);
+    assert_ne!(results.report["verdict"], "invalid", "{}", results.summary);
+    assert!(!results.report["run"]["finished"].is_null());
+}
+
 #[test]
 fn ctrl_c_before_the_load_leaves_nothing() {
     let hanging = Target::scripted(|_, _| support::request::Reply::nothing().after(Duration::from_secs(60)));
     let bench = Bench::new();
-    let running = bench.start(&["run", "--target", &hanging.url()]);
-    assert!(wait_until(A_WHILE, || hanging.counts().preflight > 0));
+    let running = bench.start(&["run", "--target", &hanging.url(), "--workers", "4"]);
+    assert!(wait_until(A_WHILE, || hanging.counts().preflight == 4));
     let children = running.descendants();
     running.signal_group(Signal::INT);
-    let finished = running.wait(A_WHILE);
+    // A worker that has to be killed takes 3 s, and four one after another 12 s.
+    let finished = running.wait(Duration::from_millis(2900));
     assert_eq!(finished.code, Some(130), "{}", finished.stderr);
     assert!(finished.stderr.contains("interrupted"));
     assert_eq!(orphans(&children, Duration::from_secs(5)), []);

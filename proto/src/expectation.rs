@@ -49,6 +49,13 @@ impl Expectation {
                 format!("is {status}; only a 2xx answer can be a success"),
             ));
         }
+        // On the wire an empty one is none.
+        if self.finish_reason.as_deref() == Some("") {
+            return Err(InvalidMessage::new(
+                "expectation.finish_reason",
+                "is empty; leave it out to accept any",
+            ));
+        }
         if self.json.len() > MAX_JSON_EXPECTATIONS {
             return Err(InvalidMessage::new(
                 "expectation.json",

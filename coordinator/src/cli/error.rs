@@ -51,6 +51,17 @@ pub enum UsageError {
         /// From 1.
         line: usize,
     },
+    /// A file of variables has a `$` that would not be what the user means.
+    #[error(
+        "line {line} of {name} has a $ that names no variable; write $NAME, ${{NAME}} or ${{NAME:-default}}, or put a value \
+         that has a $ in it between single quotes"
+    )]
+    Dollar {
+        /// The file's name.
+        name: &'static str,
+        /// From 1.
+        line: usize,
+    },
 }
 
 impl UsageError {

@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Parser};
 
 use super::error::UsageError;
-use super::variables::{Origin, ProcessVariables, Variables};
+use super::variables::{Origin, ProcessVariables, Variable, Variables};
 
 /// A command line that was understood.
 #[derive(Debug)]
@@ -125,16 +125,26 @@ fn with_variables(
     variables: &Variables,
 ) -> clap::Command {
     command.mut_subcommand(subcommand, |subcommand| {
-        subcommand.mut_args(|argument| {
-            match names.get(argument.get_id().as_str()).and_then(|name| variables.get(name)) {
-                Some(variable) => {
-                    let values = split(variable.value, argument.get_value_delimiter());
-                    argument.default_values(values)
-                }
-                None => argument,
+        subcommand.mut_args(|argument| match variable_of(&argument, names, variables) {
+            Some((_, variable)) => {
+                let values = split(variable.value, argument.get_value_delimiter());
+                argument.default_values(values)
             }
+            None => argument,
         })
     })
+}
+
+/// The variable that sets an argument, and its name. One that holds nothing but separators sets nothing.
+fn variable_of<'a>(
+    argument: &clap::Arg,
+    names: &'a VariableNames,
+    variables: &'a Variables,
+) -> Option<(&'a str, Variable<'a>)> {
+    let name = names.get(argument.get_id().as_str())?;
+    let delimiter = argument.get_value_delimiter();
+    let says_something = |value: &OsStr| !value.is_empty() && !split(value, delimiter).is_empty();
+    Some((name, variables.find(name, says_something)?))
 }
 
 /// The parts of a list, without empty ones: a line break or a comma at the end is no further value.
@@ -161,7 +171,7 @@ fn settings(
             let flag = argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}"));
             let typed = matches.try_contains_id(id).is_ok()
                 && matches.value_source(id) == Some(ValueSource::CommandLine);
-            let variable = names.get(id).and_then(|name| Some((name, variables.get(name)?)));
+            let variable = variable_of(argument, names, variables);
             let setting = match variable {
                 _ if typed => Setting { origin: Origin::Flag, place: flag },
                 Some((name, variable)) => {

@@ -120,6 +120,12 @@ fn lists_are_repeated_flags_or_separated_variables_and_flags_replace_them() {
         args.headers.iter().map(|header| (header.name.as_str(), header.value.as_str())).collect();
     assert_eq!(headers, [("a", "1,2"), ("b", "3")]);
 
+    let nothing = [("ARCHESTRA_BENCH_SCENARIOS", " ,,"), ("ARCHESTRA_BENCH_HEADERS", "\n")];
+    let (args, given) = parse_run(&[], &nothing, ["ARCHESTRA_BENCH_HEADERS='c: 4'", ""]).unwrap();
+    assert_eq!(args.scenarios, ["simple_chat", "chat_with_tools"], "separators alone count as unset");
+    assert_eq!((args.headers[0].name.as_str(), given.origin("headers")), ("c", Origin::EnvFile));
+    assert_eq!(given.origin("scenarios"), Origin::Default);
+
     let args =
         parse_run(&["--scenario", "x.toml", "--scenario=y.json,z.json"], &process, ["", ""]).unwrap().0;
     assert_eq!(args.scenarios, ["x.toml", "y.json", "z.json"]);

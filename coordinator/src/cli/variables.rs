@@ -69,12 +69,18 @@ pub(crate) struct Variables {
 impl Variables {
     /// Reads the files in `directory`; a file that is not there sets nothing.
     pub(crate) fn read(process: ProcessVariables, directory: &Path) -> Result<Self, UsageError> {
-        let [first, second] = FILES.map(|name| read_file(&directory.join(name), name));
-        Ok(Self { process, files: [first?, second?] })
+        let [first, second] = FILES.map(|name| read_file(&directory.join(name), name, &process));
+        let files = [first?, second?];
+        Ok(Self { process, files })
     }
 
     /// The one that wins.
     pub(crate) fn get(&self, name: &str) -> Option<Variable<'_>> {
+        self.find(name, |value| !value.is_empty())
+    }
+
+    /// The one that wins among those that `says_something`.
+    pub(crate) fn find(&self, name: &str, says_something: impl Fn(&OsStr) -> bool) -> Option<Variable<'_>> {
         let process = self.process.get(name).map(|value| Variable {
             value: value.as_os_str(),
             place: Place { origin: Origin::Process, line: 0 },
@@ -88,7 +94,7 @@ impl Variables {
         [process, in_file(0, Origin::EnvFile), in_file(1, Origin::BenchmarkConfigFile)]
             .into_iter()
             .flatten()
-            .find(|variable| !variable.value.is_empty())
+            .find(|variable| says_something(variable.value))
     }
 
     /// One that only the process can set, such as `HOME`.
@@ -97,13 +103,20 @@ impl Variables {
     }
 }
 
-fn read_file(path: &Path, name: &'static str) -> Result<BTreeMap<String, FileVariable>, UsageError> {
+fn read_file(
+    path: &Path,
+    name: &'static str,
+    process: &ProcessVariables,
+) -> Result<BTreeMap<String, FileVariable>, UsageError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(source) => return Err(UsageError::UnreadableFile { name, source }),
     };
-    env_file::parse(&text).map_err(|BrokenLine(line)| UsageError::BrokenLine { name, line })
+    env_file::parse(&text, process).map_err(|broken| match broken {
+        BrokenLine::NoVariable(line) => UsageError::BrokenLine { name, line },
+        BrokenLine::Dollar(line) => UsageError::Dollar { name, line },
+    })
 }
 
 #[cfg(test)]

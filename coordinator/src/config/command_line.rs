@@ -2,84 +2,41 @@
 
 use std::ffi::OsString;
 
-use super::Secret;
-
-const REDACTED: &str = "[redacted]";
-
-/// Keys shorter than this may be part of an ordinary word.
-const SHORTEST_KEY: usize = 8;
+use super::Redactor;
 
 /// The arguments, quoted for a shell. Values of headers and query parameters that sound secret, passwords in URLs and
 /// the API key itself are left out.
-pub(super) fn shown(arguments: &[OsString], api_key: &Secret) -> String {
+pub(super) fn shown(arguments: &[OsString], redactor: &Redactor) -> String {
     let mut shown = Vec::new();
     let mut flag = None;
     for (index, argument) in arguments.iter().enumerate() {
         let argument = argument.to_string_lossy();
         let public = match (flag.take(), argument.split_once('=')) {
             _ if index == 0 => "archestra-bench".into(),
-            (Some(flag), _) => public_value(flag, &argument),
+            (Some(flag), _) => public_value(flag, &argument, redactor),
             (None, Some((flag, value))) if flag.starts_with("--") => {
-                format!("{flag}={}", public_value(flag, value))
+                format!("{flag}={}", public_value(flag, value, redactor))
             }
             (None, _) => {
                 flag = ["--header", "--target", "--path"].into_iter().find(|known| argument == *known);
                 argument.into_owned()
             }
         };
-        shown.push(quoted(&without_key(public, api_key)));
+        shown.push(shell_quoted(&redactor.text(&public)));
     }
     shown.join(" ")
 }
 
-fn public_value(flag: &str, value: &str) -> String {
+fn public_value(flag: &str, value: &str, redactor: &Redactor) -> String {
     match flag {
-        "--header" => public_header(value),
-        "--target" | "--path" => public_url(value),
+        "--header" => redactor.headers(value),
+        "--target" | "--path" => redactor.url(value),
         _ => value.to_owned(),
     }
 }
 
-fn public_header(header: &str) -> String {
-    match header.split_once(':') {
-        Some((name, _)) if sounds_secret(name) => format!("{name}: {REDACTED}"),
-        Some(_) => header.to_owned(),
-        None => REDACTED.to_owned(),
-    }
-}
-
-/// Takes out what stands before an `@` in the authority, and the values of secret query parameters.
-fn public_url(url: &str) -> String {
-    let (before, query) = url.split_once('?').map_or((url, None), |(before, query)| (before, Some(query)));
-    let before = match before.split_once("://") {
-        Some((scheme, rest)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://{REDACTED}@{host}"),
-            None => before.to_owned(),
-        },
-        None => before.to_owned(),
-    };
-    let Some(query) = query else { return before };
-    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if sounds_secret(name) => format!("{name}={REDACTED}"),
-        _ => parameter.to_owned(),
-    });
-    format!("{before}?{}", parameters.collect::<Vec<_>>().join("&"))
-}
-
-fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["auth", "key", "token", "secret", "password", "credential", "cookie", "session", "signature"]
-        .into_iter()
-        .any(|sound| name.contains(sound))
-}
-
-fn without_key(argument: String, api_key: &Secret) -> String {
-    let key = api_key.expose();
-    if key.len() < SHORTEST_KEY { argument } else { argument.replace(key, REDACTED) }
-}
-
 /// In single quotes, unless a shell would leave the text alone.
-fn quoted(argument: &str) -> String {
+pub(crate) fn shell_quoted(argument: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
     if !argument.is_empty() && argument.bytes().all(plain) {
         return argument.to_owned();
@@ -90,11 +47,15 @@ fn quoted(argument: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
     use proptest::prelude::*;
 
     fn show(arguments: &[&str]) -> String {
         let all = ["/somewhere/target/release/archestra-bench", "run"].iter().chain(arguments);
-        shown(&all.map(OsString::from).collect::<Vec<_>>(), &Secret::new("sk-live-0123456789"))
+        shown(
+            &all.map(OsString::from).collect::<Vec<_>>(),
+            &Redactor::new(&Secret::new("sk-live-0123456789"), []),
+        )
     }
 
     #[test]
@@ -116,6 +77,10 @@ mod tests {
             show(&["--target", "https://me:abc@gateway.example", "--path=/v1?api_key=abc&version=2"]),
             "archestra-bench run --target 'https://[redacted]@gateway.example' \
              '--path=/v1?api_key=[redacted]&version=2'"
+        );
+        assert_eq!(
+            show(&["--header", "x-team: a\nx-api-key: abc"]),
+            "archestra-bench run --header 'x-team: a\nx-api-key: [redacted]'"
         );
         assert_eq!(show(&["--model", "x-sk-live-0123456789"]), "archestra-bench run --model 'x-[redacted]'");
     }

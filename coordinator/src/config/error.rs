@@ -17,6 +17,14 @@ pub enum ConfigError {
         /// Reads on from the place, with the cure.
         problem: String,
     },
+    /// The path is none.
+    #[error("{place} cannot be sent as it is: it {problem}; write it like /v1/openai/chat/completions")]
+    Path {
+        /// Where the path was given.
+        place: String,
+        /// Reads on from the path.
+        problem: String,
+    },
     /// The target is a model provider's own.
     #[error(
         "{place} names {host}, which belongs to a model provider: a benchmark sends it thousands of requests that cost \

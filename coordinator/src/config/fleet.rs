@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use super::gcp::GcpConfig;
-use super::{ConfigError, FleetChoice, TargetChoice};
+use super::{ConfigError, FleetChoice, TargetChoice, state_dir};
 use crate::cli::{FleetArgs, FleetKind, Given, Origin, RunArgs, WorkerAddress};
 
 /// Two.
@@ -81,7 +81,12 @@ fn addresses(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<Fle
             return Err(ConfigError::MockOutOfReach { address });
         }
     }
-    Ok(FleetChoice::Addresses { addresses, plaintext: args.plaintext, fleet_name: args.fleet_name.clone() })
+    Ok(FleetChoice::Addresses {
+        addresses,
+        plaintext: args.plaintext,
+        fleet_name: args.fleet_name.clone(),
+        state_dir: state_dir(args.state_dir.as_deref(), given)?,
+    })
 }
 
 fn gcp(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {

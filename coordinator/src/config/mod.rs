@@ -5,6 +5,7 @@ mod error;
 mod fleet;
 pub mod gcp;
 mod load;
+mod redactor;
 mod secret;
 mod target;
 #[cfg(test)]
@@ -22,7 +23,9 @@ use crate::plan::{Arm, Block, Plan};
 use crate::scenario::{Scenario, ScenarioOptions};
 use crate::trust::FleetName;
 
+pub(crate) use command_line::shell_quoted;
 pub use error::ConfigError;
+pub use redactor::Redactor;
 pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, Secret};
 
 /// One run.
@@ -56,12 +59,12 @@ pub struct RunConfig {
     pub log_format: LogFormat,
     /// A worker stops its load when it hears nothing for this long.
     pub lease: Duration,
-    /// Where certificate authorities are kept.
-    pub state_dir: PathBuf,
     /// As it was typed, quoted for a shell, without secrets.
     pub command_line: String,
     /// The bearer key. The scenarios' headers hold it already.
     pub api_key: Secret,
+    /// Takes the secrets of this run out of whatever is shown or stored.
+    pub redactor: Redactor,
 }
 
 /// Which workers carry the load.
@@ -80,6 +83,8 @@ pub enum FleetChoice {
         plaintext: bool,
         /// Whose certificate authority they trust.
         fleet_name: FleetName,
+        /// Where certificate authorities are kept.
+        state_dir: PathBuf,
     },
     /// VMs in Google Cloud.
     Gcp {
@@ -123,6 +128,7 @@ impl RunConfig {
     /// What makes no sense, where it was given, and how to mend it.
     pub fn new(args: &RunArgs, given: &Given) -> Result<Self, ConfigError> {
         let target = target::choose(args, given)?;
+        target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
         let load = load::load(args, given, fleet.workers())?;
         let api_key = Secret::api_key(given)?;
@@ -135,6 +141,7 @@ impl RunConfig {
                 api_key: api_key.expose(),
             },
         )?;
+        let redactor = Redactor::new(&api_key, &scenarios);
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });
         }
@@ -154,9 +161,9 @@ impl RunConfig {
             quiet: args.quiet,
             log_format: args.log_format,
             lease: args.lease,
-            state_dir: state_dir(args.state_dir.as_deref(), given)?,
-            command_line: command_line::shown(given.arguments(), &api_key),
+            command_line: command_line::shown(given.arguments(), &redactor),
             api_key,
+            redactor,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use proto::target::{Target, check_target_url};
+use proto::target::{Request, Target, check_target_url};
 use url::Url;
 
 use super::{ConfigError, TargetChoice};
@@ -25,6 +25,16 @@ pub(super) fn choose(args: &RunArgs, given: &Given) -> Result<TargetChoice, Conf
         (None, false)
     };
     Ok(TargetChoice::Url(Target { url, extra_roots, insecure }))
+}
+
+/// Checks the path that scenarios without one of their own share. It is not shown: its query may hold a secret.
+pub(super) fn check_path(args: &RunArgs, given: &Given) -> Result<(), ConfigError> {
+    let request =
+        Request { method: "GET".into(), path: args.path.clone(), headers: Vec::new(), body: Vec::new() };
+    request.check().map_err(|invalid| ConfigError::Path {
+        place: given.place("path").to_owned(),
+        problem: invalid.problem,
+    })
 }
 
 fn checked_url(text: &str, allow_provider: bool, given: &Given) -> Result<Url, ConfigError> {

@@ -48,7 +48,6 @@ fn without_any_configuration_the_mock_is_measured_on_this_machine() {
     assert_eq!((config.timeout, config.lease), (Duration::from_secs(30), Duration::from_secs(10)));
     assert!(config.keep_alive && !config.quiet && config.threads.is_none());
     assert_eq!(config.results_dir, Path::new("results"));
-    assert_eq!(config.state_dir, Path::new("/home/me/.local/state/archestra-bench"));
     assert_eq!(config.command_line, "archestra-bench run");
     assert_eq!(config.api_key.expose(), DEFAULT_API_KEY);
 }
@@ -158,9 +157,10 @@ fn addresses_decide_the_number_of_workers() {
     let with = |more: &[&str]| configure(&[&flags, more].concat(), &[], ["", ""]);
     let config = with(&["--fleet-name", "blue"]).unwrap();
     assert_eq!(config.fleet.workers(), 2);
-    let FleetChoice::Addresses { addresses, plaintext, fleet_name } = config.fleet else {
+    let FleetChoice::Addresses { addresses, plaintext, fleet_name, state_dir } = config.fleet else {
         panic!("a local fleet")
     };
+    assert_eq!(state_dir, Path::new("/home/me/.local/state/archestra-bench"));
     assert_eq!(
         (addresses[1].to_string().as_str(), plaintext, fleet_name.as_str()),
         ("10.0.0.3:7700", false, "blue")
@@ -331,6 +331,17 @@ fn authorities_are_kept_where_the_user_keeps_such_things() {
              --state-dir DIR"
             .into())
     );
+}
+
+#[test]
+fn a_fleet_that_keeps_no_authority_needs_no_place_for_one() {
+    let configured = |flags: &[&str]| {
+        let (args, given) = parse_run(flags, &[], ["", ""]).unwrap();
+        RunConfig::new(&args, &given).map_err(|error| error.to_string())
+    };
+    assert!(configured(&[]).is_ok());
+    let elsewhere = configured(&["--fleet", "addresses", "--worker-address", "127.0.0.1:7700"]);
+    assert!(elsewhere.unwrap_err().contains("no place for certificate authorities"));
 }
 
 #[test]

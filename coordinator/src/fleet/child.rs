@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::API_KEY_VARIABLES;
@@ -51,7 +52,7 @@ pub(super) struct Child {
     program: &'static str,
     process: tokio::process::Child,
     /// Held open: its end is the child's end.
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
@@ -79,7 +80,7 @@ impl Child {
             return Err(ChildError::Silent { program });
         };
         stdin.write_all(input.as_bytes()).await.map_err(|_| ChildError::Silent { program })?;
-        Ok(Self { program, process, stdin, stdout: BufReader::new(stdout) })
+        Ok(Self { program, process, stdin: Some(stdin), stdout: BufReader::new(stdout) })
     }
 
     /// Where it listens: host and port.
@@ -99,13 +100,24 @@ impl Child {
     }
 
     /// Ends it: by the end of its standard input, or else by force.
-    pub(super) async fn end(self) {
-        let Self { mut process, stdin, .. } = self;
-        drop(stdin);
-        if timeout(END_LIMIT, process.wait()).await.is_err() {
+    pub(super) async fn end(mut self) {
+        self.let_go();
+        if timeout(END_LIMIT, self.process.wait()).await.is_err() {
             // Nothing is left to be done when even this fails.
-            let _ = process.kill().await;
+            let _ = self.process.kill().await;
         }
+    }
+
+    /// Ends them all, within the time that one may take.
+    pub(super) async fn end_all(mut children: Vec<Self>) {
+        children.iter_mut().for_each(Self::let_go);
+        let mut ending: JoinSet<()> = children.into_iter().map(Self::end).collect();
+        while ending.join_next().await.is_some() {}
+    }
+
+    /// Ends its standard input, and so its work.
+    fn let_go(&mut self) {
+        self.stdin = None;
     }
 }
 

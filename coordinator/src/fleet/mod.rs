@@ -87,8 +87,8 @@ impl Fleet {
     ) -> Result<Self, FleetError> {
         match &config.fleet {
             FleetChoice::Local { workers } => local::open(*workers, logs).await,
-            FleetChoice::Addresses { addresses, plaintext, fleet_name } => {
-                addresses::open(addresses, *plaintext, &config.state_dir, fleet_name)
+            FleetChoice::Addresses { addresses, plaintext, fleet_name, state_dir } => {
+                addresses::open(addresses, *plaintext, state_dir, fleet_name)
             }
             FleetChoice::Gcp { workers, config: gcp, cleanup_after } => {
                 let workshop = Workshop::new(gcp, run_id(), news, interrupt)?;
@@ -115,9 +115,7 @@ impl Fleet {
 
     /// Takes down what [`Fleet::open`] brought up.
     pub async fn close(self) {
-        for child in self.children {
-            child.end().await;
-        }
+        Child::end_all(self.children).await;
         if let Some(vms) = self.vms {
             vms.close().await;
         }

@@ -137,6 +137,13 @@ impl BlockMerge {
         Ok(true)
     }
 
+    /// The report of an interval came this long after the interval's end.
+    pub fn delayed(&mut self, worker: u32, delay: Duration) {
+        if let Some(worker) = self.worker_mut(worker) {
+            worker.delayed(delay);
+        }
+    }
+
     /// A worker has ended and says what it did; whether that agrees with its intervals is noted.
     pub fn finished(&mut self, worker: u32, finished: Finished) {
         if let Some(worker) = self.worker_mut(worker).filter(|worker| worker.running) {

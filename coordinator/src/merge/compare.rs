@@ -1,5 +1,7 @@
 //! Whether two sums agree, and where they do not, in words.
 
+use std::time::Duration;
+
 use proto::counters::Counters;
 use proto::latencies::Latencies;
 
@@ -20,6 +22,24 @@ pub(crate) fn latencies_difference(left: &Latencies, right: &Latencies) -> Optio
         return Some(format!("{} values of {name} against {}", left.count(), right.count()));
     }
     Some(format!("{} values of {name} on both sides, but not the same ones", left.count()))
+}
+
+/// The last completion ends the window of a count, so that it must lie where the intervals have it: in the last one in
+/// which a request came to its end.
+pub(crate) fn completion_problem(
+    last_ended: Option<(Duration, Duration)>,
+    last_completion: Option<Duration>,
+) -> Option<String> {
+    match (last_ended, last_completion) {
+        (None, None) => None,
+        (Some((start, end)), Some(completion)) if (start..=end).contains(&completion) => None,
+        (Some((start, end)), completion) => {
+            let said =
+                completion.map_or_else(|| "none".to_owned(), |completion| format!("at {completion:?}"));
+            Some(format!("a last completion between {start:?} and {end:?} against {said}"))
+        }
+        (None, Some(completion)) => Some(format!("no completion against one at {completion:?}")),
+    }
 }
 
 fn rows(counters: &Counters) -> [(&'static str, u64); 12] {

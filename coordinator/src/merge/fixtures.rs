@@ -96,10 +96,11 @@ pub(crate) fn totals(intervals: &[Interval], end_reason: EndReason) -> Finished 
         latencies.merge(&interval.latencies);
     }
     let end = intervals.last().map_or(Duration::ZERO, |last| last.end);
+    let ended = |interval: &&Interval| interval.counters.successes + interval.counters.failed() > 0;
     Finished {
         assignment_id: "an-id".into(),
         end_reason,
-        last_completion: Some(end).filter(|_| totals.successes > 0),
+        last_completion: intervals.iter().rfind(ended).map(|last| last.end),
         end,
         start_lateness_min: Duration::from_micros(5),
         start_lateness_max: Duration::from_micros(20),

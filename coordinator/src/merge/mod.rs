@@ -11,6 +11,7 @@ use crate::plan::Block;
 mod block;
 mod compare;
 mod live;
+mod replay;
 mod series;
 mod worker;
 
@@ -20,8 +21,9 @@ pub(crate) mod fixtures;
 mod tests;
 
 pub use block::{BlockMerge, MergeError};
-pub(crate) use compare::{counters_difference, latencies_difference};
+pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
 pub use live::{LastSecond, Live, Percentiles};
+pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.
 #[derive(Debug, Clone)]
@@ -67,6 +69,8 @@ pub struct MeasuredWorker {
     pub start_offset: Option<Duration>,
     /// Half of this is how well `start_offset` is known.
     pub round_trip: Duration,
+    /// The longest that a report of an interval took to come, from the interval's end.
+    pub report_delay: Duration,
     /// The highest readings of any interval; shares only of intervals that are long enough to mean something.
     pub host: HostReading,
     /// How its totals disagree with the sum of its intervals; `None` when they agree or never came.

@@ -36,6 +36,11 @@ impl Series {
         second.latencies.merge(&interval.latencies);
     }
 
+    /// How many seconds have not been sealed.
+    pub(super) fn open_seconds(&self) -> usize {
+        self.open.len()
+    }
+
     /// Seals every second that began before `passed`: no worker that still runs can add to it.
     pub(super) fn seal_before(&mut self, passed: Duration) {
         while let Some(second) = self.open.first_entry().filter(|second| *second.key() < passed) {

@@ -68,10 +68,12 @@ fn a_second_is_sealed_when_the_slowest_running_worker_has_passed_it() {
 fn totals_that_do_not_add_up_are_named() {
     let intervals = [interval(0, (0.0, 1.0), &[MS, 2 * MS])];
     let honest = totals(&intervals, EndReason::Requests);
-    let mut lies = vec![honest.clone(), honest.clone(), honest.clone()];
+    let mut lies = vec![honest.clone(); 5];
     lies[0].intervals = 2;
     lies[1].totals.successes = 3;
     lies[2].latencies.send_lag.record(5);
+    lies[3].last_completion = Some(seconds(10.0));
+    lies[4].last_completion = None;
 
     let mismatch = |finished| {
         let mut merge = merge(1);
@@ -84,6 +86,8 @@ fn totals_that_do_not_add_up_are_named() {
     assert!(found[0].ends_with("1 intervals against 2"), "{found:?}");
     assert!(found[1].ends_with("2 successes against 3"), "{found:?}");
     assert!(found[2].ends_with("2 values of send_lag against 3"), "{found:?}");
+    assert!(found[3].ends_with("a last completion between 0ns and 1s against at 10s"), "{found:?}");
+    assert!(found[4].ends_with("a last completion between 0ns and 1s against none"), "{found:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proto::counters::Counters;
 use proto::interval::{Finished, HostReading, Interval};
 use proto::latencies::Latencies;
 
-use super::{MeasuredWorker, WorkerEnd, counters_difference, latencies_difference};
+use super::{MeasuredWorker, WorkerEnd, completion_problem, counters_difference, latencies_difference};
 
 /// A share of a shorter interval is noise: in 20 ms, a single preemption of 2 ms would read as a tenth.
 const SHORTEST_READING: Duration = Duration::from_millis(200);
@@ -20,6 +20,8 @@ pub(super) struct WorkerMerge {
     pub(super) running: bool,
     /// When it was to start, against the fleet's first.
     pub(super) planned_start: Option<Duration>,
+    /// The last interval in which a request came to its end, from its start to its end.
+    pub(super) last_ended: Option<(Duration, Duration)>,
 }
 
 impl WorkerMerge {
@@ -44,10 +46,11 @@ impl WorkerMerge {
             last_interval_end: Duration::ZERO,
             start_offset: None,
             round_trip: Duration::ZERO,
+            report_delay: Duration::ZERO,
             host: HostReading::default(),
             mismatch: None,
         };
-        Self { measured, running: active, planned_start: None }
+        Self { measured, running: active, planned_start: None, last_ended: None }
     }
 
     /// Adds the next interval. `duration` is the block's, if it has one.
@@ -62,7 +65,15 @@ impl WorkerMerge {
             measured.successes_in_window = measured.successes_in_window.saturating_add(successes);
             measured.started_in_window = measured.started_in_window.saturating_add(started);
         }
+        if interval.counters.successes > 0 || interval.counters.failed() > 0 {
+            self.last_ended = Some((interval.start, interval.end));
+        }
         raise(&mut measured.host, &interval.host, interval.end.saturating_sub(interval.start));
+    }
+
+    /// Notes how long an interval's report took to come.
+    pub(super) fn delayed(&mut self, delay: Duration) {
+        self.measured.report_delay = self.measured.report_delay.max(delay);
     }
 
     /// Takes the worker's own totals, and notes whether its intervals add up to them.
@@ -99,7 +110,8 @@ impl WorkerMerge {
         let difference = (*intervals != finished.intervals)
             .then(|| format!("{intervals} intervals against {}", finished.intervals))
             .or_else(|| counters_difference(totals, &finished.totals))
-            .or_else(|| latencies_difference(latencies, &finished.latencies))?;
+            .or_else(|| latencies_difference(latencies, &finished.latencies))
+            .or_else(|| completion_problem(self.last_ended, finished.last_completion))?;
         Some(format!(
             "what worker {number} sent second by second does not add up to its totals: {difference}"
         ))

@@ -26,6 +26,7 @@ pub(super) fn head() -> RunHead {
         environment: json!({"cpu_model": "A processor", "cores": 2}),
         workers: (0..2).map(fleet_worker).collect(),
         preflight_warnings: Vec::new(),
+        planned: Vec::new(),
     }
 }
 

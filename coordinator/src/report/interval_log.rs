@@ -3,12 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proto::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::files::FilesError;
-use super::record::{CountersRecord, HostRecord, LatenciesRecord, nanos};
+use super::record::{CountersRecord, HostRecord, LatenciesRecord, RecordError, nanos};
 
 /// One worker's interval, as a line of the log holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct IntervalRecord {
     pub end_ns: u64,
     /// Of this interval only.
     pub counters: CountersRecord,
+    /// From the end of the interval until its report came.
+    #[serde(default)]
+    pub delay_ns: u64,
     /// The worker's machine in this interval.
     pub host: HostRecord,
     /// Of this interval only.
@@ -33,7 +37,7 @@ pub struct IntervalRecord {
 
 impl IntervalRecord {
     /// Blocks are numbered from 1, workers from 0.
-    pub fn new(block: u32, worker: u32, interval: &Interval) -> Self {
+    pub fn new(block: u32, worker: u32, interval: &Interval, delay: Duration) -> Self {
         Self {
             block,
             worker,
@@ -41,9 +45,24 @@ impl IntervalRecord {
             start_ns: nanos(interval.start),
             end_ns: nanos(interval.end),
             counters: (&interval.counters).into(),
+            delay_ns: nanos(delay),
             host: interval.host.into(),
             latencies: (&interval.latencies).into(),
         }
+    }
+}
+
+impl IntervalRecord {
+    /// The interval; `place` names it.
+    pub(super) fn content(&self, place: &str) -> Result<Interval, RecordError> {
+        Ok(Interval {
+            sequence: self.sequence,
+            start: Duration::from_nanos(self.start_ns),
+            end: Duration::from_nanos(self.end_ns),
+            counters: self.counters.content(),
+            latencies: self.latencies.content(place)?,
+            host: self.host.into(),
+        })
     }
 }
 
@@ -69,8 +88,14 @@ impl IntervalLog {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn append(&mut self, block: u32, worker: u32, interval: &Interval) -> Result<(), FilesError> {
-        let record = IntervalRecord::new(block, worker, interval);
+    pub fn append(
+        &mut self,
+        block: u32,
+        worker: u32,
+        interval: &Interval,
+        delay: Duration,
+    ) -> Result<(), FilesError> {
+        let record = IntervalRecord::new(block, worker, interval, delay);
         let line = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             self.file.write_all(&line)
@@ -92,12 +117,15 @@ mod tests {
         let intervals = [fixtures::interval(0, (0.0, 1.0), &[5, 7]), fixtures::interval(1, (1.0, 1.5), &[])];
         for interval in &intervals {
             // Opened anew each time: the log is continued, not overwritten.
-            IntervalLog::open(&path).unwrap().append(1, 0, interval).unwrap();
+            IntervalLog::open(&path).unwrap().append(1, 0, interval, Duration::from_millis(3)).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<IntervalRecord> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines, intervals.map(|interval| IntervalRecord::new(1, 0, &interval)));
+        assert_eq!(
+            lines,
+            intervals.map(|interval| IntervalRecord::new(1, 0, &interval, Duration::from_millis(3)))
+        );
         assert_eq!(lines[0].latencies.content("here").unwrap().response_time.count(), 2);
     }
 }

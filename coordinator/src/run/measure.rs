@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use proto::share::Share;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::config::Redactor;
 use crate::fleet::Fleet;
 use crate::interrupt::Interrupt;
 use crate::merge::{BlockMerge, MeasuredBlock};
@@ -53,6 +55,7 @@ pub(super) struct Measurement<'a> {
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
     pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
 }
 
@@ -81,9 +84,7 @@ impl Measurement<'_> {
             course.stop();
         }
         course.measurement.progress.end_block();
-        for session in course.sessions.drain(..).flatten() {
-            session.end().await;
-        }
+        course.end().await;
         followed?;
         let interrupted = course.stopped;
         Ok(course.merge.finish(interrupted))
@@ -146,7 +147,7 @@ impl<'a> Course<'a> {
     }
 
     async fn take(&mut self, worker: u32, news: News) -> Result<(), MeasureError> {
-        match news {
+        match public(news, self.measurement.redactor) {
             News::Ready { threads, connections, warm_up, round_trip } => {
                 self.merge.ready(worker, threads, warm_up, connections);
                 self.merge.started(worker, Duration::ZERO, round_trip);
@@ -158,10 +159,11 @@ impl<'a> Course<'a> {
                     self.start.map_or(Duration::ZERO, |start| planned_start.saturating_duration_since(start));
                 self.merge.planned_start(worker, offset);
             }
-            News::Interval(interval) => match self.merge.interval(worker, &interval) {
+            News::Interval { interval, delay } => match self.merge.interval(worker, &interval) {
                 Ok(is_new) => {
                     if is_new {
-                        self.measurement.log.append(self.measurement.number, worker, &interval)?;
+                        self.merge.delayed(worker, delay);
+                        self.measurement.log.append(self.measurement.number, worker, &interval, delay)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
                         session.acknowledge(interval.sequence);
@@ -214,9 +216,29 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// Lets go of all workers at once: one that is still at work has to be told to stop, and may be slow to do so.
+    async fn end(&mut self) {
+        self.news.close();
+        let sessions = self.sessions.drain(..).flatten();
+        let mut ending: JoinSet<()> = sessions.map(BlockSession::end).collect();
+        while ending.join_next().await.is_some() {}
+    }
+
     fn show_progress(&mut self) {
         let Some(start) = self.start else { return };
         let elapsed = clock::now().saturating_duration_since(start);
         self.measurement.progress.update(&self.merge.live(), self.measurement.block, elapsed);
     }
+}
+
+/// A worker knows the key, and what it says in words is stored and shown.
+fn public(mut news: News, redactor: &Redactor) -> News {
+    match &mut news {
+        News::Interval { interval, .. } => redactor.counters(&mut interval.counters),
+        News::Finished(finished) => redactor.counters(&mut finished.totals),
+        News::Refused(words) | News::Lost(words) => *words = redactor.text(words),
+        News::Ready { warm_up, .. } => redactor.counters(warm_up),
+        News::Started { .. } => {}
+    }
+    news
 }

@@ -163,12 +163,15 @@ async fn on_fleet(
     for block in &mut plan.blocks {
         block.threads = block.threads.or(fleet.threads);
     }
-    let Some(warnings) = interrupt.or(preflight(&workers, &plan.blocks)).await else { return Ok(None) };
+    let Some(warnings) = interrupt.or(preflight(&workers, &plan.blocks, &config.redactor)).await else {
+        return Ok(None);
+    };
     let warnings = warnings?;
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    let head = head(config, results, &started, &target, fleet, &workers, warnings);
+    let mut head = head(config, results, &started, &target, fleet, &workers, warnings);
+    head.planned = plan.blocks.iter().map(|block| block.scenario.name.clone()).collect();
     measure(config, results, plan, head, fleet, &workers, interrupt).await
 }
 
@@ -211,16 +214,19 @@ async fn measure(
             lease: config.lease,
             log: &mut log,
             progress: &mut progress,
+            redactor: &config.redactor,
             interrupt: interrupt.clone(),
         };
-        let measured = measurement.run().await?;
+        let mut measured = measurement.run().await?;
+        config.redactor.scenario(&mut measured.block.scenario);
         record.add(&measured);
-        record.run.finished = Some(timestamp(&clock::local_now()));
-        results.save(&record)?;
-        if interrupt.is_asked() {
+        if record.missing().is_empty() || interrupt.is_asked() {
             break;
         }
+        results.save(&record)?;
     }
+    record.finish(timestamp(&clock::local_now()));
+    results.save(&record)?;
     Ok(Some(record))
 }
 
@@ -251,6 +257,7 @@ fn head(
         environment: serde_json::to_value(Environment::read()).unwrap_or_default(),
         workers: workers.iter().map(worker).collect(),
         preflight_warnings,
+        planned: Vec::new(),
     }
 }
 

@@ -75,6 +75,7 @@ pub(super) fn problem(invalid: &InvalidMessage) -> String {
         "expectation.status" => "`expect.status`",
         "expectation.json" => "`exists` and `equals` under `expect` together",
         "expectation.json.pointer" => "a JSON pointer under `expect`",
+        "expectation.finish_reason" => "`expect.finish_reason`",
         other => other,
     };
     format!("cannot be sent as it is: {part} {}; correct it there", invalid.problem)

@@ -20,9 +20,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use proto::expectation::{Expectation, JsonExpectation};
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, DeserializeSeed as _, Deserializer, Error};
 use serde_json::Value;
 
+use super::json_value::JsonValue;
 use super::{Draft, ScenarioError, ScenarioOptions, headers};
 
 /// The wire carries a request in one message.
@@ -37,7 +38,7 @@ pub(super) fn is_file_name(name: &str) -> bool {
 pub(super) fn read(path: &Path, options: &ScenarioOptions<'_>) -> Result<Draft, ScenarioError> {
     let text = String::from_utf8(read_bytes("the scenario file", path)?)
         .map_err(|_| invalid(path, "is not UTF-8; save it as UTF-8"))?;
-    let file = parse(path, &text)?;
+    let file = parse(path, text.trim_start_matches('\u{feff}'))?;
 
     let name = match &file.name {
         Some(name) => name.clone(),
@@ -81,7 +82,7 @@ struct ExpectTable {
     #[serde(default)]
     exists: Vec<String>,
     #[serde(default)]
-    equals: BTreeMap<String, Value>,
+    equals: Equals,
     finish_reason: Option<String>,
     #[serde(default)]
     stream: bool,
@@ -93,10 +94,23 @@ struct Body(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
+        match (JsonValue { key: "body" }).deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text.into_bytes())),
             body @ (Value::Object(_) | Value::Array(_)) => Ok(Self(body.to_string().into_bytes())),
             _ => Err(D::Error::custom("`body` must be text, a table or a list")),
+        }
+    }
+}
+
+/// Values by their JSON pointers, in the order of the pointers.
+#[derive(Debug, Default)]
+struct Equals(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Equals {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match (JsonValue { key: "equals" }).deserialize(deserializer)? {
+            Value::Object(values) => Ok(Self(values.into_iter().collect())),
+            _ => Err(D::Error::custom("`equals` must be a table of JSON pointers and values")),
         }
     }
 }
@@ -106,6 +120,7 @@ impl From<ExpectTable> for Expectation {
         let exists = table.exists.into_iter().map(|pointer| JsonExpectation { pointer, equals: None });
         let equals = table
             .equals
+            .0
             .into_iter()
             .map(|(pointer, value)| JsonExpectation { pointer, equals: Some(value.to_string()) });
         Self {

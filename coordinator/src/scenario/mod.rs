@@ -4,6 +4,7 @@ mod builtin;
 mod error;
 mod file;
 mod headers;
+mod json_value;
 #[cfg(test)]
 mod tests;
 

@@ -70,8 +70,8 @@ fn model_and_path_are_the_users() {
     let spaced = ScenarioOptions { path: "/v1/chat completions", ..OPTIONS };
     assert_eq!(
         Scenario::load("simple_chat", &spaced).unwrap_err().to_string(),
-        "the scenario `simple_chat` cannot be sent as it is: `path` `/v1/chat completions` does not start with / or \
-         holds a character that must be percent-encoded; correct it there"
+        "the scenario `simple_chat` cannot be sent as it is: `path` holds the character ` `, which must be \
+         percent-encoded; correct it there"
     );
 }
 
@@ -185,6 +185,15 @@ fn what_a_file_leaves_out_has_defaults() {
 fn bodies_come_as_text_tables_or_files() {
     assert_eq!(load_file("a.toml", "body = 'as it is'").unwrap().request.body, b"as it is");
     assert_eq!(load_file("a.json", r#"{ "body": [1] }"#).unwrap().request.body, b"[1]");
+    for (name, text) in
+        [("a.toml", "\u{feff}body = { n = 1 }"), ("a.json", "\u{feff}{ \"body\": { \"n\": 1 } }")]
+    {
+        assert_eq!(
+            load_file(name, text).unwrap().request.body,
+            br#"{"n":1}"#,
+            "a byte order mark before {name}"
+        );
+    }
     assert_eq!(load_file("a.toml", "body_file = 'body.bin'").unwrap().request.body, b"\x00bytes");
 }
 
@@ -210,6 +219,25 @@ fn bad_files_are_told_by_file_and_line() {
         ),
         (
             "a.toml",
+            "\n[body]\na = { at = 2026-11-24 }",
+            "a.toml, line 3: `at` is a date or a time, which JSON does not have; put it in quotes; the README",
+        ),
+        ("a.toml", "[body]\nx = [1.5, nan]", "a.toml, line 2: `x` is NaN, which JSON does not have; put it"),
+        ("a.toml", "body = [-inf]", "a.toml, line 1: `body` is -inf, which JSON does not have; put it in"),
+        ("a.toml", "body = 07:32:00", "a.toml, line 1: `body` is a date or a time, which JSON does not have"),
+        (
+            "a.toml",
+            "[expect.equals]\n'/a' = 1\n'/b' = 1979-05-27T07:32:00Z",
+            "a.toml, line 3: `/b` is a date or a time, which JSON does not have; put it in quotes; the README",
+        ),
+        ("a.toml", "[expect]\nequals = 5", "a.toml, line 2: `equals` must be a table of JSON pointers"),
+        (
+            "a.toml",
+            "expect = { finish_reason = '' }",
+            "the scenario `a.toml` cannot be sent as it is: `expect.finish_reason` is empty",
+        ),
+        (
+            "a.toml",
             "body = ''\nbody_file = 'b'",
             "the scenario `a.toml` has both `body` and `body_file`; leave one out",
         ),
@@ -227,7 +255,7 @@ fn bad_files_are_told_by_file_and_line() {
         (
             "a.toml",
             "path = 'v1'",
-            "the scenario `a.toml` cannot be sent as it is: `path` `v1` does not start with /",
+            "the scenario `a.toml` cannot be sent as it is: `path` does not start with /",
         ),
         (
             "a.toml",

@@ -47,7 +47,12 @@ pub enum News {
         planned_start: Instant,
     },
     /// One span is over.
-    Interval(Box<Interval>),
+    Interval {
+        /// What the worker did in it.
+        interval: Box<Interval>,
+        /// From the end of the span until the report of it came.
+        delay: Duration,
+    },
     /// It has ended.
     Finished(Box<Finished>),
     /// It does not take the assignment on.
@@ -83,7 +88,9 @@ impl WorkerSession {
             ready: None,
             told_ready: false,
             start: None,
+            planned_start: None,
             stopped: false,
+            has_ended: false,
             last_heard: clock::now(),
         };
         BlockSession { orders, task: tokio::spawn(course.run(given)) }
@@ -132,8 +139,12 @@ struct Course {
     told_ready: bool,
     /// When the block was told to begin; `None` before.
     start: Option<Instant>,
+    /// When the worker's first span begins; `None` before it was told.
+    planned_start: Option<Instant>,
     /// Whether the worker was told to stop.
     stopped: bool,
+    /// Whether the worker has said that its part is over.
+    has_ended: bool,
     last_heard: Instant,
 }
 
@@ -229,7 +240,12 @@ impl Course {
                 },
                 order = orders.recv() => match order {
                     Some(order) => self.pass_on(order, commands).await,
-                    None => return Left::Over,
+                    None => {
+                        if !self.has_ended {
+                            dismiss(commands, &mut events).await;
+                        }
+                        return Left::Over;
+                    }
                 },
                 _ = pings.tick() => {
                     let now = clock::now();
@@ -264,7 +280,9 @@ impl Course {
                 let start = wire::Start { delay_ns: delay.as_nanos() as u64 };
                 send(commands, command::Command::Start(start)).await;
                 self.start = Some(at);
-                self.tell(News::Started { planned_start: there + delay }).await;
+                let planned_start = there + delay;
+                self.planned_start = Some(planned_start);
+                self.tell(News::Started { planned_start }).await;
             }
         }
     }
@@ -288,10 +306,14 @@ impl Course {
             }
             event::Event::Interval(interval) => {
                 let interval = Interval::try_from(interval).map_err(nonsense)?;
-                self.tell(News::Interval(Box::new(interval))).await;
+                let ended = self.planned_start.map(|start| start + interval.end);
+                let delay =
+                    ended.map_or(Duration::ZERO, |end| self.last_heard.saturating_duration_since(end));
+                self.tell(News::Interval { interval: Box::new(interval), delay }).await;
             }
             event::Event::Finished(finished) => {
                 let finished = Finished::try_from(finished).map_err(nonsense)?;
+                self.has_ended = true;
                 self.tell(News::Finished(Box::new(finished))).await;
             }
             event::Event::Fault(fault) => {

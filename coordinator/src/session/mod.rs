@@ -67,7 +67,10 @@ pub enum SessionError {
     },
     /// Something else listens there.
     #[error(
-        "{address} does not answer as an archestra-bench worker ({problem}): check the address of worker {number}"
+        "{address} does not answer as an archestra-bench worker ({problem}): check the address of worker {number}, and \
+         that both sides speak TLS or neither does: a worker with credentials needs a coordinator with an authority \
+         (--fleet-name and --state-dir as `archestra-bench pki` was given them, and no --plaintext), one without needs \
+         --plaintext"
     )]
     NotAWorker {
         /// From 0.

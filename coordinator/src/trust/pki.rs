@@ -38,11 +38,16 @@ pub fn make_worker_bundle(
     }
 }
 
-/// Says what to do with the file.
+/// Says what to do with the file. `flags` are those that were given to find the fleet, as `run` takes them.
 ///
 /// # Errors
 /// When `output` cannot be written to.
-pub fn describe_worker_bundle(path: &Path, fleet: &FleetName, output: &mut impl Write) -> io::Result<()> {
+pub fn describe_worker_bundle(
+    path: &Path,
+    fleet: &FleetName,
+    flags: &str,
+    output: &mut impl Write,
+) -> io::Result<()> {
     let path = path.display();
     writeln!(
         output,
@@ -54,6 +59,6 @@ pub fn describe_worker_bundle(path: &Path, fleet: &FleetName, output: &mut impl 
     )?;
     writeln!(
         output,
-        "Here: archestra-bench run --fleet addresses --fleet-name {fleet} --worker-address HOST:7700 --target URL"
+        "Here: archestra-bench run --fleet addresses --fleet-name {fleet}{flags} --worker-address HOST:7700 --target URL"
     )
 }

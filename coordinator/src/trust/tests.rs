@@ -157,10 +157,14 @@ fn pki_writes_a_private_bundle_and_replaces_none_unasked() {
     assert_eq!((mode(&path), fs::read_dir(&out).unwrap().count()), (0o600, 1));
 
     let mut said = Vec::new();
-    describe_worker_bundle(&path, &fleet(), &mut said).unwrap();
+    describe_worker_bundle(&path, &fleet(), " --state-dir mine", &mut said).unwrap();
     let said = String::from_utf8(said).unwrap();
     assert_eq!(said.lines().count(), 3);
-    assert!(said.contains("--credentials worker.pem") && said.contains("--fleet-name blue"), "{said}");
+    assert!(
+        said.contains("--credentials worker.pem")
+            && said.contains("--fleet-name blue --state-dir mine --worker-address"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -104,7 +104,8 @@ impl Shard {
         self.schedule.complete();
         self.in_flight -= 1;
         self.deadlines.clear(number);
-        self.last_completion = Some(elapsed);
+        // A request that fails while another is begun may end at an earlier moment than one that was recorded before it.
+        self.last_completion = self.last_completion.max(Some(elapsed));
 
         let slot = &mut self.slots[number as usize];
         if !reusable {

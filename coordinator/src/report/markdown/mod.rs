@@ -38,24 +38,40 @@ fn section(heading: &str, content: Option<String>) -> Option<String> {
 }
 
 fn title(record: &RunRecord) -> String {
-    let interrupted = if record.interrupted { " (interrupted)" } else { "" };
-    format!("# Load test of {}{interrupted}", escape(&record.run.started))
+    let state = match &record.run.finished {
+        None => " (incomplete)",
+        Some(_) if record.interrupted => " (interrupted)",
+        Some(_) => "",
+    };
+    format!("# Load test of {}{state}", escape(&record.run.started))
 }
 
 fn verdict(record: &RunRecord) -> String {
     let said = match record.verdict {
         Verdict::Valid => "nothing speaks against these figures.",
         Verdict::Suspect => "something may have bent these figures.",
-        Verdict::Invalid if record.blocks.is_empty() => "nothing was measured.",
+        Verdict::Invalid if record.is_empty() => "nothing was measured.",
         Verdict::Invalid => "these figures mean nothing.",
     };
     let reasons = record.findings().filter(|(_, finding)| !finding.is_note());
     let lines = reasons.map(|(block, finding)| {
         format!("- {} ({}: {})", about(block, finding), finding.verdict, escape(&finding.rule))
     });
-    let lines: Vec<String> = lines.collect();
+    let lines: Vec<String> = lines.chain(missing(record)).collect();
     let verdict = format!("**Verdict: {}**: {said}", record.verdict);
     if lines.is_empty() { verdict } else { format!("{verdict}\n\n{}", lines.join("\n")) }
+}
+
+/// What was to be measured and was not.
+fn missing(record: &RunRecord) -> Option<String> {
+    let names: Vec<String> = record.missing().iter().map(|name| escape(name)).collect();
+    let names = names.join(", ");
+    match (&record.run.finished, names.as_str()) {
+        (None, "") => Some("- This run has not come to its end".into()),
+        (None, _) => Some(format!("- This run has not come to its end: {names} is missing")),
+        (Some(_), "") => None,
+        (Some(_), _) => Some(format!("- The run was interrupted before {names}, which was not measured")),
+    }
 }
 
 fn head(record: &RunRecord) -> String {

@@ -1,6 +1,7 @@
 use super::summary;
 use crate::report::fixtures;
 use crate::report::record::recompute;
+use crate::statistics::verdict::Verdict;
 
 #[test]
 fn a_calm_run_reads_like_this() {
@@ -33,6 +34,45 @@ fn an_interrupted_run_is_marked_in_the_title_and_in_its_row() {
     let text = summary(&fixtures::record_of(&[block]));
     assert!(text.starts_with("# Load test of 2026-10-01T12:00:00+02:00 (interrupted)\n"), "{text}");
     assert!(text.contains("\n| simple_chat (interrupted) | "), "{text}");
+}
+
+#[test]
+fn an_interruption_between_two_blocks_names_what_is_missing() {
+    let mut record = fixtures::record_of(&[fixtures::calm_block()]);
+    record.run.planned = vec!["simple_chat".into(), "chat_with_tools".into()];
+    record.finish("2026-10-01T12:00:04+02:00".into());
+    assert!(record.interrupted);
+    let text = summary(&record);
+    assert!(text.starts_with("# Load test of 2026-10-01T12:00:00+02:00 (interrupted)\n\n**Verdict: valid**"));
+    assert!(
+        text.contains("\n- The run was interrupted before chat_with_tools, which was not measured\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_run_that_has_not_come_to_its_end_says_so() {
+    let mut record = fixtures::record_of(&[fixtures::calm_block()]);
+    record.run.finished = None;
+    record.run.planned = vec!["simple_chat".into(), "chat_with_tools".into()];
+    let text = summary(&record);
+    assert!(text.starts_with("# Load test of 2026-10-01T12:00:00+02:00 (incomplete)\n"), "{text}");
+    assert!(text.contains("\n- This run has not come to its end: chat_with_tools is missing\n"), "{text}");
+}
+
+#[test]
+fn a_block_that_never_began_leaves_the_others_figures_alone() {
+    let not_begun = || {
+        let mut measured = fixtures::calm_block();
+        measured.interrupted = true;
+        for worker in &mut measured.workers {
+            (worker.totals, worker.latencies) = Default::default();
+        }
+        measured
+    };
+    assert_eq!(fixtures::record_of(&[fixtures::calm_block(), not_begun()]).verdict, Verdict::Suspect);
+    let nothing = fixtures::record_of(&[not_begun()]);
+    assert!(summary(&nothing).contains("**Verdict: invalid**: nothing was measured."));
 }
 
 #[test]

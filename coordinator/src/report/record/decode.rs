@@ -122,6 +122,7 @@ impl WorkerRecord {
             last_interval_end: Duration::from_nanos(self.last_interval_end_ns),
             start_offset: self.start_offset_ns.map(Duration::from_nanos),
             round_trip: Duration::from_nanos(self.round_trip_ns),
+            report_delay: Duration::from_nanos(self.report_delay_ns),
             host: self.host.into(),
             mismatch: self.mismatch.clone(),
         })

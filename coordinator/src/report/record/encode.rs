@@ -66,6 +66,7 @@ impl WorkerRecord {
             last_interval_end_ns: nanos(worker.last_interval_end),
             start_offset_ns: worker.start_offset.map(nanos),
             round_trip_ns: nanos(worker.round_trip),
+            report_delay_ns: nanos(worker.report_delay),
             host: worker.host.into(),
             mismatch: worker.mismatch.clone(),
             figures: Figures::of_worker(window, worker),
@@ -79,7 +80,7 @@ impl WorkerRecord {
 }
 
 impl SeriesRecord {
-    fn new(stream: bool, point: &SeriesPoint) -> Self {
+    pub(in crate::report) fn new(stream: bool, point: &SeriesPoint) -> Self {
         let [response_time, _, _, time_to_first_token, _] = &point.encoded.histograms;
         let mut record = Self {
             start_ns: nanos(point.start),

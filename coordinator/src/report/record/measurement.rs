@@ -22,6 +22,9 @@ pub struct WorkerRecord {
     pub start_offset_ns: Option<u64>,
     /// Half of this is how well `start_offset_ns` is known.
     pub round_trip_ns: u64,
+    /// The longest that a report of an interval took to come, from the interval's end.
+    #[serde(default)]
+    pub report_delay_ns: u64,
     /// The highest readings of any interval.
     pub host: HostRecord,
     /// How its totals disagree with the sum of its intervals.

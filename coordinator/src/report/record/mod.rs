@@ -38,7 +38,7 @@ pub struct RunRecord {
     pub run: RunHead,
     /// The worst of all blocks; invalid without any.
     pub verdict: Verdict,
-    /// Whether the user ended it early.
+    /// Whether the user ended it early: within a block, or before one that is missing.
     pub interrupted: bool,
     /// In the order in which they ran.
     pub blocks: Vec<BlockRecord>,
@@ -69,6 +69,9 @@ pub struct RunHead {
     pub workers: Vec<FleetWorkerRecord>,
     /// What the preflight met that did not stop the run.
     pub preflight_warnings: Vec<String>,
+    /// The scenario of each block, in the order in which they were to run.
+    #[serde(default)]
+    pub planned: Vec<String>,
 }
 
 /// What measured.
@@ -265,11 +268,21 @@ impl RunRecord {
 
     /// Adds the next block, with its figures and findings, and brings the verdict up to date.
     pub fn add(&mut self, measured: &MeasuredBlock) -> &BlockRecord {
-        self.interrupted |= measured.interrupted;
         let block = BlockRecord::new(self.blocks.len() as u32 + 1, measured);
         self.blocks.push(block);
-        self.verdict = self.judge();
+        self.conclude();
         &self.blocks[self.blocks.len() - 1]
+    }
+
+    /// Nothing more will be added: at `finished`, in RFC 3339.
+    pub fn finish(&mut self, finished: String) {
+        self.run.finished = Some(finished);
+        self.conclude();
+    }
+
+    /// The scenarios of the blocks that were planned and have not been measured.
+    pub fn missing(&self) -> &[String] {
+        self.run.planned.get(self.blocks.len()..).unwrap_or_default()
     }
 
     /// Every finding with the block that it speaks of.
@@ -277,9 +290,26 @@ impl RunRecord {
         self.blocks.iter().flat_map(|block| block.findings.iter().map(move |finding| (block, finding)))
     }
 
+    /// Brings up to date what follows from the blocks.
+    fn conclude(&mut self) {
+        self.verdict = self.judge();
+        self.interrupted = self.was_interrupted();
+    }
+
+    /// A run that came to its end without all of its blocks was interrupted between two of them.
+    fn was_interrupted(&self) -> bool {
+        let between = self.run.finished.is_some() && !self.missing().is_empty();
+        between || self.blocks.iter().any(|block| block.interrupted)
+    }
+
+    /// Whether nothing was measured: no block was, or every one was interrupted before its first request.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.iter().all(|block| block.interrupted && block.figures.requests == 0)
+    }
+
     /// The verdict that follows from the findings.
     fn judge(&self) -> Verdict {
-        if self.blocks.is_empty() {
+        if self.is_empty() {
             return Verdict::Invalid;
         }
         Verdict::of(self.findings().map(|(_, finding)| finding))

@@ -11,9 +11,8 @@ use crate::statistics::{Distribution, Figures, Merged};
 /// When a histogram or a number cannot be read.
 pub fn recompute(record: &RunRecord) -> Result<RunRecord, RecordError> {
     let blocks = record.blocks.iter().map(recompute_block).collect::<Result<Vec<_>, _>>()?;
-    let interrupted = record.interrupted || blocks.iter().any(|block| block.interrupted);
-    let mut again = RunRecord { blocks, interrupted, ..record.clone() };
-    again.verdict = again.judge();
+    let mut again = RunRecord { blocks, ..record.clone() };
+    again.conclude();
     Ok(again)
 }
 

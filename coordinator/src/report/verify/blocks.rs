@@ -1,13 +1,14 @@
 //! The checks of one block.
 
 use proto::counters::Counters;
+use proto::interval::EndReason;
 use proto::latencies::{Histogram, Latencies};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Check;
+use super::{Check, spans};
 use crate::merge::{counters_difference, latencies_difference};
-use crate::report::record::{BlockRecord, RecordError, WorkerEndRecord, WorkerRecord};
+use crate::report::record::{BlockRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord};
 
 /// Compares a block as it is stored with the same block worked out again, and looks at its sums.
 pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
@@ -20,6 +21,8 @@ pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Chec
         check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
         check("the seconds' figures follow from their histograms", second_figures(stored, again)),
         check("every request is accounted for", of_workers(stored, unaccounted)),
+        check("the load is what was asked for", not_as_asked(stored)),
+        check("the workers' starts and ends fit together", spans::problem(stored)),
         check(
             "the histograms hold one value for each success",
             of_workers(stored, |worker| values(stored, worker)),
@@ -142,6 +145,35 @@ fn unaccounted(worker: &WorkerRecord) -> Option<String> {
             totals.offered, totals.started
         )
     })
+}
+
+/// Where every worker came to its own end, the load and its extent are known exactly.
+fn not_as_asked(stored: &BlockRecord) -> Option<String> {
+    let active: Vec<&WorkerRecord> = stored.workers.iter().filter(|worker| !worker.is_idle()).collect();
+    let ended_by = |wanted: &[EndReason]| {
+        let so = |worker: &&&WorkerRecord| matches!(worker.end, WorkerEndRecord::Finished { reason, .. } if wanted.contains(&reason));
+        !active.is_empty() && active.iter().filter(so).count() == active.len()
+    };
+    let sum = |of: fn(&WorkerRecord) -> u64| {
+        active.iter().fold(0, |sum: u64, worker| sum.saturating_add(of(worker)))
+    };
+
+    let offered = sum(|worker| worker.totals.offered);
+    if ended_by(&[EndReason::Requests]) && stored.extent.requests != Some(offered) {
+        let asked = stored.extent.requests.map_or_else(|| "no number".to_owned(), |asked| asked.to_string());
+        return Some(format!(
+            "all workers ended with their requests, {offered} together, and {asked} was asked for"
+        ));
+    }
+    match stored.load {
+        LoadRecord::Closed { concurrency } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
+            let held = sum(|worker| worker.connections.into());
+            (held != u64::from(concurrency)).then(|| {
+                format!("{concurrency} were to be in flight, and the workers had {held} connections")
+            })
+        }
+        LoadRecord::Closed { .. } | LoadRecord::Open { .. } => None,
+    }
 }
 
 /// `latencies` must hold what the outcomes say.

@@ -1,82 +1,154 @@
-//! Whether the interval log adds up to what the record says of each worker.
+//! Whether the interval log adds up to what the record says of each worker and of each second.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
-use proto::counters::Counters;
-use proto::latencies::Latencies;
+use proto::latencies::Histogram;
 
 use super::Check;
-use crate::merge::{counters_difference, latencies_difference};
+use crate::merge::{
+    Replay, ReplayedWorker, SeriesPoint, completion_problem, counters_difference, latencies_difference,
+};
 use crate::report::interval_log::IntervalRecord;
-use crate::report::record::{BlockRecord, RunRecord, WorkerRecord};
+use crate::report::record::{
+    BlockRecord, HostRecord, RecordError, RunRecord, SeriesRecord, WorkerEndRecord, WorkerRecord, nanos,
+};
 
-/// What the log holds of one worker in one block.
-#[derive(Default)]
-struct Logged {
-    intervals: u64,
-    counters: Counters,
-    latencies: Latencies,
-}
-
-/// By block and worker.
-type Log = BTreeMap<(u32, u32), Logged>;
+/// By block.
+type Log = BTreeMap<u32, Replay>;
 
 /// Checks the lines of an interval log against a record.
 pub fn verify_intervals(record: &RunRecord, lines: impl Iterator<Item = io::Result<String>>) -> Vec<Check> {
     let claim = "every line of the interval log can be read";
-    let log = match read(record, lines) {
+    let mut log = match read(record, lines) {
         Ok(log) => log,
         Err(problem) => return vec![Check::new(claim, Some(problem))],
     };
-    let of_block = |block: &BlockRecord| {
-        let problem = block.workers.iter().find_map(|worker| disagreement(&log, block, worker));
-        Check::of_block(block, "the interval log adds up to the workers' totals", problem)
-    };
     let mut checks = vec![Check::new(claim, None)];
-    checks.extend(record.blocks.iter().map(of_block));
+    for block in &record.blocks {
+        let Some(replay) = log.remove(&block.number) else { continue };
+        let (workers, seconds) = replay.finish();
+        let mut pairs = block.workers.iter().zip(&workers);
+        let problem = pairs.find_map(|(stored, logged)| disagreement(block, stored, logged));
+        checks.push(Check::of_block(block, "the interval log adds up to the workers' totals", problem));
+        let problem = seconds_differ(block, &seconds).unwrap_or_else(|error| Some(error.to_string()));
+        checks.push(Check::of_block(block, "the interval log adds up to the seconds", problem));
+    }
     checks
 }
 
+/// Only blocks and workers that the record knows are looked at, so that a log cannot fill the memory.
 fn read(record: &RunRecord, lines: impl Iterator<Item = io::Result<String>>) -> Result<Log, String> {
-    // Only workers that the record knows are looked at, so that a log cannot fill the memory.
-    let known =
-        |block: &BlockRecord, worker: &WorkerRecord| ((block.number, worker.number), Logged::default());
-    let workers =
-        record.blocks.iter().flat_map(|block| block.workers.iter().map(move |worker| known(block, worker)));
-    let mut log: Log = workers.collect();
+    let replay = |block: &BlockRecord| {
+        let duration = block.extent.duration_ns.map(Duration::from_nanos);
+        (block.number, Replay::new(duration, block.workers.iter().map(|worker| worker.intervals)))
+    };
+    let mut log: Log = record.blocks.iter().map(replay).collect();
 
-    for (number, line) in (1u64..).zip(lines) {
+    // Whatever ended a run that has not finished may have come in the middle of a block, and of a line.
+    let unfinished = record.run.finished.is_none();
+    let mut lines = (1u64..).zip(lines).peekable();
+    while let Some((number, line)) = lines.next() {
         let in_line = |problem: String| format!("line {number} {problem}");
         let line = line.map_err(|error| in_line(format!("cannot be read: {error}")))?;
-        let interval: IntervalRecord =
-            serde_json::from_str(&line).map_err(|error| in_line(format!("is no interval ({error})")))?;
-        let (block, worker) = (interval.block, interval.worker);
-        let logged = log.get_mut(&(block, worker)).ok_or_else(|| {
-            in_line(format!("speaks of worker {worker} in block {block}, which the record lacks"))
-        })?;
-        if interval.sequence != logged.intervals {
-            let (found, due) = (interval.sequence, logged.intervals);
-            return Err(in_line(format!("holds interval {found} of worker {worker} where {due} was due")));
+        let interval: IntervalRecord = match serde_json::from_str(&line) {
+            Ok(interval) => interval,
+            Err(_) if unfinished && lines.peek().is_none() => break,
+            Err(error) => return Err(in_line(format!("is no interval ({error})"))),
+        };
+        let block = interval.block;
+        match log.get_mut(&block) {
+            Some(replay) => add(replay, &interval, number).map_err(in_line)?,
+            None if unfinished && block as usize > record.blocks.len() => {}
+            None => return Err(in_line(format!("speaks of block {block}, which the record lacks"))),
         }
-        let latencies = interval.latencies.content(&format!("line {number}"));
-        logged.latencies.merge(&latencies.map_err(|error| in_line(format!("is broken: {error}")))?);
-        logged.counters.add(&interval.counters.content());
-        logged.intervals += 1;
     }
     Ok(log)
 }
 
-fn disagreement(log: &Log, block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
-    let logged = log.get(&(block.number, worker.number))?;
-    let latencies =
-        match worker.latencies.content(&format!("block {}, worker {}", block.number, worker.number)) {
-            Ok(latencies) => latencies,
-            Err(error) => return Some(error.to_string()),
-        };
-    let difference = (logged.intervals != worker.intervals)
-        .then(|| format!("{} intervals against {}", logged.intervals, worker.intervals))
-        .or_else(|| counters_difference(&logged.counters, &worker.totals.content()))
-        .or_else(|| latencies_difference(&logged.latencies, &latencies))?;
-    Some(format!("worker {}: the log holds {difference} in the record", worker.number))
+fn add(replay: &mut Replay, interval: &IntervalRecord, line: u64) -> Result<(), String> {
+    let content = interval.content(&format!("line {line}")).map_err(|error| format!("is broken: {error}"))?;
+    replay.add(interval.worker, &content, Duration::from_nanos(interval.delay_ns))
+}
+
+fn disagreement(block: &BlockRecord, stored: &WorkerRecord, logged: &ReplayedWorker) -> Option<String> {
+    let place = format!("block {}, worker {}", block.number, stored.number);
+    let latencies = match stored.latencies.content(&place) {
+        Ok(latencies) => latencies,
+        Err(error) => return Some(error.to_string()),
+    };
+    let measured = &logged.measured;
+    let difference = (measured.intervals != stored.intervals)
+        .then(|| format!("{} intervals against {}", measured.intervals, stored.intervals))
+        .or_else(|| counters_difference(&measured.totals, &stored.totals.content()))
+        .or_else(|| latencies_difference(&measured.latencies, &latencies))
+        .or_else(|| window_differs(stored, logged))
+        .or_else(|| completion_differs(stored, logged))
+        .or_else(|| {
+            let host = HostRecord::from(measured.host);
+            (host != stored.host).then(|| format!("highest readings of {host:?} against {:?}", stored.host))
+        })?;
+    Some(format!("worker {}: the log holds {difference} in the record", stored.number))
+}
+
+fn window_differs(stored: &WorkerRecord, logged: &ReplayedWorker) -> Option<String> {
+    let measured = &logged.measured;
+    let rows = [
+        ("ns of delay at most", nanos(measured.report_delay), stored.report_delay_ns),
+        ("successes in the window", measured.successes_in_window, stored.successes_in_window),
+        ("started in the window", measured.started_in_window, stored.started_in_window),
+        (
+            "ns to the end of the last interval",
+            nanos(measured.last_interval_end),
+            stored.last_interval_end_ns,
+        ),
+    ];
+    let (name, log, record) = rows.into_iter().find(|(_, log, record)| log != record)?;
+    Some(format!("{log} {name} against {record}"))
+}
+
+fn completion_differs(stored: &WorkerRecord, logged: &ReplayedWorker) -> Option<String> {
+    match &stored.end {
+        WorkerEndRecord::Finished { last_completion_ns, .. } => {
+            completion_problem(logged.last_ended, last_completion_ns.map(Duration::from_nanos))
+        }
+        WorkerEndRecord::Idle | WorkerEndRecord::Lost { .. } => None,
+    }
+}
+
+fn seconds_differ(block: &BlockRecord, logged: &[SeriesPoint]) -> Result<Option<String>, RecordError> {
+    if logged.len() != block.series.len() {
+        return Ok(Some(format!(
+            "the log holds {} seconds, and the record {}",
+            logged.len(),
+            block.series.len()
+        )));
+    }
+    for (stored, logged) in block.series.iter().zip(logged) {
+        let logged = SeriesRecord::new(block.scenario.stream, logged);
+        let place = format!("the second from {} ns", stored.start_ns);
+        if span(stored) != span(&logged) {
+            return Ok(Some(format!("{place} has another span, or other workers, than the log says")));
+        }
+        let difference = counters_difference(&logged.counters.content(), &stored.counters.content());
+        if let Some(difference) = difference {
+            return Ok(Some(format!("{place}: the log holds {difference} in the record")));
+        }
+        if histograms(stored, &place)? != histograms(&logged, &place)? {
+            return Ok(Some(format!("{place}: the log holds other latencies than the record")));
+        }
+    }
+    Ok(None)
+}
+
+fn span(second: &SeriesRecord) -> (u64, u64, u32) {
+    (second.start_ns, second.end_ns, second.workers)
+}
+
+/// Decoded, because equal histograms may be encoded in more than one way.
+fn histograms(second: &SeriesRecord, place: &str) -> Result<(Histogram, Option<Histogram>), RecordError> {
+    let first_token = second.time_to_first_token_histogram.as_ref();
+    let first_token = first_token.map(|histogram| histogram.content(place)).transpose()?;
+    Ok((second.response_time_histogram.content(place)?, first_token))
 }

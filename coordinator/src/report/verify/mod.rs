@@ -13,6 +13,7 @@ use blocks::check_block;
 
 mod blocks;
 mod intervals;
+mod spans;
 #[cfg(test)]
 mod tests;
 
@@ -74,5 +75,8 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
     let verdict = (record.verdict != again.verdict)
         .then(|| format!("it says {}, and the findings make it {}", record.verdict, again.verdict));
     checks.push(Check::new("the verdict follows from the findings", verdict));
+    let interrupted = (record.interrupted != again.interrupted)
+        .then(|| format!("it says {}, and the blocks make it {}", record.interrupted, again.interrupted));
+    checks.push(Check::new("the run was interrupted only where a block was, or is missing", interrupted));
     checks
 }

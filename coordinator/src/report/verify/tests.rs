@@ -1,12 +1,16 @@
 use std::fs;
+use std::time::Duration;
 
 use super::{Check, verify, verify_file, verify_intervals};
-use crate::merge::fixtures::interval;
+use proto::interval::EndReason;
+
+use crate::merge::BlockMerge;
+use crate::merge::fixtures::{block, closed, interval, requests, totals};
 use crate::report::files::tests::TemporaryFolder;
 use crate::report::fixtures;
 use crate::report::interval_log::IntervalRecord;
 use crate::report::json::to_json;
-use crate::report::record::{HistogramRecord, RunRecord};
+use crate::report::record::{BlockRecord, HistogramRecord, LoadRecord, RunRecord, WorkerEndRecord};
 use crate::statistics::verdict::Verdict;
 
 fn failed(checks: &[Check]) -> Vec<String> {
@@ -24,7 +28,7 @@ fn after(change: impl FnOnce(&mut RunRecord)) -> String {
 fn an_honest_record_passes_every_check() {
     let checks = verify(&fixtures::record());
     assert_eq!(failed(&checks), [""; 0]);
-    assert_eq!(checks.len(), 18);
+    assert_eq!(checks.len(), 23);
     assert_eq!(checks[1].to_string(), "ok      block 1, simple_chat: the figures follow from the histograms");
 }
 
@@ -97,9 +101,120 @@ fn a_histogram_that_cannot_be_read_is_named() {
     assert!(outside.contains("more values out of range than there are values"), "{outside}");
 }
 
+#[test]
+fn what_the_window_and_the_verdict_rest_on_cannot_be_moved() {
+    let end = |record: &mut RunRecord, change: fn(&mut Option<u64>, &mut u64)| {
+        for worker in &mut record.blocks[0].workers {
+            if let WorkerEndRecord::Finished { last_completion_ns, start_lateness_max_ns, .. } =
+                &mut worker.end
+            {
+                change(last_completion_ns, start_lateness_max_ns);
+            }
+        }
+    };
+    let late = after(|record| end(record, |completion, _| *completion = Some(2_000_000_000)));
+    assert!(
+        late.contains("its last completion is at 2000000000 ns, and its last interval ends at 1000000000")
+    );
+    let none = after(|record| end(record, |completion, _| *completion = None));
+    assert!(none.contains("the last completion is at 0 ns"), "{none}");
+    let lateness = after(|record| end(record, |_, lateness| *lateness = 400_000_000));
+    assert!(
+        lateness.contains("the start skew is 15000 ± 100000 ns, and the workers' starts make it 399995000")
+    );
+    let skew = after(|record| record.blocks[0].start_skew.spread_ns = 1);
+    assert!(skew.contains("the start skew is 1 ± 100000 ns"), "{skew}");
+
+    assert!(after(|record| record.interrupted = true).contains("it says true, and the blocks make it false"));
+    let fewer = after(|record| record.blocks[0].extent.requests = Some(100));
+    assert!(fewer.contains("all workers ended with their requests, 1000 together, and 100 was asked for"));
+    let narrower = after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1 });
+    assert!(narrower.contains("1 were to be in flight, and the workers had 10 connections"), "{narrower}");
+}
+
+/// Two workers and three seconds, the requests of the last of which ended within 10 ms.
+fn three_seconds() -> (RunRecord, Vec<String>) {
+    let mut merge = BlockMerge::new(block(closed(10), requests(24)), 2);
+    let mut lines = Vec::new();
+    let spans = [(0.0, 1.0, 5), (1.0, 2.0, 5), (2.0, 2.01, 2)];
+    for worker in 0..2 {
+        let of = |(sequence, (start, end, count)): (usize, (f64, f64, usize))| {
+            interval(sequence as u64, (start, end), &vec![10_000_000; count])
+        };
+        let intervals: Vec<_> = spans.into_iter().enumerate().map(of).collect();
+        merge.ready(worker, 1, Default::default(), 5);
+        for interval in &intervals {
+            merge.interval(worker, interval).unwrap();
+            lines.push(
+                serde_json::to_string(&IntervalRecord::new(1, worker, interval, Duration::ZERO)).unwrap(),
+            );
+        }
+        merge.finished(worker, totals(&intervals, EndReason::Requests));
+    }
+    (fixtures::record_of(&[merge.finish(false)]), lines)
+}
+
+#[test]
+fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
+    let (record, lines) = three_seconds();
+    type Change = fn(&mut BlockRecord);
+    let check = |change: Change| {
+        let mut record = record.clone();
+        change(&mut record.blocks[0]);
+        failed(&verify_intervals(&record, lines.iter().cloned().map(Ok))).join("\n")
+    };
+    assert_eq!(check(|_| {}), "");
+    let changes: [(&str, Change); 10] = [
+        ("a last completion between 2s and 2.01s against at 200ms", |block| {
+            for worker in &mut block.workers {
+                if let WorkerEndRecord::Finished { last_completion_ns, .. } = &mut worker.end {
+                    *last_completion_ns = Some(200_000_000);
+                }
+            }
+        }),
+        ("highest readings of", |block| block.workers[1].host.busiest_thread = 0.0),
+        ("2010000000 ns to the end of the last interval against 1", |block| {
+            block.workers[0].last_interval_end_ns = 1
+        }),
+        ("0 ns of delay at most against 5", |block| block.workers[0].report_delay_ns = 5),
+        ("12 successes in the window against 13", |block| {
+            block.workers[0].successes_in_window += 1;
+            block.workers[1].successes_in_window -= 1;
+        }),
+        ("12 started in the window against 11", |block| block.workers[0].started_in_window -= 1),
+        ("the log holds 3 seconds, and the record 2", |block| block.series.truncate(2)),
+        ("10 successes against 5", |block| block.series[1].counters.successes /= 2),
+        ("has another span", |block| block.series[1].end_ns -= 500_000_000),
+        ("other latencies", |block| {
+            block.series[1].response_time_histogram = block.series[2].response_time_histogram.clone();
+        }),
+    ];
+    for (named, change) in changes {
+        let said = check(change);
+        assert!(said.contains(named), "`{named}` is not in: {said}");
+    }
+}
+
+#[test]
+fn the_log_of_a_run_that_was_killed_may_go_on_beyond_the_record() {
+    let mut record = fixtures::record_of(&[fixtures::calm_block()]);
+    let next = interval(0, (0.0, 1.0), &[10_000_000]);
+    let next = serde_json::to_string(&IntervalRecord::new(2, 0, &next, Duration::ZERO)).unwrap();
+    let lines = [log_lines(), vec![next.clone(), next[..50].to_owned()]].concat();
+    let check = |record: &RunRecord, lines: &[String]| {
+        failed(&verify_intervals(record, lines.iter().cloned().map(Ok)))
+    };
+    assert!(check(&record, &lines)[0].contains("line 3 speaks of block 2, which the record lacks"));
+    record.run.finished = None;
+    assert_eq!(check(&record, &lines), [""; 0]);
+    let broken_within = [&lines[..2], &lines[3..], &lines[2..3]].concat();
+    assert!(check(&record, &broken_within)[0].contains("line 3 is no interval"));
+}
+
 fn log_lines() -> Vec<String> {
     let only = interval(0, (0.0, 1.0), &[10_000_000; 500]);
-    let line = |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only)).unwrap();
+    let line =
+        |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only, Duration::ZERO)).unwrap();
     vec![line(0), line(1)]
 }
 

@@ -12,7 +12,7 @@ use crate::statistics::{Evidence, Figures};
 type Rule = fn(&Evidence<'_>, &Figures) -> Option<Finding>;
 
 /// In the order in which findings are shown.
-pub(super) const ALL: [Rule; 12] = [
+pub(super) const ALL: [Rule; 13] = [
     no_success,
     totals_disagree,
     worker_lost,
@@ -23,13 +23,16 @@ pub(super) const ALL: [Rule; 12] = [
     send_lag,
     generator_cpu,
     starved,
+    stalled,
     start_skew,
     too_few_samples,
 ];
 
-/// Without a success there is no latency and no throughput.
-fn no_success(_: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
-    (figures.successes == 0).then(|| {
+/// Without a success there is no latency and no throughput. A block that was interrupted before its first request says
+/// nothing about the target, nor about the blocks before it.
+fn no_success(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    let not_begun = evidence.interrupted && figures.requests == 0;
+    (figures.successes == 0 && !not_begun).then(|| {
         let reason =
             format!("not one of {} requests succeeded ({} failed)", figures.requests, figures.failed);
         Finding::new("no_success", Verdict::Invalid, reason)
@@ -166,6 +169,23 @@ fn starved(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
         return None;
     };
     Some(Finding::new("starved", Verdict::Suspect, reason))
+}
+
+/// A report leaves within milliseconds of the end of its interval. Half a second more is half an interval in which a
+/// closed loop may have sent nothing, and looks the same whether the worker, the network or the coordinator stood still.
+const LONGEST_REPORT_DELAY: Duration = Duration::from_millis(500);
+
+fn stalled(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let delay = |worker: &MeasuredWorker| worker.report_delay.saturating_sub(worker.round_trip);
+    let worker = evidence.workers.iter().max_by_key(|worker| delay(worker))?;
+    (delay(worker) > LONGEST_REPORT_DELAY).then(|| {
+        let reason = format!(
+            "the reports of worker {} came up to {:.1} s late: it stood still, or the network or the coordinator did",
+            worker.number,
+            worker.report_delay.as_secs_f64()
+        );
+        Finding::new("stalled", Verdict::Suspect, reason)
+    })
 }
 
 /// Beyond it some workers loaded the target alone for longer than a person's eye blinks in the first second.

@@ -73,6 +73,9 @@ fn no_success() {
     let found = findings(&failed);
     assert_eq!((found[0].rule.as_str(), found[0].verdict), ("no_success", Verdict::Invalid));
     assert_eq!(Verdict::of(&found), Verdict::Invalid);
+
+    let not_begun = BlockMerge::new(block(closed(10), requests(1_000)), 2).finish(true);
+    assert_eq!(names(&not_begun), ["interrupted"]);
 }
 
 #[test]
@@ -174,6 +177,20 @@ fn starved() {
     assert_eq!(names(&host(0.10, 0.05)), [""; 0]);
     assert!(findings(&host(0.11, 0.0))[0].reason.contains("worker 1 waited for a core"));
     assert!(findings(&host(0.0, 0.06))[0].reason.contains("worker 0"));
+}
+
+#[test]
+fn stalled() {
+    let late = |delay| {
+        changed(calm_closed(), |measured| {
+            measured.workers[1].round_trip = Duration::from_millis(100);
+            measured.workers[1].report_delay = Duration::from_millis(delay);
+        })
+    };
+    assert_eq!(names(&late(600)), [""; 0], "half a second beyond the round trip");
+    let found = findings(&late(601));
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("stalled", Verdict::Suspect));
+    assert!(found[0].reason.starts_with("the reports of worker 1 came up to 0.6 s late"), "{found:?}");
 }
 
 #[test]
