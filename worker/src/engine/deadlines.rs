@@ -63,6 +63,12 @@ impl Deadlines {
         self.entries[slot as usize] = UNSET;
     }
 
+    /// The slot's deadline; later than anything when it has none.
+    #[inline]
+    pub fn of(&self, slot: u32) -> Nanos {
+        self.entries[slot as usize].at
+    }
+
     /// The earliest deadline.
     #[inline]
     pub fn first(&self) -> Option<Nanos> {

@@ -6,7 +6,7 @@ use mio::{Events, Token};
 use super::shard::{Shard, TIMER, WAKER};
 use super::slot::State;
 use crate::clock::Nanos;
-use crate::http1::connection::Received;
+use crate::http1::connection::{Connection, Received};
 use crate::http1::response::End;
 use crate::outcome::{BodyFault, Fault, ProtocolFault, Stage};
 
@@ -69,9 +69,21 @@ impl Shard {
         }
     }
 
-    /// Reads what there is. `closed` says that the target has closed its side, perhaps behind more bytes.
+    /// Goes on with the connections that had more to read than their turn.
+    pub(super) fn read_on(&mut self) {
+        for _ in 0..self.unread.len() {
+            let Some(number) = self.unread.pop_front() else { return };
+            let connection = self.slots[number as usize].connection.as_mut();
+            // None for a connection that has been given up, or replaced, meanwhile.
+            if let Some(closed) = connection.and_then(Connection::take_up) {
+                self.read(number, closed);
+            }
+        }
+    }
+
+    /// Reads what there is, for one turn. `closed` says that the target has closed its side, perhaps behind more bytes.
     pub(super) fn read(&mut self, number: u32, closed: bool) {
-        loop {
+        for _ in 0..READS_IN_A_ROW {
             let slot = &mut self.slots[number as usize];
             let Some(connection) = &mut slot.connection else { return };
             match connection.receive(&mut self.buffer) {
@@ -94,6 +106,16 @@ impl Shard {
                     return self.fail(number, fault, now);
                 }
             }
+        }
+        self.leave_off(number, closed);
+    }
+
+    /// The connection has had its turn and may have more: nothing will wake the loop for that.
+    #[cold]
+    fn leave_off(&mut self, number: u32, closed: bool) {
+        let connection = self.slots[number as usize].connection.as_mut();
+        if connection.is_some_and(|connection| connection.leave_off(closed)) {
+            self.unread.push_back(number);
         }
     }
 

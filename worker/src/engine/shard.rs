@@ -48,6 +48,8 @@ pub struct Shard {
     pub(super) idle: VecDeque<u32>,
     /// Slots that rest, in no order: there are few.
     pub(super) resting: Vec<(Nanos, u32)>,
+    /// Slots whose connections had more to read than their turn.
+    pub(super) unread: VecDeque<u32>,
     pub(super) deadlines: Deadlines,
     pub(super) schedule: Schedule,
     /// Requests that have been given a slot and have not come to an end.
@@ -102,6 +104,7 @@ impl Shard {
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             idle: VecDeque::new(),
             resting: Vec::new(),
+            unread: VecDeque::new(),
             in_flight: 0,
             is_warm_up: false,
             origin: Nanos::ZERO,
@@ -230,6 +233,7 @@ impl Shard {
     fn carry(&mut self, events: &mut Events) -> io::Result<()> {
         self.idle.clear();
         self.resting.clear();
+        self.unread.clear();
         let now = self.clock.now();
         for slot in 0..self.slots.len() as u32 {
             self.slots[slot as usize].state = State::Idle;
@@ -238,13 +242,19 @@ impl Shard {
         loop {
             let now = self.clock.now();
             self.pass_time(now);
-            if self.is_stopped() || self.is_over(now) {
+            let is_over = self.is_over(now);
+            if is_over {
+                self.expire(now);
+            }
+            if is_over || self.is_stopped() {
                 self.abandon();
                 return Ok(());
             }
             let wake = self.next_wake();
             self.wait(wake, now, events)?;
             self.handle(events);
+            self.read_on();
+            self.expire(now);
         }
     }
 
@@ -275,15 +285,11 @@ impl Shard {
 
 // Time.
 impl Shard {
-    /// Does all that has fallen due: spans that are over, requests out of time, slots that have rested, arrivals.
+    /// Does all that has fallen due: spans that are over, slots that have rested, arrivals.
     fn pass_time(&mut self, now: Nanos) {
         let elapsed = now.since(self.origin);
         self.cut_until(elapsed);
         self.schedule.advance(elapsed);
-        while let Some(slot) = self.deadlines.expired(now) {
-            let stage = self.slots[slot as usize].stage();
-            self.fail(slot, Fault::Timeout(stage), now);
-        }
         while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
             let (until, slot) = self.resting.swap_remove(position);
             self.release(slot, until.since(self.origin), now);
@@ -295,7 +301,19 @@ impl Shard {
         }
     }
 
+    /// Fails the requests whose time was over at `looked`, before the sockets were last looked at: what they had to say
+    /// has been heard, however long this thread was kept from it.
+    fn expire(&mut self, looked: Nanos) {
+        while let Some(slot) = self.deadlines.expired(looked) {
+            let (stage, now) = (self.slots[slot as usize].stage(), self.clock.now());
+            self.fail(slot, Fault::Timeout(stage), now);
+        }
+    }
+
     fn next_wake(&self) -> Nanos {
+        if !self.unread.is_empty() {
+            return Nanos::ZERO;
+        }
         let mut wake = self.deadlines.first().unwrap_or(Nanos::MAX);
         if let Some(span) = self.spans.next_boundary() {
             wake = wake.min(self.origin + span);

@@ -18,6 +18,8 @@ pub struct Connection {
     phase: Phase,
     /// How much of the request has been handed over.
     written: usize,
+    /// Reading was left off before all was read; whether the target is known to have closed its side behind that.
+    left_off: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +67,7 @@ impl Connection {
         let session =
             |tls: &TargetTls| ClientConnection::new(tls.config.clone(), tls.name.clone()).map(Box::new);
         let tls = tls.map(session).transpose().map_err(|error| Fault::Tls(tls::fault(&error)))?;
-        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0 })
+        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0, left_off: None })
     }
 
     /// Whether requests can be sent.
@@ -156,6 +158,18 @@ impl Connection {
             None => send_plain(&mut self.stream, request, &mut self.written),
             Some(session) => send_encrypted(&mut self.stream, session, request, &mut self.written),
         }
+    }
+
+    /// Reading stops here although there may be more. `false` when that was known already.
+    pub fn leave_off(&mut self, closed: bool) -> bool {
+        let before = self.left_off.replace(closed);
+        self.left_off = Some(closed || before == Some(true));
+        before.is_none()
+    }
+
+    /// Whether the target is known to have closed its side, when reading was left off and is now taken up again.
+    pub fn take_up(&mut self) -> Option<bool> {
+        self.left_off.take()
     }
 
     /// Reads what there is, up to the buffer's length.

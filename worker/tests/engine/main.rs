@@ -5,6 +5,7 @@
 
 mod connections;
 mod failures;
+mod floods;
 mod framing;
 mod load;
 mod open_loop;
