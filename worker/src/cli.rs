@@ -90,7 +90,7 @@ pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
         return Err(WorkerError::Open(args.listen));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|source| WorkerError::Listen { address: args.listen, source })?;
@@ -101,7 +101,10 @@ pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
         }
         announce(scheme, listener.local_addr()?)?;
         Ok(service::run(listener, credentials.as_ref(), end).await?)
-    })
+    });
+    // A probe or a look-up in progress cannot be called off; it ends with the process.
+    runtime.shutdown_background();
+    served
 }
 
 fn read_credentials(path: &Path) -> Result<Credentials, WorkerError> {
