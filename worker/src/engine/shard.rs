@@ -234,6 +234,10 @@ impl Shard {
         self.idle.clear();
         self.resting.clear();
         self.unread.clear();
+        if self.is_stopped() {
+            self.abandon();
+            return Ok(());
+        }
         let now = self.clock.now();
         for slot in 0..self.slots.len() as u32 {
             self.slots[slot as usize].state = State::Idle;
