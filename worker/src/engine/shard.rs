@@ -333,7 +333,7 @@ impl Shard {
     }
 
     fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {
-        let limit = self.timer.until(wake, now)?;
+        let limit = self.timer.until(wake, now, self.clock)?;
         match self.poll.poll(events, limit) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             polled => polled,
