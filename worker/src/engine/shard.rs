@@ -19,6 +19,7 @@ use super::slot::{Slot, State};
 use super::span::Spans;
 use super::timer::Timer;
 use crate::clock::{Clock, Nanos};
+use crate::host::ThreadMeter;
 use crate::outcome::Fault;
 
 /// Wakes the loop when `Control` has changed.
@@ -58,6 +59,7 @@ pub struct Shard {
     /// The beginning of the current phase on the clock.
     pub(super) origin: Nanos,
     spans: Spans,
+    meter: ThreadMeter,
     pub(super) recorder: Recorder,
     pub(super) last_completion: Option<Nanos>,
     reports: Sender<(usize, Report)>,
@@ -109,6 +111,7 @@ impl Shard {
             is_warm_up: false,
             origin: Nanos::ZERO,
             spans: Spans::endless(),
+            meter: ThreadMeter::default(),
             recorder: Recorder::default(),
             last_completion: None,
             reports: wiring.reports,
@@ -122,7 +125,8 @@ impl Shard {
     ///
     /// # Errors
     /// When the system's event queue fails.
-    pub fn run(mut self, thread_id: i32) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<()> {
+        self.meter = ThreadMeter::new();
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         if self.job.keep_alive {
             self.open_connections(&mut events)?;
@@ -131,7 +135,7 @@ impl Shard {
             self.warm_up(limit, &mut events)?;
         }
         let warm_up = std::mem::take(&mut self.recorder);
-        self.report(Report::Prepared { thread_id, warm_up });
+        self.report(Report::Prepared { warm_up });
 
         let start_lateness = match self.wait_for_start(&mut events)? {
             Some(start) => {
@@ -220,6 +224,8 @@ impl Shard {
     fn measure(&mut self, start: Nanos, events: &mut Events) -> io::Result<()> {
         self.origin = start;
         self.spans = Spans::new(self.job.limit.end);
+        self.meter.restart(self.clock.now());
+        self.report(Report::Started);
         self.carry(events)?;
         let end = self.clock.now().since(self.origin);
         self.cut_until(end);
@@ -355,7 +361,8 @@ impl Shard {
         let next = self.spares.try_recv().unwrap_or_default();
         let recorder = std::mem::replace(&mut self.recorder, next);
         let (index, start) = self.spans.cut(end);
-        self.report(Report::Span { index, start, end, recorder });
+        let thread = self.meter.read(self.clock.now(), end.since(start));
+        self.report(Report::Span { index, start, end, recorder, thread });
     }
 
     fn count_schedule(&mut self) {

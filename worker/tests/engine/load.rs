@@ -83,7 +83,7 @@ pub fn prepare(assignment: &Assignment) -> Running {
 pub fn begin(assignment: &Assignment) -> Running {
     let running = prepare(assignment);
     running.prepared();
-    running.engine.start(running.clock.now());
+    running.start();
     running
 }
 
@@ -93,6 +93,11 @@ pub fn run(assignment: &Assignment) -> Finished {
 }
 
 impl Running {
+    /// Orders the start.
+    pub fn start(&self) {
+        self.engine.start(self.clock.now());
+    }
+
     /// Waits until the engine is prepared; what its warm-up did.
     pub fn prepared(&self) -> Counters {
         match self.outputs.recv_timeout(BOUND).unwrap() {
@@ -103,13 +108,18 @@ impl Running {
 
     /// The totals, once the engine has ended. Whatever happened, they are what its intervals add up to.
     pub fn finish(self) -> Finished {
+        self.finish_with_intervals().1
+    }
+
+    /// The same with the intervals.
+    pub fn finish_with_intervals(self) -> (Vec<Interval>, Finished) {
         let mut intervals = Vec::new();
         loop {
             match self.outputs.recv_timeout(BOUND).unwrap() {
                 Output::Interval(interval) => intervals.push(*interval),
                 Output::Finished(finished) => {
                     check(&intervals, &finished);
-                    return *finished;
+                    return (intervals, *finished);
                 }
                 other => panic!("{other:?} while the engine carried the load"),
             }

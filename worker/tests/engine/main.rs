@@ -7,6 +7,7 @@ mod connections;
 mod failures;
 mod floods;
 mod framing;
+mod host;
 mod load;
 mod open_loop;
 mod server;
