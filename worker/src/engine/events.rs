@@ -8,7 +8,7 @@ use super::slot::State;
 use crate::clock::Nanos;
 use crate::http1::connection::{Connection, Received};
 use crate::http1::response::End;
-use crate::outcome::{BodyFault, Fault, ProtocolFault, Stage};
+use crate::outcome::{Fault, ProtocolFault, Stage};
 
 /// Reads of one connection before the others have their turn: a megabyte, some milliseconds of work.
 const READS_IN_A_ROW: u32 = 16;
@@ -182,14 +182,6 @@ impl Shard {
 
     /// What a connection that ended at `stage` means for the slot's request.
     fn early_end(&mut self, number: u32, stage: Stage) -> Fault {
-        let answer = &mut self.slots[number as usize].answer;
-        if !answer.is_stream_begun() {
-            return Fault::Reset(stage);
-        }
-        // An error within the stream explains its end better than the end itself.
-        match answer.verdict(&self.job.criteria) {
-            Err(error @ Fault::Body(BodyFault::StreamError)) => error,
-            _ => Fault::Truncated,
-        }
+        self.slots[number as usize].answer.early_end(&self.job.criteria, stage)
     }
 }

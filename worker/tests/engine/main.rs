@@ -10,6 +10,7 @@ mod framing;
 mod host;
 mod load;
 mod open_loop;
+mod probes;
 mod server;
 mod shares;
 mod streams;
