@@ -192,7 +192,7 @@ impl Histogram {
                     .ok_or(CodecError::Impossible)?;
                 histogram.counts.record_n(value, count).map_err(|_| CodecError::Impossible)?;
             }
-            index += 1;
+            index = index.checked_add(1).ok_or(CodecError::Impossible)?;
         }
         Ok(histogram)
     }

@@ -70,9 +70,20 @@ impl Answer {
         Reading { answer: self, criteria, now }
     }
 
-    /// Whether a good head of a stream has arrived, so that an early end is a stream cut short. [`Self::verdict`] may
-    /// then be asked as well: an error within the stream explains its end better.
-    pub fn is_stream_begun(&self) -> bool {
+    /// What it means that the connection ended at `stage`, before the answer was complete.
+    pub fn early_end(&mut self, criteria: &Criteria, stage: Stage) -> Fault {
+        if !self.is_stream_begun() {
+            return Fault::Reset(stage);
+        }
+        // An error within the stream explains its end better than the end itself.
+        match self.stream.verdict(criteria) {
+            Err(error @ Fault::Body(BodyFault::StreamError)) => error,
+            _ => Fault::Truncated,
+        }
+    }
+
+    /// Whether a good head of a stream has arrived, so that an early end is a stream cut short.
+    fn is_stream_begun(&self) -> bool {
         self.course == Course::Stream
     }
 

@@ -102,7 +102,7 @@ pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
         announce(scheme, listener.local_addr()?)?;
         Ok(service::run(listener, credentials.as_ref(), end).await?)
     });
-    // A probe of a target that does not answer would hold the end up for as long as it may take.
+    // A probe or a look-up in progress cannot be called off; it ends with the process.
     runtime.shutdown_background();
     served
 }

@@ -1,6 +1,7 @@
 //! The worker's machine: what it is, and how hard it is working.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 
 use proto::SOFTWARE_VERSION;
 use proto::description::WorkerDescription;
@@ -13,11 +14,6 @@ use crate::clock::Nanos;
 /// Cores that this process may use.
 pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
-}
-
-/// The system's number of the current thread.
-pub fn thread_id() -> i32 {
-    rustix::thread::gettid().as_raw_nonzero().get()
 }
 
 /// How many files this process may hold open.
@@ -62,70 +58,118 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim()))
 }
 
-/// Reads how hard the worker and its machine worked since the last reading.
-#[derive(Debug)]
-pub struct Meter {
-    threads: Vec<i32>,
-    last: Reading,
+/// How hard one thread works, or several together, as shares of some span.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ThreadReading {
+    /// On a core: the busiest of them.
+    pub busy: f64,
+    /// Ready, but waiting for a core: all of them together.
+    pub waiting: f64,
 }
 
-/// Counters of the system, in nanoseconds but for the machine's ticks.
-#[derive(Debug, Clone, Default)]
-struct Reading {
+impl ThreadReading {
+    /// Together with other threads.
+    pub fn and(self, other: Self) -> Self {
+        Self { busy: self.busy.max(other.busy), waiting: self.waiting + other.waiting }
+    }
+}
+
+/// Reads how hard the thread that made it works. Only a thread that lives can be asked, so it does that itself.
+#[derive(Debug, Default)]
+pub struct ThreadMeter {
+    /// Stays open: a reading is one system call.
+    schedstat: Option<File>,
+    at: Nanos,
+    ran: u64,
+    waited: Option<u64>,
+    reading: ThreadReading,
+}
+
+impl ThreadMeter {
+    /// For the current thread.
+    pub fn new() -> Self {
+        let schedstat = File::open("/proc/thread-self/schedstat");
+        if let Err(error) = &schedstat {
+            tracing::warn!(%error, "how long threads wait for a core cannot be read and is not watched");
+        }
+        Self { schedstat: schedstat.ok(), ..Self::default() }
+    }
+
+    /// Counts from `now`.
+    pub fn restart(&mut self, now: Nanos) {
+        (self.at, self.ran, self.waited) = (now, nanos_of(ClockId::ThreadCPUTime), self.waited());
+    }
+
+    /// The time since the last reading, for a span of this length. What cannot be read is as it was the last time.
+    pub fn read(&mut self, now: Nanos, span: Nanos) -> ThreadReading {
+        let taken = now.since(self.at);
+        if is_enough(taken, span) {
+            let (ran, waited) = (self.ran, self.waited);
+            self.restart(now);
+            self.reading.busy = share(self.ran, ran, taken);
+            if let (Some(now), Some(before)) = (self.waited, waited) {
+                self.reading.waiting = share(now, before, taken);
+            }
+        }
+        self.reading
+    }
+
+    /// Nanoseconds for which the thread has waited for a core: the second of the numbers there.
+    fn waited(&self) -> Option<u64> {
+        let mut text = [0; 64];
+        let bytes = self.schedstat.as_ref()?.read_at(&mut text, 0).ok()?;
+        str::from_utf8(&text[..bytes]).ok()?.split_whitespace().nth(1)?.parse().ok()
+    }
+}
+
+/// Reads how hard the worker's process and its machine worked since the last reading.
+#[derive(Debug)]
+pub struct Meter {
     at: Nanos,
     process_cpu: u64,
-    /// On a core, and ready but waiting for one, of each engine thread.
-    threads: Vec<(u64, u64)>,
-    stolen_ticks: u64,
-    all_ticks: u64,
+    /// Ticks that the hypervisor gave to others, and all ticks.
+    ticks: Option<(u64, u64)>,
+    reading: HostReading,
 }
 
 impl Meter {
-    /// For an engine with these threads, counting from `now`.
-    pub fn new(threads: Vec<i32>, now: Nanos) -> Self {
-        let last = Reading::take(&threads, now);
-        Self { threads, last }
+    /// Counts from `now`.
+    pub fn new(now: Nanos) -> Self {
+        let process_cpu = nanos_of(ClockId::ProcessCPUTime);
+        Self { at: now, process_cpu, ticks: machine_ticks(), reading: HostReading::default() }
     }
 
-    /// The time since the last reading.
-    pub fn read(&mut self, now: Nanos) -> HostReading {
-        let reading = Reading::take(&self.threads, now);
-        let last = std::mem::replace(&mut self.last, reading);
-        let reading = &self.last;
-
-        let span = reading.at.since(last.at).0.max(1) as f64;
-        let share = |now: u64, before: u64| now.saturating_sub(before) as f64 / span;
-        let threads = || reading.threads.iter().zip(&last.threads);
-        let ticks = reading.all_ticks.saturating_sub(last.all_ticks).max(1) as f64;
-        HostReading {
-            process_cores: share(reading.process_cpu, last.process_cpu),
-            busiest_thread: threads().map(|(now, before)| share(now.0, before.0)).fold(0.0, f64::max),
-            scheduler_lag: threads().map(|(now, before)| share(now.1, before.1)).sum(),
-            steal: reading.stolen_ticks.saturating_sub(last.stolen_ticks) as f64 / ticks,
-            resident_bytes: resident_bytes(),
+    /// The time since the last reading, for a span of this length, in which the engine's threads worked like that. What
+    /// cannot be read is as it was the last time.
+    pub fn read(&mut self, now: Nanos, span: Nanos, threads: ThreadReading) -> HostReading {
+        let taken = now.since(self.at);
+        if is_enough(taken, span) {
+            let before = std::mem::replace(self, Self { reading: self.reading, ..Self::new(now) });
+            let reading = &mut self.reading;
+            reading.process_cores = share(self.process_cpu, before.process_cpu, taken);
+            if let (Some(now), Some(before)) = (self.ticks, before.ticks) {
+                reading.steal =
+                    now.0.saturating_sub(before.0) as f64 / now.1.saturating_sub(before.1).max(1) as f64;
+            }
+            reading.resident_bytes = resident_bytes().unwrap_or(reading.resident_bytes);
         }
+        HostReading { busiest_thread: threads.busy, scheduler_lag: threads.waiting, ..self.reading }
     }
 }
 
-impl Reading {
-    fn take(threads: &[i32], at: Nanos) -> Self {
-        let cpu = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
-        let (stolen_ticks, all_ticks) = machine_ticks().unwrap_or_default();
-        Self {
-            at,
-            process_cpu: cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64,
-            threads: threads.iter().map(|thread| thread_times(*thread).unwrap_or_default()).collect(),
-            stolen_ticks,
-            all_ticks,
-        }
-    }
+/// Whether a reading over the time `taken` says something about a span of this length. Spans that end together, after a
+/// stall, are read one right after another; the first reading is about all of them.
+fn is_enough(taken: Nanos, span: Nanos) -> bool {
+    taken.0 > 0 && taken.0 >= span.0 / 2
 }
 
-/// Nanoseconds on a core and nanoseconds ready but waiting for one, of a thread of this process.
-fn thread_times(thread: i32) -> Option<(u64, u64)> {
-    let text = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
-    Some((numbers.next()??, numbers.next()??))
+fn share(now: u64, before: u64, taken: Nanos) -> f64 {
+    now.saturating_sub(before) as f64 / taken.0 as f64
+}
+
+fn nanos_of(clock: ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// Ticks that the hypervisor gave to others, and all ticks, of the whole machine.
@@ -137,10 +181,10 @@ fn machine_ticks() -> Option<(u64, u64)> {
     Some((*ticks.get(7)?, ticks.iter().take(8).sum()))
 }
 
-fn resident_bytes() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * rustix::param::page_size() as u64
+fn resident_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
 }
 
 #[cfg(test)]
@@ -148,15 +192,45 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
 
+    const BUSY: Nanos = Nanos(50_000_000);
+
+    /// Busy for a while; when that ended.
+    fn work(clock: Clock) -> Nanos {
+        let end = clock.now() + BUSY;
+        while clock.now() < end {}
+        clock.now()
+    }
+
     #[test]
     fn a_busy_thread_is_seen() {
         let clock = Clock::new();
-        let mut meter = Meter::new(vec![thread_id()], clock.now());
-        let end = clock.now() + Nanos(50_000_000);
-        while clock.now() < end {}
-        let reading = meter.read(clock.now());
-        assert!(reading.busiest_thread > 0.01 && reading.busiest_thread < 1.5, "{reading:?}");
+        let (mut thread, mut meter) = (ThreadMeter::new(), Meter::new(clock.now()));
+        thread.restart(clock.now());
+        let now = work(clock);
+        let reading = meter.read(now, BUSY, thread.read(now, BUSY));
+        assert!(reading.busiest_thread > 0.01 && reading.busiest_thread < 1.1, "{reading:?}");
         assert!(reading.process_cores > 0.01 && reading.resident_bytes > 1 << 20, "{reading:?}");
+    }
+
+    #[test]
+    fn spans_that_end_together_share_one_reading() {
+        let clock = Clock::new();
+        let (mut thread, mut meter) = (ThreadMeter::new(), Meter::new(clock.now()));
+        thread.restart(clock.now());
+        let now = work(clock);
+        let first = meter.read(now, BUSY, thread.read(now, BUSY));
+        // Idle or busy, too little to tell a span by.
+        let now = now + Nanos(1000);
+        assert_eq!(meter.read(now, BUSY, thread.read(now, BUSY)), first);
+    }
+
+    #[test]
+    fn a_reading_that_fails_is_not_one_of_zero() {
+        let mut thread = ThreadMeter::new();
+        thread.reading.waiting = 0.5;
+        thread.schedstat = None;
+        thread.restart(Nanos(1));
+        assert_eq!(thread.read(Nanos(2), Nanos(1)).waiting, 0.5);
     }
 
     #[test]

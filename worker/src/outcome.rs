@@ -85,6 +85,8 @@ pub enum BodyFault {
     NotAStream,
     /// An `error` event or object within the stream.
     StreamError,
+    /// A stream with more content events than any answer has.
+    TooManyEvents,
     /// A stream that ended properly without an event that carried content.
     NoContent,
 }
@@ -143,6 +145,7 @@ impl Fault {
             Self::Body(BodyFault::FinishReason) => "another finish reason, or none".into(),
             Self::Body(BodyFault::NotAStream) => "not labelled text/event-stream".into(),
             Self::Body(BodyFault::StreamError) => "an error within the stream".into(),
+            Self::Body(BodyFault::TooManyEvents) => "a stream of more than 1048576 content events".into(),
             Self::Body(BodyFault::NoContent) => "a stream without content".into(),
             Self::Truncated => "ended before data: [DONE]".into(),
         }

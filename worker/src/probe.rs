@@ -15,7 +15,7 @@ use crate::answer::{Answer, Criteria, Reading};
 use crate::clock::{Clock, Nanos};
 use crate::engine::EngineError;
 use crate::http1::response::{Body, End, Head, Response};
-use crate::outcome::{Fault, ProtocolFault, TlsFault};
+use crate::outcome::{Fault, ProtocolFault, Stage, TlsFault};
 use crate::request::{Purpose, render};
 use crate::resolve::resolve;
 use crate::tls::{self, TargetTls};
@@ -120,8 +120,9 @@ fn connect(
     tls: Option<&TargetTls>,
     limit: Limit,
 ) -> Result<Box<dyn Stream>, Fault> {
-    let stream =
-        TcpStream::connect_timeout(&address, limit.left()).map_err(|error| Fault::Connect(error.kind()))?;
+    let unless_over = |fault: Fault| if limit.is_over() { Fault::Timeout(Stage::Connecting) } else { fault };
+    let stream = TcpStream::connect_timeout(&address, limit.left())
+        .map_err(|error| unless_over(Fault::Connect(error.kind())))?;
     let mut bounded = Bounded { stream, limit };
     let Some(tls) = tls else { return Ok(Box::new(bounded)) };
     let mut session = ClientConnection::new(tls.config.clone(), tls.name.clone())
@@ -129,7 +130,7 @@ fn connect(
     while session.is_handshaking() {
         if let Err(error) = session.complete_io(&mut bounded) {
             let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-            return Err(Fault::Tls(cause.map_or(TlsFault::Handshake, tls::fault)));
+            return Err(unless_over(Fault::Tls(cause.map_or(TlsFault::Handshake, tls::fault))));
         }
     }
     Ok(Box::new(StreamOwned::new(session, bounded)))
@@ -152,31 +153,30 @@ fn exchange(
     let mut buffer = vec![0; 16 << 10];
     loop {
         let bytes = match stream.read(&mut buffer) {
-            Ok(0) => return early_end(&mut response, answer, criteria),
+            Ok(0) => return closed(&mut response, answer, criteria),
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return early_end(&mut response, answer, criteria);
+                return closed(&mut response, answer, criteria);
             }
             Err(_) if limit.is_over() => return Err(Fault::Timeout(response.stage())),
-            Err(_) => return Err(Fault::Reset(response.stage())),
+            Err(_) => return Err(answer.early_end(criteria, response.stage())),
         };
         let reading = answer.reading(criteria, limit.clock.now());
         match response.feed(&buffer[..bytes], &mut Showing { reading, shown }) {
-            Ok(None) if limit.is_over() => return Err(Fault::Timeout(response.stage())),
-            Ok(None) => {}
             Ok(Some(consumed)) if consumed < bytes => return Err(Fault::Protocol(ProtocolFault::Surplus)),
+            Ok(_) if limit.is_over() => return Err(Fault::Timeout(response.stage())),
+            Ok(None) => {}
             Ok(Some(_)) => return answer.verdict(criteria),
             Err(fault) => return Err(Fault::Protocol(fault)),
         }
     }
 }
 
-fn early_end(response: &mut Response, answer: &mut Answer, criteria: &Criteria) -> Result<(), Fault> {
+fn closed(response: &mut Response, answer: &mut Answer, criteria: &Criteria) -> Result<(), Fault> {
     match response.end() {
         End::Complete => answer.verdict(criteria),
-        End::Early(_) if answer.is_stream_begun() => Err(Fault::Truncated),
-        End::Early(stage) => Err(Fault::Reset(stage)),
+        End::Early(stage) => Err(answer.early_end(criteria, stage)),
     }
 }
 

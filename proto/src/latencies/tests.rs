@@ -64,6 +64,11 @@ fn hostile_counts_are_refused() {
         Histogram::decode(&framed(&[&minimum[..], &minimum, &[2]].concat())),
         Err(CodecError::Impossible)
     );
+    let one_less = [0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(
+        Histogram::decode(&framed(&[&minimum[..], &one_less, &[0]].concat())),
+        Err(CodecError::Impossible)
+    );
     assert_eq!(Histogram::decode(&framed(&[0xff; 8])), Err(CodecError::Malformed));
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(Histogram::decode(&framed(&huge)), Err(CodecError::Impossible));

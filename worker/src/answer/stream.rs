@@ -6,6 +6,11 @@ use crate::json::{Scan, Wants};
 use crate::outcome::{BodyFault, Fault};
 use crate::sse::{Event, Events};
 
+/// The most content events that one stream may have. The gaps between them are kept until it is known to be good: 8 MiB.
+const MOST_CONTENT_EVENTS: u64 = 1 << 20;
+/// Gaps for which the memory is kept from one stream to the next.
+const GAPS_TO_KEEP_ROOM_FOR: usize = 1 << 16;
+
 /// One stream after another, with memory that is used again.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -35,6 +40,7 @@ impl Stream {
         self.events.begin();
         let mut gaps = std::mem::take(&mut self.progress.gaps);
         gaps.clear();
+        gaps.shrink_to(GAPS_TO_KEEP_ROOM_FOR);
         self.progress = Progress { gaps, ..Progress::default() };
     }
 
@@ -54,6 +60,9 @@ impl Stream {
         }
         if progress.not_json {
             return Err(Fault::Body(BodyFault::NotJson));
+        }
+        if progress.is_full() {
+            return Err(Fault::Body(BodyFault::TooManyEvents));
         }
         // Some gateways close right after the end mark, without the blank line that would complete the event.
         progress.done = progress.done || self.events.finish();
@@ -79,7 +88,7 @@ impl Stream {
 
 impl Progress {
     fn event(&mut self, criteria: &Criteria, scan: &mut Scan, event: Event<'_>, now: Nanos) {
-        if self.done || self.error {
+        if self.done || self.error || self.is_full() {
             return;
         }
         if event.is_error {
@@ -105,9 +114,17 @@ impl Progress {
         }
     }
 
+    /// Whether it had more content events than are kept; it is not looked at any further.
+    fn is_full(&self) -> bool {
+        self.content_events > MOST_CONTENT_EVENTS
+    }
+
     /// An event carried content, and the read that brought it ended at `now`: a time that no two reads share.
     fn content(&mut self, now: Nanos) {
         self.content_events += 1;
+        if self.is_full() {
+            return;
+        }
         self.first_content = self.first_content.or(Some(now));
         if let Some(last) = self.last_content.replace(now) {
             self.gaps.push(now.since(last));

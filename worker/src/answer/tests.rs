@@ -1,5 +1,7 @@
 //! Answers as real gateways give them, at every cut.
 
+use std::iter;
+
 use proptest::prelude::*;
 use proto::expectation::{Expectation, JsonExpectation};
 
@@ -245,6 +247,21 @@ fn content_takes_the_time_of_the_read_that_brought_it() {
     assert!(!answer.is_stream_begun());
     assert_eq!(answer.verdict(&criteria), Err(Fault::Reset(Stage::Waiting)));
     assert_eq!(answer.stream().content_events, 0);
+}
+
+#[test]
+fn a_stream_without_end_takes_no_memory_without_end() {
+    const MOST: usize = 1 << 20;
+    let criteria = Criteria::new(&expectation(true)).unwrap();
+    let (mut answer, mut response) = (Answer::default(), Response::default());
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let events = "data: {\"choices\":[{\"text\":\"x\"}]}\n\n".repeat(1024);
+    answer.begin();
+    for text in [head].into_iter().chain(iter::repeat_n(events.as_str(), MOST / 1024 + 1)).chain([DONE]) {
+        response.feed(text.as_bytes(), &mut answer.reading(&criteria, Nanos(1))).unwrap();
+    }
+    assert_eq!(answer.verdict(&criteria), Err(Fault::Body(BodyFault::TooManyEvents)));
+    assert_eq!(answer.stream().gaps.len(), MOST - 1);
 }
 
 proptest! {

@@ -28,11 +28,15 @@ impl Backoff {
 
     /// A request failed: how long to rest, or `None` to go on at once.
     ///
-    /// Answers that were complete need no rest. A connection that could not be made always does; one that broke does from
+    /// Answers that were complete need no rest, and end the row. A connection that could not be made always does; one that broke does from
     /// the second time in a row, because a server may close a connection at any time.
     pub fn after(&mut self, fault: Fault) -> Option<Nanos> {
         match fault {
-            Fault::Status(_) | Fault::Body(_) | Fault::Timeout(_) => return None,
+            Fault::Status(_) | Fault::Body(_) => {
+                self.failures = 0;
+                return None;
+            }
+            Fault::Timeout(_) => return None,
             Fault::Connect(_) | Fault::Tls(_) => self.failures += 1,
             Fault::Reset(_) | Fault::Protocol(_) | Fault::Truncated => {
                 self.failures += 1;
@@ -67,7 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_answer_needs_no_rest() {
-        assert_eq!(Backoff::new(1).after(Fault::Status(500)), None);
+    fn a_complete_answer_needs_no_rest_and_ends_the_row() {
+        let mut backoff = Backoff::new(1);
+        for _ in 0..3 {
+            assert_eq!(backoff.after(Fault::Reset(Stage::Waiting)), None);
+            assert_eq!(backoff.after(Fault::Status(500)), None);
+        }
     }
 }

@@ -11,7 +11,7 @@ use proto::interval::{EndReason, Finished, Interval};
 use super::job::{Control, Report, ShardEnd};
 use super::recorder::Recorder;
 use crate::clock::{Clock, Nanos};
-use crate::host::Meter;
+use crate::host::{Meter, ThreadReading};
 
 /// What an engine tells its owner, in this order: prepared, intervals, finished.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ struct Gathering {
     start: Nanos,
     end: Nanos,
     recorder: Recorder,
+    threads: ThreadReading,
 }
 
 /// How far the gathering has come.
@@ -59,13 +60,14 @@ struct Progress {
     intervals: u64,
     end: Nanos,
     ends: Vec<ShardEnd>,
-    meter: Meter,
+    /// None before the start.
+    meter: Option<Meter>,
 }
 
 impl Collector {
     /// Gathers until all shards have ended or one is gone.
     pub(super) fn run(self, reports: &Receiver<(usize, Report)>, mut output: impl FnMut(Output)) {
-        let Some((thread_ids, warm_up)) = self.gather_preparation(reports) else {
+        let Some((warm_up, early)) = self.gather_preparation(reports) else {
             return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
         };
         let threads = self.spares.len() as u32;
@@ -79,16 +81,20 @@ impl Collector {
             intervals: 0,
             end: Nanos::ZERO,
             ends: Vec::new(),
-            meter: Meter::new(thread_ids, self.clock.now()),
+            meter: None,
         };
+        let mut early = early.into_iter();
         while progress.ends.len() < shards {
-            let Ok((shard, report)) = reports.recv() else {
+            let Some((shard, report)) = early.next().or_else(|| reports.recv().ok()) else {
                 return output(Output::Failed("a thread of the engine ended unexpectedly".into()));
             };
             match report {
                 Report::Prepared { .. } => {}
-                Report::Span { index, start, end, recorder } => {
-                    progress.take(index, start, end, &recorder);
+                Report::Started => {
+                    progress.meter.get_or_insert_with(|| Meter::new(self.clock.now()));
+                }
+                Report::Span { index, start, end, recorder, thread } => {
+                    progress.take(index, start, end, &recorder, thread);
                     progress.reported[shard] = index + 1;
                     self.give_back(shard, recorder);
                 }
@@ -104,18 +110,23 @@ impl Collector {
         output(Output::Finished(Box::new(self.finish(&progress))));
     }
 
-    fn gather_preparation(&self, reports: &Receiver<(usize, Report)>) -> Option<(Vec<i32>, Recorder)> {
-        let (mut thread_ids, mut all) = (Vec::new(), Recorder::default());
-        while thread_ids.len() < self.spares.len() {
+    /// What the warm-up did, and the reports that came before all shards were prepared: the order to start, or to stop, may
+    /// be given at any time, and a quick shard obeys it before a slow one is prepared.
+    fn gather_preparation(
+        &self,
+        reports: &Receiver<(usize, Report)>,
+    ) -> Option<(Recorder, Vec<(usize, Report)>)> {
+        let (mut all, mut early, mut prepared) = (Recorder::default(), Vec::new(), 0);
+        while prepared < self.spares.len() {
             match reports.recv().ok()? {
-                (_, Report::Prepared { thread_id, warm_up }) => {
-                    thread_ids.push(thread_id);
+                (_, Report::Prepared { warm_up }) => {
                     all.merge(&warm_up);
+                    prepared += 1;
                 }
-                _ => return None,
+                later => early.push(later),
             }
         }
-        Some((thread_ids, all))
+        Some((all, early))
     }
 
     fn give_back(&self, shard: usize, mut recorder: Recorder) {
@@ -147,11 +158,12 @@ impl Collector {
 }
 
 impl Progress {
-    fn take(&mut self, index: u64, start: Nanos, end: Nanos, recorder: &Recorder) {
+    fn take(&mut self, index: u64, start: Nanos, end: Nanos, recorder: &Recorder, thread: ThreadReading) {
         let span = self.spans.entry(index).or_default();
         span.start = start;
         span.end = span.end.max(end);
         span.recorder.merge(recorder);
+        span.threads = span.threads.and(thread);
     }
 
     /// The next interval, once every shard has reported it or ended.
@@ -164,13 +176,14 @@ impl Progress {
         self.intervals += 1;
         self.end = self.end.max(span.end);
         self.totals.merge(&span.recorder);
+        let host = self.meter.as_mut().map(|meter| meter.read(now, span.end.since(span.start), span.threads));
         Some(Interval {
             sequence,
             start: span.start.into(),
             end: span.end.into(),
             counters: span.recorder.worded(pointers),
             latencies: span.recorder.latencies,
-            host: self.meter.read(now),
+            host: host.unwrap_or_default(),
         })
     }
 }

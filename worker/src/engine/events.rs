@@ -6,9 +6,12 @@ use mio::{Events, Token};
 use super::shard::{Shard, TIMER, WAKER};
 use super::slot::State;
 use crate::clock::Nanos;
-use crate::http1::connection::Received;
+use crate::http1::connection::{Connection, Received};
 use crate::http1::response::End;
-use crate::outcome::{BodyFault, Fault, ProtocolFault, Stage};
+use crate::outcome::{Fault, ProtocolFault, Stage};
+
+/// Reads of one connection before the others have their turn: a megabyte, some milliseconds of work.
+const READS_IN_A_ROW: u32 = 16;
 
 impl Shard {
     /// Handles what one wait brought.
@@ -66,9 +69,21 @@ impl Shard {
         }
     }
 
-    /// Reads what there is. `closed` says that the target has closed its side, perhaps behind more bytes.
+    /// Goes on with the connections that had more to read than their turn.
+    pub(super) fn read_on(&mut self) {
+        for _ in 0..self.unread.len() {
+            let Some(number) = self.unread.pop_front() else { return };
+            let connection = self.slots[number as usize].connection.as_mut();
+            // None for a connection that has been given up, or replaced, meanwhile.
+            if let Some(closed) = connection.and_then(Connection::take_up) {
+                self.read(number, closed);
+            }
+        }
+    }
+
+    /// Reads what there is, for one turn. `closed` says that the target has closed its side, perhaps behind more bytes.
     pub(super) fn read(&mut self, number: u32, closed: bool) {
-        loop {
+        for _ in 0..READS_IN_A_ROW {
             let slot = &mut self.slots[number as usize];
             let Some(connection) = &mut slot.connection else { return };
             match connection.receive(&mut self.buffer) {
@@ -77,6 +92,7 @@ impl Shard {
                         return;
                     }
                 }
+                Received::Unreadable => {}
                 Received::Nothing => return,
                 Received::Closed | Received::Broken if !slot.is_busy() => {
                     slot.connection = None;
@@ -90,6 +106,16 @@ impl Shard {
                     return self.fail(number, fault, now);
                 }
             }
+        }
+        self.leave_off(number, closed);
+    }
+
+    /// The connection has had its turn and may have more: nothing will wake the loop for that.
+    #[cold]
+    fn leave_off(&mut self, number: u32, closed: bool) {
+        let connection = self.slots[number as usize].connection.as_mut();
+        if connection.is_some_and(|connection| connection.leave_off(closed)) {
+            self.unread.push_back(number);
         }
     }
 
@@ -129,12 +155,18 @@ impl Shard {
     /// The answer ended just where the read did: only another look shows whether more came than belongs to it.
     #[cold]
     fn complete_at_the_brim(&mut self, number: u32, now: Nanos, closed: bool) {
-        let Some(connection) = &mut self.slots[number as usize].connection else { return };
-        match connection.receive(&mut self.buffer) {
-            Received::Nothing => self.complete(number, now, !closed),
-            Received::Closed | Received::Broken => self.complete(number, now, false),
-            Received::Data { .. } => self.fail(number, Fault::Protocol(ProtocolFault::Surplus), now),
+        for _ in 0..READS_IN_A_ROW {
+            let Some(connection) = &mut self.slots[number as usize].connection else { return };
+            match connection.receive(&mut self.buffer) {
+                Received::Unreadable => {}
+                Received::Nothing => return self.complete(number, now, !closed),
+                Received::Closed | Received::Broken => return self.complete(number, now, false),
+                Received::Data { .. } => {
+                    return self.fail(number, Fault::Protocol(ProtocolFault::Surplus), now);
+                }
+            }
         }
+        self.complete(number, now, false);
     }
 
     fn on_close(&mut self, number: u32) {
@@ -150,14 +182,6 @@ impl Shard {
 
     /// What a connection that ended at `stage` means for the slot's request.
     fn early_end(&mut self, number: u32, stage: Stage) -> Fault {
-        let answer = &mut self.slots[number as usize].answer;
-        if !answer.is_stream_begun() {
-            return Fault::Reset(stage);
-        }
-        // An error within the stream explains its end better than the end itself.
-        match answer.verdict(&self.job.criteria) {
-            Err(error @ Fault::Body(BodyFault::StreamError)) => error,
-            _ => Fault::Truncated,
-        }
+        self.slots[number as usize].answer.early_end(&self.job.criteria, stage)
     }
 }

@@ -10,6 +10,7 @@ use super::recorder::Recorder;
 use super::schedule::Limit;
 use crate::answer::Criteria;
 use crate::clock::Nanos;
+use crate::host::ThreadReading;
 use crate::tls::TargetTls;
 
 /// What all shards of an engine have in common.
@@ -88,11 +89,11 @@ impl Control {
 pub enum Report {
     /// Connected and warmed up.
     Prepared {
-        /// Which thread of the system this is, for reading its CPU time.
-        thread_id: i32,
         /// What the warm-up did.
         warm_up: Recorder,
     },
+    /// The measurement has begun.
+    Started,
     /// One span is over.
     Span {
         /// Number of the span, from 0.
@@ -103,6 +104,8 @@ pub enum Report {
         end: Nanos,
         /// What happened in it.
         recorder: Recorder,
+        /// How hard the thread worked in it.
+        thread: ThreadReading,
     },
     /// The shard has ended; there are no more spans.
     Ended(ShardEnd),

@@ -136,7 +136,7 @@ impl Engine {
         thread::Builder::new().name("collector".into()).spawn(move || collector.run(&gathered, output))?;
         for (number, shard) in shards.into_iter().enumerate() {
             let carry = move || {
-                if let Err(error) = shard.run(host::thread_id()) {
+                if let Err(error) = shard.run() {
                     tracing::error!(%error, "a thread of the engine failed");
                 }
             };

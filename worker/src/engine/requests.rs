@@ -7,7 +7,7 @@ use super::shard::Shard;
 use super::slot::State;
 use crate::clock::Nanos;
 use crate::http1::connection::Connection;
-use crate::outcome::Fault;
+use crate::outcome::{Fault, Stage};
 
 impl Shard {
     /// The slot is free since `free_since` (from the beginning of the phase): gives it the next request or lets it idle.
@@ -81,6 +81,9 @@ impl Shard {
     /// The answer is complete: it is judged, and the slot goes on.
     #[inline]
     pub(super) fn complete(&mut self, number: u32, now: Nanos, may_reuse: bool) {
+        if now > self.deadlines.of(number) {
+            return self.fail(number, Fault::Timeout(Stage::Body), now);
+        }
         let slot = &mut self.slots[number as usize];
         let is_written = slot.state == State::Receiving;
         let reusable = may_reuse && is_written && self.job.keep_alive && slot.response.keep_alive();

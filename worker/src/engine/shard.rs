@@ -19,6 +19,7 @@ use super::slot::{Slot, State};
 use super::span::Spans;
 use super::timer::Timer;
 use crate::clock::{Clock, Nanos};
+use crate::host::ThreadMeter;
 use crate::outcome::Fault;
 
 /// Wakes the loop when `Control` has changed.
@@ -48,6 +49,8 @@ pub struct Shard {
     pub(super) idle: VecDeque<u32>,
     /// Slots that rest, in no order: there are few.
     pub(super) resting: Vec<(Nanos, u32)>,
+    /// Slots whose connections had more to read than their turn.
+    pub(super) unread: VecDeque<u32>,
     pub(super) deadlines: Deadlines,
     pub(super) schedule: Schedule,
     /// Requests that have been given a slot and have not come to an end.
@@ -56,6 +59,7 @@ pub struct Shard {
     /// The beginning of the current phase on the clock.
     pub(super) origin: Nanos,
     spans: Spans,
+    meter: ThreadMeter,
     pub(super) recorder: Recorder,
     pub(super) last_completion: Option<Nanos>,
     reports: Sender<(usize, Report)>,
@@ -102,10 +106,12 @@ impl Shard {
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             idle: VecDeque::new(),
             resting: Vec::new(),
+            unread: VecDeque::new(),
             in_flight: 0,
             is_warm_up: false,
             origin: Nanos::ZERO,
             spans: Spans::endless(),
+            meter: ThreadMeter::default(),
             recorder: Recorder::default(),
             last_completion: None,
             reports: wiring.reports,
@@ -119,7 +125,8 @@ impl Shard {
     ///
     /// # Errors
     /// When the system's event queue fails.
-    pub fn run(mut self, thread_id: i32) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<()> {
+        self.meter = ThreadMeter::new();
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         if self.job.keep_alive {
             self.open_connections(&mut events)?;
@@ -128,7 +135,7 @@ impl Shard {
             self.warm_up(limit, &mut events)?;
         }
         let warm_up = std::mem::take(&mut self.recorder);
-        self.report(Report::Prepared { thread_id, warm_up });
+        self.report(Report::Prepared { warm_up });
 
         let start_lateness = match self.wait_for_start(&mut events)? {
             Some(start) => {
@@ -217,6 +224,8 @@ impl Shard {
     fn measure(&mut self, start: Nanos, events: &mut Events) -> io::Result<()> {
         self.origin = start;
         self.spans = Spans::new(self.job.limit.end);
+        self.meter.restart(self.clock.now());
+        self.report(Report::Started);
         self.carry(events)?;
         let end = self.clock.now().since(self.origin);
         self.cut_until(end);
@@ -230,6 +239,11 @@ impl Shard {
     fn carry(&mut self, events: &mut Events) -> io::Result<()> {
         self.idle.clear();
         self.resting.clear();
+        self.unread.clear();
+        if self.is_stopped() {
+            self.abandon();
+            return Ok(());
+        }
         let now = self.clock.now();
         for slot in 0..self.slots.len() as u32 {
             self.slots[slot as usize].state = State::Idle;
@@ -238,13 +252,19 @@ impl Shard {
         loop {
             let now = self.clock.now();
             self.pass_time(now);
-            if self.is_stopped() || self.is_over(now) {
+            let is_over = self.is_over(now);
+            if is_over {
+                self.expire(now);
+            }
+            if is_over || self.is_stopped() {
                 self.abandon();
                 return Ok(());
             }
             let wake = self.next_wake();
             self.wait(wake, now, events)?;
             self.handle(events);
+            self.read_on();
+            self.expire(now);
         }
     }
 
@@ -275,15 +295,11 @@ impl Shard {
 
 // Time.
 impl Shard {
-    /// Does all that has fallen due: spans that are over, requests out of time, slots that have rested, arrivals.
+    /// Does all that has fallen due: spans that are over, slots that have rested, arrivals.
     fn pass_time(&mut self, now: Nanos) {
         let elapsed = now.since(self.origin);
         self.cut_until(elapsed);
         self.schedule.advance(elapsed);
-        while let Some(slot) = self.deadlines.expired(now) {
-            let stage = self.slots[slot as usize].stage();
-            self.fail(slot, Fault::Timeout(stage), now);
-        }
         while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
             let (until, slot) = self.resting.swap_remove(position);
             self.release(slot, until.since(self.origin), now);
@@ -295,7 +311,19 @@ impl Shard {
         }
     }
 
+    /// Fails the requests whose time was over at `looked`, before the sockets were last looked at: what they had to say
+    /// has been heard, however long this thread was kept from it.
+    fn expire(&mut self, looked: Nanos) {
+        while let Some(slot) = self.deadlines.expired(looked) {
+            let (stage, now) = (self.slots[slot as usize].stage(), self.clock.now());
+            self.fail(slot, Fault::Timeout(stage), now);
+        }
+    }
+
     fn next_wake(&self) -> Nanos {
+        if !self.unread.is_empty() {
+            return Nanos::ZERO;
+        }
         let mut wake = self.deadlines.first().unwrap_or(Nanos::MAX);
         if let Some(span) = self.spans.next_boundary() {
             wake = wake.min(self.origin + span);
@@ -311,7 +339,7 @@ impl Shard {
     }
 
     fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {
-        let limit = self.timer.until(wake, now)?;
+        let limit = self.timer.until(wake, now, self.clock)?;
         match self.poll.poll(events, limit) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             polled => polled,
@@ -333,7 +361,8 @@ impl Shard {
         let next = self.spares.try_recv().unwrap_or_default();
         let recorder = std::mem::replace(&mut self.recorder, next);
         let (index, start) = self.spans.cut(end);
-        self.report(Report::Span { index, start, end, recorder });
+        let thread = self.meter.read(self.clock.now(), end.since(start));
+        self.report(Report::Span { index, start, end, recorder, thread });
     }
 
     fn count_schedule(&mut self) {

@@ -18,6 +18,8 @@ pub struct Connection {
     phase: Phase,
     /// How much of the request has been handed over.
     written: usize,
+    /// Reading was left off before all was read; whether the target is known to have closed its side behind that.
+    left_off: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,9 @@ pub enum Received {
         /// Whether the socket had no more than this.
         drained: bool,
     },
-    /// Nothing for now.
+    /// Bytes that are only part of something, or of TLS's own: there may be more at once.
+    Unreadable,
+    /// Nothing for now: the event loop will tell when there is.
     Nothing,
     /// The target has closed its side.
     Closed,
@@ -63,7 +67,7 @@ impl Connection {
         let session =
             |tls: &TargetTls| ClientConnection::new(tls.config.clone(), tls.name.clone()).map(Box::new);
         let tls = tls.map(session).transpose().map_err(|error| Fault::Tls(tls::fault(&error)))?;
-        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0 })
+        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0, left_off: None })
     }
 
     /// Whether requests can be sent.
@@ -156,6 +160,18 @@ impl Connection {
         }
     }
 
+    /// Reading stops here although there may be more. `false` when that was known already.
+    pub fn leave_off(&mut self, closed: bool) -> bool {
+        let before = self.left_off.replace(closed);
+        self.left_off = Some(closed || before == Some(true));
+        before.is_none()
+    }
+
+    /// Whether the target is known to have closed its side, when reading was left off and is now taken up again.
+    pub fn take_up(&mut self) -> Option<bool> {
+        self.left_off.take()
+    }
+
     /// Reads what there is, up to the buffer's length.
     #[inline]
     pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
@@ -217,39 +233,41 @@ fn receive_plain(stream: &mut TcpStream, buffer: &mut [u8]) -> Received {
     }
 }
 
+/// At most one read of the socket, so that whoever calls decides how often that is done in a row.
 fn receive_encrypted(stream: &mut TcpStream, session: &mut ClientConnection, buffer: &mut [u8]) -> Received {
+    if let Some(received) = decrypted(session, buffer, false) {
+        return received;
+    }
     let mut socket = Noticing { stream, drained: false, closed: false };
-    loop {
-        match session.reader().read(buffer) {
-            Ok(0) => return Received::Closed,
-            Ok(bytes) => {
-                let drained = socket.drained && bytes < buffer.len();
-                return Received::Data { bytes, drained };
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // Closed without close_notify: what came is complete or not by HTTP's own rules.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Received::Closed,
-            Err(_) => return Received::Broken,
+    match session.read_tls(&mut socket) {
+        Ok(0) if !socket.closed => return Received::Nothing,
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => return Received::Unreadable,
+        Err(_) => return Received::Broken,
+    }
+    let Ok(state) = session.process_new_packets() else { return Received::Broken };
+    // Such as the answer to a key update.
+    while session.wants_write() {
+        if session.write_tls(&mut socket).is_err() {
+            break;
         }
-        if socket.drained {
-            return Received::Nothing;
-        }
-        match session.read_tls(&mut socket) {
-            Ok(0) if !socket.closed => return Received::Nothing,
-            Ok(_) => {
-                if session.process_new_packets().is_err() {
-                    return Received::Broken;
-                }
-                // Such as the answer to a key update.
-                while session.wants_write() {
-                    if session.write_tls(&mut socket).is_err() {
-                        break;
-                    }
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
-            Err(_) => return Received::Broken,
-        }
+    }
+    // An end that the session knows of needs no more of the socket, so that nothing would wake the loop for it.
+    let drained = socket.drained && !state.peer_has_closed();
+    decrypted(session, buffer, drained).unwrap_or(Received::Unreadable)
+}
+
+/// What the session has decrypted; `None` when it needs more of the socket, which holds nothing for now when `drained`.
+#[inline]
+fn decrypted(session: &mut ClientConnection, buffer: &mut [u8], drained: bool) -> Option<Received> {
+    match session.reader().read(buffer) {
+        Ok(0) => Some(Received::Closed),
+        Ok(bytes) => Some(Received::Data { bytes, drained: drained && bytes < buffer.len() }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        // Closed without close_notify: what came is complete or not by HTTP's own rules.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Received::Closed),
+        Err(_) => Some(Received::Broken),
     }
 }
 

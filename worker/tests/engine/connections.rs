@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proto::assignment::Assignment;
-use proto::load::Extent;
+use proto::interval::EndReason;
+use proto::load::{Extent, WarmUp};
 use proto::outcome::FailureKind;
+use proto::target::Target;
 
-use super::load::{assert_all_failed, assert_all_good, begin, closed, failures, open, run, wait_until};
+use super::load::{
+    assert_all_failed, assert_all_good, begin, closed, failures, open, prepare, run, wait_until,
+};
 use super::server::{Peer, Server, ok};
 
 fn serve(peer: &mut Peer) -> io::Result<()> {
@@ -115,4 +119,19 @@ fn no_more_connections_are_made_at_once_than_before_when_all_break_at_once() {
     let finished = running.finish();
     assert!(finished.totals.failed() <= 16, "{:?}", finished.totals);
     assert_eq!((server.connections(), finished.totals.connections_opened), (32, 32 - 16));
+}
+
+#[test]
+fn a_stop_while_connections_are_opened_sends_nothing() {
+    // Says nothing to a handshake, so that no connection is ever open.
+    let server = Server::start(|peer| peer.wait_for_close());
+    let url = format!("https://{}", server.address()).parse().unwrap();
+    let target = Target { url, extra_roots: None, insecure: true };
+    let warm_up = WarmUp::Requests(8.try_into().unwrap());
+    let running = prepare(&Assignment { target, warm_up, ..closed(&server.url(), 8, 8) });
+    wait_until("all are being opened", || server.connections() == 8);
+    running.engine.stop(EndReason::Stopped);
+    assert_eq!(running.prepared().started, 0);
+    assert_eq!(running.finish().end_reason, EndReason::Stopped);
+    assert_eq!(server.connections(), 8);
 }

@@ -64,22 +64,27 @@ pub fn json_at(pointer: &str) -> Expectation {
     Expectation { json, ..Expectation::default() }
 }
 
-/// An engine that has begun.
+/// An engine at work.
 pub struct Running {
     pub engine: Engine,
+    clock: Clock,
     outputs: Receiver<Output>,
+}
+
+/// An engine that prepares itself.
+pub fn prepare(assignment: &Assignment) -> Running {
+    let (sender, outputs) = channel();
+    let clock = Clock::new();
+    let engine = Engine::prepare(assignment, clock, move |output| drop(sender.send(output))).unwrap();
+    Running { engine, clock, outputs }
 }
 
 /// Prepares an engine and begins as soon as it is ready.
 pub fn begin(assignment: &Assignment) -> Running {
-    let (sender, outputs) = channel();
-    let clock = Clock::new();
-    let engine = Engine::prepare(assignment, clock, move |output| drop(sender.send(output))).unwrap();
-    match outputs.recv_timeout(BOUND).unwrap() {
-        Output::Prepared { .. } => engine.start(clock.now()),
-        other => panic!("{other:?} before the engine was prepared"),
-    }
-    Running { engine, outputs }
+    let running = prepare(assignment);
+    running.prepared();
+    running.start();
+    running
 }
 
 /// Carries out an assignment; its totals.
@@ -88,15 +93,33 @@ pub fn run(assignment: &Assignment) -> Finished {
 }
 
 impl Running {
+    /// Orders the start.
+    pub fn start(&self) {
+        self.engine.start(self.clock.now());
+    }
+
+    /// Waits until the engine is prepared; what its warm-up did.
+    pub fn prepared(&self) -> Counters {
+        match self.outputs.recv_timeout(BOUND).unwrap() {
+            Output::Prepared { warm_up, .. } => warm_up,
+            other => panic!("{other:?} before the engine was prepared"),
+        }
+    }
+
     /// The totals, once the engine has ended. Whatever happened, they are what its intervals add up to.
     pub fn finish(self) -> Finished {
+        self.finish_with_intervals().1
+    }
+
+    /// The same with the intervals.
+    pub fn finish_with_intervals(self) -> (Vec<Interval>, Finished) {
         let mut intervals = Vec::new();
         loop {
             match self.outputs.recv_timeout(BOUND).unwrap() {
                 Output::Interval(interval) => intervals.push(*interval),
                 Output::Finished(finished) => {
                     check(&intervals, &finished);
-                    return *finished;
+                    return (intervals, *finished);
                 }
                 other => panic!("{other:?} while the engine carried the load"),
             }

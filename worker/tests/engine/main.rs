@@ -5,9 +5,12 @@
 
 mod connections;
 mod failures;
+mod floods;
 mod framing;
+mod host;
 mod load;
 mod open_loop;
+mod probes;
 mod server;
 mod shares;
 mod streams;

@@ -1,6 +1,7 @@
 //! How many requests go out, over how many connections: exactly as many as were asked for.
 
 use std::num::NonZeroU32;
+use std::thread;
 use std::time::Duration;
 
 use proto::assignment::Assignment;
@@ -8,7 +9,7 @@ use proto::interval::EndReason;
 use proto::load::{Extent, WarmUp};
 use proto::share::Share;
 
-use super::load::{assert_all_good, begin, closed, run, wait_until};
+use super::load::{assert_all_good, begin, closed, prepare, run, wait_until};
 use super::server::{Server, ok};
 
 /// One worker's part of 7 connections and 1,001 requests.
@@ -93,4 +94,21 @@ fn a_duration_ends_a_closed_loop_and_what_is_in_flight_is_waited_for() {
     assert_eq!((finished.end_reason, finished.totals.abandoned), (EndReason::Duration, 0));
     assert_all_good(&finished, server.requests(), "all that was sent");
     assert!(server.requests() > 4);
+}
+
+#[test]
+fn a_start_that_is_ordered_before_all_threads_are_prepared_stands() {
+    let server = Server::start(|peer| {
+        let mut pause = Duration::from_millis(300 * peer.number);
+        while peer.request()?.is_some() {
+            thread::sleep(std::mem::take(&mut pause));
+            peer.send(ok("{}").as_bytes())?;
+        }
+        Ok(())
+    });
+    let (threads, warm_up) = (2.try_into().ok(), WarmUp::Requests(2.try_into().unwrap()));
+    let running = prepare(&Assignment { threads, warm_up, ..closed(&server.url(), 2, 4) });
+    running.start();
+    assert_eq!(running.prepared().successes, 2);
+    assert_all_good(&running.finish(), 4, "started early");
 }

@@ -1,7 +1,9 @@
 //! Targets over TLS: whom the engine trusts, and what a failed handshake is counted as.
 
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::assignment::Assignment;
 use proto::outcome::FailureKind;
@@ -27,6 +29,15 @@ impl TlsServer {
     /// A server with a certificate for `name` that gives every request the same answer, and closes without a word
     /// after it where `close`.
     fn start(name: &str, answer: impl Into<Vec<u8>>, close: bool) -> Self {
+        let answer = answer.into();
+        Self::scripted(name, move |peer, session| serve(peer, session, &answer, close))
+    }
+
+    /// A server with a certificate for `name` that does with each session as the script says.
+    fn scripted(
+        name: &str,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -35,8 +46,9 @@ impl TlsServer {
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
-        let (config, answer) = (Arc::new(config), answer.into());
-        let server = Server::start(move |peer| serve(peer, config.clone(), &answer, close));
+        let config = Arc::new(config);
+        let session = move || ServerConnection::new(config.clone()).map_err(io::Error::other);
+        let server = Server::start(move |peer| script(peer, session()?));
         Self { server, certificate_pem: cert.pem() }
     }
 
@@ -46,8 +58,7 @@ impl TlsServer {
     }
 }
 
-fn serve(peer: &Peer, config: Arc<ServerConfig>, answer: &[u8], close: bool) -> io::Result<()> {
-    let session = ServerConnection::new(config).map_err(io::Error::other)?;
+fn serve(peer: &Peer, session: ServerConnection, answer: &[u8], close: bool) -> io::Result<()> {
     let mut stream = StreamOwned::new(session, peer.stream());
     let mut request = Vec::new();
     while read_request(&mut stream, &mut request)? {
@@ -71,6 +82,33 @@ fn read_request(stream: &mut impl Read, request: &mut Vec<u8>) -> io::Result<boo
         }
     }
     Ok(true)
+}
+
+/// Reads one request of a new session by hand: what TLS itself wants to say after the handshake stays unsaid.
+fn first_request(mut stream: &TcpStream, session: &mut ServerConnection) -> io::Result<()> {
+    let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+    while !request.ends_with(b"\r\n\r\n{}") {
+        while session.is_handshaking() && session.wants_write() {
+            session.write_tls(&mut stream)?;
+        }
+        if session.read_tls(&mut stream)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        session.process_new_packets().map_err(io::Error::other)?;
+        while let Ok(bytes @ 1..) = session.reader().read(&mut buffer) {
+            request.extend_from_slice(&buffer[..bytes]);
+        }
+    }
+    Ok(())
+}
+
+/// What the session wants written.
+fn encrypted(session: &mut ServerConnection) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while session.wants_write() {
+        session.write_tls(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn load(target: Target) -> Assignment {
@@ -121,4 +159,44 @@ fn a_large_answer_and_one_that_ends_without_a_word_are_whole() {
     let until_close = "HTTP/1.1 200 OK\r\n\r\n{\"a\":1}";
     let server = TlsServer::start("127.0.0.1", until_close, true);
     assert_all_good(&run(&load(server.target(true, false))), REQUESTS, "closed without close_notify");
+}
+
+/// A wake-up that brings both is the last one, so the end must be looked for behind the bytes.
+#[test]
+fn a_close_that_comes_with_bytes_that_tell_nothing_is_seen() {
+    for half_a_record in [false, true] {
+        let server = TlsServer::scripted("127.0.0.1", move |peer, mut session| {
+            first_request(peer.stream(), &mut session)?;
+            // Two session tickets, which are no plaintext.
+            let mut bytes = encrypted(&mut session)?;
+            if half_a_record {
+                session.writer().write_all(ok(&"x".repeat(2000)).as_bytes())?;
+                bytes.extend_from_slice(&encrypted(&mut session)?[..1000]);
+            }
+            // Held back until the close, so that both go in one segment.
+            rustix::net::sockopt::set_tcp_cork(peer.stream(), true)?;
+            peer.send(&bytes)
+        });
+        let finished =
+            run(&Assignment { timeout: Duration::from_secs(10), ..load(server.target(true, false)) });
+        assert_all_failed(&finished, FailureKind::Reset, REQUESTS, "before the answer began");
+    }
+}
+
+#[test]
+fn an_end_that_tls_announces_needs_no_close() {
+    let until_close = "HTTP/1.1 200 OK\r\n\r\n{\"a\":1}".to_owned();
+    for answer in [until_close, ok("{\"a\":1}")] {
+        let server = TlsServer::scripted("127.0.0.1", move |peer, mut session| {
+            first_request(peer.stream(), &mut session)?;
+            session.writer().write_all(answer.as_bytes())?;
+            session.send_close_notify();
+            peer.send(&encrypted(&mut session)?)?;
+            peer.wait_for_close()
+        });
+        let finished =
+            run(&Assignment { timeout: Duration::from_secs(10), ..load(server.target(true, false)) });
+        assert_all_good(&finished, REQUESTS, "ended by close_notify");
+        assert_eq!(server.server.connections(), REQUESTS);
+    }
 }

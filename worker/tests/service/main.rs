@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod orders;
+mod process;
 mod rivals;
 mod streams;
 mod support;
