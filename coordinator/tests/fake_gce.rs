@@ -239,6 +239,12 @@ fn a_booted_instance_publishes_and_writes() {
     let serial = |start: u64| client.get(&format!("{INSTANCES}/vm-1/serialPort?port=1&start={start}")).json;
     assert_eq!(serial(0)["contents"], "first line\n");
     assert_eq!((&serial(6)["contents"], &serial(6)["next"]), (&json!("line\n"), &json!("11")));
+    for _ in 0..40 {
+        gce.append_serial("vm-1", &"x".repeat(100_000));
+    }
+    let last = serial(0);
+    assert_eq!((&last["start"], &last["next"]), (&json!("2951435"), &json!("4000011")));
+    assert_eq!(last["contents"].as_str().unwrap().len(), 1024 * 1024);
 }
 
 #[test]

@@ -146,11 +146,11 @@ impl Handle {
         }
     }
 
-    /// An instance writes to its first serial port; nothing happens when it is gone.
+    /// An instance writes to its first serial port, of which the last mebibyte is kept; nothing happens when it is gone.
     pub fn append_serial(&self, instance: &str, text: &str) {
         let mut state = self.shared.state();
         if let Some((_, instance)) = state.instances.iter_mut().find(|(place, _)| place.name == instance) {
-            instance.serial.push_str(text);
+            instance.serial.append(text);
         }
     }
 
