@@ -6,12 +6,13 @@
 mod support;
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::clock::{now, wait_until};
 use support::gce::client::{Client, instance_body};
+use support::vms::firewall::{Peer, ruleset};
 use support::vms::{API_ADDRESS, COORDINATOR_ADDRESS, Cloud, leftovers};
 
 const A_WHILE: Duration = Duration::from_secs(60);
@@ -137,6 +138,10 @@ fn vms_boot_are_walled_off_and_leave_nothing_behind() {
             "{written}"
         );
 
+        // A target stands beside the API.
+        let greeter = cloud.beside_the_api(|| TcpListener::bind((API_ADDRESS, 0)).unwrap());
+        assert!(TcpStream::connect(greeter.local_addr().unwrap()).is_ok());
+
         // Nothing lets the coordinator in, until something does.
         assert!(!reaches("10.99.0.11") && !reaches("10.99.0.12"));
         let rule = json!({
@@ -179,4 +184,32 @@ fn a_vm_may_never_boot() {
     assert!(!cloud.is_running("vm-dead"));
     let statuses = ["vm-dead", "vm-live"].map(|name| cloud.gce().instance(name).unwrap()["status"].clone());
     assert_eq!(statuses, ["RUNNING", "RUNNING"]);
+}
+
+#[test]
+fn rules_are_read_as_google_reads_them() {
+    let tags = ["target".to_owned()];
+    let load = ["load".to_owned()];
+    let peers = [Peer { address: "10.99.0.11", tags: &load }, Peer { address: "10.99.0.12", tags: &tags }];
+    let lines = |rules: Value| -> Vec<String> {
+        let text = ruleset(&tags, rules.as_array().unwrap(), &peers);
+        text.lines().filter(|line| line.contains("saddr")).map(|line| line.trim().to_owned()).collect()
+    };
+    let web = json!([{"IPProtocol": "tcp", "ports": ["80", "9000-9010"]}]);
+    let all = json!([{"IPProtocol": "all"}]);
+    let from_everywhere = lines(json!([{"allowed": web}]));
+    assert_eq!(from_everywhere, ["ip saddr 0.0.0.0/0 tcp dport { 80, 9000-9010 } accept"]);
+    let from_both =
+        lines(json!([{"allowed": all, "sourceTags": ["load"], "sourceRanges": ["10.0.0.0/8", "::/0"]}]));
+    assert_eq!(from_both, ["ip saddr 10.0.0.0/8 accept", "ip saddr 10.99.0.11 accept"]);
+    let without_effect = json!([
+        {"allowed": all, "targetTags": ["other"]},
+        {"allowed": all, "sourceTags": ["other"]},
+        {"allowed": all, "disabled": true},
+        {"allowed": all, "direction": "EGRESS"},
+    ]);
+    assert_eq!(lines(without_effect), Vec::<String>::new());
+    let icmp = json!([{"IPProtocol": "icmp"}]);
+    let in_order = lines(json!([{"allowed": all, "priority": 1000}, {"denied": icmp, "priority": 1000}]));
+    assert_eq!(in_order, ["ip saddr 0.0.0.0/0 meta l4proto icmp drop", "ip saddr 0.0.0.0/0 accept"]);
 }

@@ -10,6 +10,7 @@
 //!
 //! | To … | use |
 //! | --- | --- |
+//! | have a server that VMs can reach, such as a target | [`Cloud::beside_the_api`] |
 //! | give VMs a name for an address | [`Cloud::add_host`] before they boot |
 //! | have VMs that never boot | [`Cloud::boot_only`] |
 //! | pull a VM's cable, and plug it in again | [`Cloud::set_link`] |
@@ -20,50 +21,29 @@
 //! Its internal and its external address are the same. When the [`Cloud`] is dropped, everything ends; what a crashed test
 //! left is removed when the next one starts. A lock lets only one of them be there at a time.
 
-mod firewall;
+pub mod firewall;
 mod machine;
+mod machine_room;
 mod metadata;
 mod namespace;
 mod network;
 mod rootfs;
+mod running;
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
-use tempfile::TempDir;
-
-use super::gce::server::Server;
-use super::gce::{Addresses, FakeGce, Handle, InstanceView, Machines, Options};
-use firewall::Peer;
-use machine::Machine;
-use namespace::Namespace;
-use network::Network;
+use super::gce::{FakeGce, InstanceView, Options};
+pub use machine_room::leftovers;
 pub use network::{API_ADDRESS, COORDINATOR_ADDRESS};
+use running::{Booting, Vms};
 
 /// Held by the cloud that is there.
-const LOCK: &str = "/run/lock/bench-vm.lock";
-/// What the name of the folder of the VMs' /etc/hosts begins with.
-const HOSTS_PREFIX: &str = "vm-hosts-";
-/// What it takes, and Debian's package for it.
-const PROGRAMS: [(&str, &str); 6] = [
-    ("ip", "iproute2"),
-    ("mmdebstrap", "mmdebstrap"),
-    ("nft", "nftables"),
-    ("nsenter", "util-linux"),
-    ("systemd-nspawn", "systemd-container"),
-    ("unshare", "util-linux"),
-];
-
-/// Says which instances boot.
-type Boots = dyn Fn(&InstanceView) -> bool + Send;
+const LOCK: &str = "/run/bench-vm.lock";
 
 /// A cloud of VMs that boot.
 pub struct Cloud {
@@ -73,33 +53,10 @@ pub struct Cloud {
     _lock: File,
 }
 
-/// All VMs, and what they have in common.
-struct Vms {
-    network: Network,
-    root: PathBuf,
-    folder: TempDir,
-    /// How many addresses were given.
-    given: AtomicUsize,
-    running: Mutex<BTreeMap<String, Vm>>,
-    rules: Mutex<Vec<Value>>,
-    hosts: Mutex<String>,
-    boots: Mutex<Box<Boots>>,
-    /// Whether serial output without an end may go on.
-    floods: AtomicBool,
-}
-
-/// One VM. The machine ends first.
-struct Vm {
-    machine: Machine,
-    _metadata: Server,
-    namespace: Namespace,
-    instance: InstanceView,
-}
-
 impl Cloud {
     /// A cloud without VMs. `None`, with a note, where it cannot be had; that is a failure where `CI` is `true`.
     pub fn start() -> Option<Self> {
-        if let Some(missing) = missing() {
+        if let Some(missing) = machine_room::missing() {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "VMs cannot boot here: {missing}");
             // Past the test runner, which keeps to itself what a test that passes prints.
             let note = format!("skipped: no VM can boot here: {missing}\n");
@@ -108,21 +65,8 @@ impl Cloud {
         }
         let lock = File::create(LOCK).unwrap();
         lock.lock().unwrap();
-        remove_leftovers();
-        let vms = Arc::new(Vms {
-            network: Network::new(),
-            root: rootfs::path(),
-            folder: tempfile::Builder::new()
-                .prefix(HOSTS_PREFIX)
-                .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
-                .unwrap(),
-            given: AtomicUsize::new(0),
-            running: Mutex::default(),
-            rules: Mutex::default(),
-            hosts: Mutex::default(),
-            boots: Mutex::new(Box::new(|_| true)),
-            floods: AtomicBool::new(true),
-        });
+        machine_room::remove_leftovers();
+        let vms = Arc::new(Vms::new());
         let listener = vms.network.listen();
         let machines = Box::new(Booting(Arc::clone(&vms)));
         let gce = FakeGce::start(Options { listener, machines, ..Options::default() });
@@ -137,6 +81,12 @@ impl Cloud {
     /// Does something where the coordinator is: sockets that it opens and processes that it starts are there too.
     pub fn as_coordinator<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.vms.network.coordinator().within(work)
+    }
+
+    /// Does something where the API is, at 10.99.0.1: for servers that the coordinator and the VMs are to reach. Who wakes
+    /// its server with a connection when it is dropped, as a scripted target does, must be dropped there too.
+    pub fn beside_the_api<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.vms.network.core().within(work)
     }
 
     /// Gives an address a name within VMs that boot from now on.
@@ -173,8 +123,8 @@ impl Cloud {
 
     fn wind_up(&mut self) {
         self.vms.floods.store(false, Ordering::SeqCst);
-        // Whatever the API has to say at its end.
-        let _ends_last = Ending(Arc::clone(&self.vms));
+        // Last, and whatever the API has to say at its end.
+        let _vms = EndLast(&self.vms);
         drop(self.gce.take());
     }
 
@@ -199,118 +149,13 @@ impl Drop for Cloud {
     }
 }
 
-/// Ends all VMs and the network when it is dropped.
-struct Ending(Arc<Vms>);
+/// Ends the VMs when it is dropped.
+struct EndLast<'a>(&'a Vms);
 
-impl Drop for Ending {
+impl Drop for EndLast<'_> {
     fn drop(&mut self) {
-        let running = std::mem::take(&mut *lock(&self.0.running));
-        running.into_values().for_each(|vm| self.0.end(vm));
-        self.0.network.end();
+        self.0.end_all();
     }
-}
-
-/// What the fake tells.
-struct Booting(Arc<Vms>);
-
-impl Machines for Booting {
-    fn addresses(&self, _instance: &InstanceView) -> Addresses {
-        let address = Network::address(self.0.given.fetch_add(1, Ordering::SeqCst));
-        Addresses { network_ip: Some(address.clone()), nat_ip: Some(address) }
-    }
-
-    fn boot(&self, fake: &Handle, instance: &InstanceView) {
-        if lock(&self.0.boots)(instance) {
-            self.0.boot(fake, instance);
-            self.0.apply_rules();
-        }
-    }
-
-    fn stop(&self, fake: &Handle, instance: &InstanceView) {
-        fake.refuse_token(&metadata::token(instance));
-        let vm = lock(&self.0.running).remove(&instance.name);
-        if let Some(vm) = vm {
-            self.0.end(vm);
-            self.0.apply_rules();
-        }
-    }
-
-    fn firewalls(&self, _fake: &Handle, rules: &[Value]) {
-        *lock(&self.0.rules) = rules.to_vec();
-        self.0.apply_rules();
-    }
-}
-
-impl Vms {
-    fn boot(&self, fake: &Handle, instance: &InstanceView) {
-        let name = &instance.name;
-        let namespace = Namespace::new(name);
-        // Closed to everybody before the cable is in.
-        firewall::apply(&namespace, &[], &[], &[]);
-        self.network.attach(&namespace, &instance.network_ip);
-        let metadata = metadata::start(&namespace, fake, instance);
-        let hosts = self.folder.path().join(name);
-        let more = lock(&self.hosts).clone();
-        let own = format!("127.0.0.1 localhost metadata.google.internal metadata\n127.0.1.1 {name}\n{more}");
-        fs::write(&hosts, own).unwrap();
-        let machine = Machine::boot(name, &self.root, &hosts, &namespace, {
-            let (fake, name) = (fake.clone(), name.clone());
-            move |text| fake.append_serial(&name, text)
-        });
-        let vm = Vm { machine, _metadata: metadata, namespace, instance: instance.clone() };
-        lock(&self.running).insert(name.clone(), vm);
-    }
-
-    fn end(&self, mut vm: Vm) {
-        vm.machine.kill();
-        self.network.detach(&vm.instance.network_ip);
-    }
-
-    /// Lets every VM have what the rules say now, of the VMs that there are now.
-    fn apply_rules(&self) {
-        let (running, rules) = (lock(&self.running), lock(&self.rules).clone());
-        let peer = |vm: &Vm| (vm.instance.network_ip.clone(), vm.instance.tags.clone());
-        let known: Vec<_> = running.values().map(peer).collect();
-        let peers: Vec<_> = known.iter().map(|(address, tags)| Peer { address, tags }).collect();
-        for vm in running.values() {
-            firewall::apply(&vm.namespace, &vm.instance.tags, &rules, &peers);
-        }
-    }
-}
-
-/// Why VMs cannot boot here, if so.
-fn missing() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("it takes root".to_owned());
-    }
-    for (program, package) in PROGRAMS {
-        let found =
-            Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
-        if !found.is_ok_and(|found| found.success()) {
-            return Some(format!("{program} is not installed (apt-get install {package})"));
-        }
-    }
-    let isolated =
-        Command::new("unshare").args(["--mount", "--net", "--pid", "--fork", "true"]).output().unwrap();
-    let why = || format!("namespaces are not allowed: {}", String::from_utf8_lossy(&isolated.stderr).trim());
-    (!isolated.status.success()).then(why)
-}
-
-/// What is there of VMs, in words: namespaces, control groups and mounts. Nothing when all is well and no cloud is there.
-pub fn leftovers() -> Vec<String> {
-    let namespaces = namespace::existing().into_iter();
-    let groups = machine::existing_groups().into_iter().map(|group| group.display().to_string());
-    let mounts = fs::read_to_string("/proc/mounts").unwrap();
-    let mounts: Vec<String> =
-        mounts.lines().filter(|line| line.contains(rootfs::PREFIX)).map(str::to_owned).collect();
-    namespaces.chain(groups).chain(mounts).collect()
-}
-
-/// The lock is held, so that these are of a test that crashed.
-fn remove_leftovers() {
-    namespace::existing().iter().for_each(|name| namespace::remove(name));
-    machine::existing_groups().iter().for_each(|group| machine::remove_group(group));
-    rootfs::remove_folders(HOSTS_PREFIX);
 }
 
 /// A thread that panicked while it held the lock has failed its test already.

@@ -41,6 +41,11 @@ impl Network {
         self.core.within(|| TcpListener::bind((API_ADDRESS, 0)).unwrap())
     }
 
+    /// The namespace of the bridge and the API.
+    pub fn core(&self) -> &Namespace {
+        &self.core
+    }
+
     /// The coordinator's namespace.
     pub fn coordinator(&self) -> &Namespace {
         &self.coordinator
