@@ -12,3 +12,4 @@ pub mod request;
 pub mod results;
 pub mod scripted_worker;
 pub mod target;
+pub mod vms;

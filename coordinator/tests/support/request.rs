@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 const MAX_LINE_BYTES: u64 = 64 * 1024;
-const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Enough for a debug build of a worker, which a fake storage takes.
+const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a request was sent for, as its User-Agent says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::catalogue::region_of;
 use super::faults::Rule;
 use super::machines::InstanceView;
-use super::objects::{Bucket, Object};
-use super::state::{Access, LINKS, Pace, Place, State};
+use super::objects::Upload;
+use super::state::{Access, LINKS, Pace, Place};
 use super::{CallEvent, Handle, Recorded};
 
 impl Handle {
@@ -159,11 +159,11 @@ impl Handle {
         }
     }
 
-    /// An instance writes to its first serial port; nothing happens when it is gone.
+    /// An instance writes to its first serial port, of which the last mebibyte is kept; nothing happens when it is gone.
     pub fn append_serial(&self, instance: &str, text: &str) {
         let mut state = self.shared.state();
         if let Some((_, instance)) = state.instances.iter_mut().find(|(place, _)| place.name == instance) {
-            instance.serial.push_str(text);
+            instance.serial.append(text);
         }
     }
 
@@ -199,23 +199,12 @@ impl Handle {
 
     /// Puts an object into a bucket that there is.
     pub fn put_object(&self, bucket: &str, name: &str, content: &[u8]) {
-        let mut state = self.shared.state();
-        let stamp = state.stamp();
-        let generation = (1_795_485_518_433_000 + state.number()).to_string();
-        let value = json!({
-            "kind": "storage#object", "name": name, "bucket": bucket, "generation": generation,
-            "size": content.len().to_string(), "contentType": "application/octet-stream", "timeCreated": stamp,
-        });
-        let object = Object { value, content: content.to_vec() };
-        bucket_of(&mut state, bucket).objects.insert(name.to_owned(), object);
+        let upload = Upload { content: content.to_vec(), ..Upload::default() };
+        self.shared.state().store(bucket, name, upload);
     }
 
     /// The region of a zone.
     pub fn region_of<'a>(&self, zone: &'a str) -> &'a str {
         region_of(zone)
     }
-}
-
-fn bucket_of<'a>(state: &'a mut State, name: &str) -> &'a mut Bucket {
-    state.buckets.get_mut(name).unwrap_or_else(|| panic!("there is no bucket {name}"))
 }

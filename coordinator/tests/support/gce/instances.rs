@@ -11,6 +11,7 @@ use super::errors::{self, OperationError};
 use super::instance_body::{last, plain, refusal, refused_labels, shown};
 use super::machines::{InstanceView, Machines};
 use super::operations::{Beginning, Work};
+use super::serial::Serial;
 use super::state::{Effect, Place, State, fingerprint};
 
 /// An instance.
@@ -20,7 +21,7 @@ pub struct Instance {
     /// What it has published, by namespace and key.
     pub guest_attributes: BTreeMap<(String, String), String>,
     /// What it has written to its first serial port.
-    pub serial: String,
+    pub serial: Serial,
     /// When its time is over.
     deadline: Option<Duration>,
 }
@@ -88,7 +89,7 @@ impl State {
     fn new_instance(&mut self, place: &Place, body: &Value, machines: &dyn Machines) -> Instance {
         let value = shown(self, place, body);
         let mut instance =
-            Instance { value, guest_attributes: BTreeMap::new(), serial: String::new(), deadline: None };
+            Instance { value, guest_attributes: BTreeMap::new(), serial: Serial::default(), deadline: None };
         let addresses = machines.addresses(&instance.view(place));
         let number = self.number();
         let interface = &mut instance.value["networkInterfaces"][0];
@@ -244,7 +245,8 @@ impl State {
             .map(|((namespace, key), value)| json!({"namespace": namespace, "key": key, "value": value}))
             .collect();
         if items.is_empty() {
-            return errors::not_found(&format!("{}/guestAttributes/{path}", place.path("instances")));
+            let message = format!("The resource '{path}' of type 'Guest Attribute' was not found.");
+            return Answer::error(404, "global", "notFound", &message);
         }
         Answer::good(&json!({
             "kind": "compute#guestAttributes", "queryPath": path, "queryValue": {"items": items},
@@ -257,11 +259,10 @@ impl State {
         let Some(instance) = self.instances.get(place) else {
             return errors::not_found(&place.path("instances"));
         };
-        let start = (start..=instance.serial.len()).find(|at| instance.serial.is_char_boundary(*at));
-        let start = start.unwrap_or(instance.serial.len());
+        let (start, contents) = instance.serial.since(start);
         Answer::good(&json!({
-            "kind": "compute#serialPortOutput", "contents": instance.serial[start..],
-            "start": start.to_string(), "next": instance.serial.len().to_string(),
+            "kind": "compute#serialPortOutput", "contents": contents,
+            "start": start.to_string(), "next": (start + contents.len()).to_string(),
             "selfLink": format!("{}/serialPort", place.link("instances")),
         }))
     }

@@ -33,7 +33,7 @@
 mod buckets;
 mod call;
 mod catalogue;
-mod checksums;
+pub mod checksums;
 pub mod client;
 mod clock;
 mod discovery;
@@ -50,7 +50,8 @@ mod methods;
 mod objects;
 mod operations;
 mod schema;
-mod server;
+mod serial;
+pub mod server;
 mod serving;
 mod state;
 

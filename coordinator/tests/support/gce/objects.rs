@@ -12,6 +12,9 @@ use super::checksums::{crc32c, md5};
 use super::instance_body::plain;
 use super::state::State;
 
+/// Larger objects have no MD5 digest, as composed ones have none: it takes a debug build seconds.
+const MAX_MD5_BYTES: usize = 8 * 1024 * 1024;
+
 /// A bucket.
 pub struct Bucket {
     /// Whose it is.
@@ -34,11 +37,14 @@ pub struct Object {
 }
 
 /// What is uploaded.
-struct Upload {
+#[derive(Default)]
+pub struct Upload {
+    /// What it holds.
+    pub content: Vec<u8>,
     /// What the caller says about it.
-    about: Value,
-    content_type: Option<String>,
-    content: Vec<u8>,
+    pub about: Value,
+    /// The type of the content.
+    pub content_type: Option<String>,
 }
 
 impl State {
@@ -52,31 +58,37 @@ impl State {
         if name.is_empty() {
             return Err(Answer::error(400, "global", "required", "Required"));
         }
+        let current = self.bucket(bucket)?.objects.get(&name);
+        refuse_generation(call, current.map_or("0", |object| plain(&object.value["generation"])))?;
+        Ok(Answer::good(&self.store(bucket, &name, upload)))
+    }
+
+    /// Puts an object into a bucket that there is; as it is shown.
+    pub fn store(&mut self, bucket: &str, name: &str, upload: Upload) -> Value {
         let now = self.stamp();
         let generation = (1_795_485_518_433_000 + self.number()).to_string();
-        let bucket_name = bucket.to_owned();
-        let bucket = self.bucket(bucket)?;
-        let current = bucket.objects.get(&name).map_or("0", |object| plain(&object.value["generation"]));
-        refuse_generation(call, current)?;
-        let path = format!("b/{bucket_name}/o/{}", url_segment(&name));
+        let path = format!("b/{bucket}/o/{}", url_segment(name));
         let content_type = upload.about["contentType"].as_str().map(str::to_owned).or(upload.content_type);
         let mut value = json!({
-            "kind": "storage#object", "id": format!("{bucket_name}/{name}/{generation}"), "name": name,
-            "bucket": bucket_name, "generation": generation, "metageneration": "1",
+            "kind": "storage#object", "id": format!("{bucket}/{name}/{generation}"), "name": name,
+            "bucket": bucket, "generation": generation, "metageneration": "1",
             "selfLink": format!("{STORAGE_LINKS}{path}"),
             "mediaLink": format!("https://www.googleapis.com/download/storage/v1/{path}?alt=media"),
             "contentType": content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
             "storageClass": "STANDARD", "size": upload.content.len().to_string(),
-            "crc32c": STANDARD.encode(crc32c(&upload.content).to_be_bytes()),
-            "md5Hash": STANDARD.encode(md5(&upload.content)), "etag": STANDARD.encode(&generation),
+            "crc32c": STANDARD.encode(crc32c(&upload.content).to_be_bytes()), "etag": STANDARD.encode(&generation),
             "timeCreated": now, "updated": now, "timeStorageClassUpdated": now,
         });
+        if upload.content.len() <= MAX_MD5_BYTES {
+            value["md5Hash"] = json!(STANDARD.encode(md5(&upload.content)));
+        }
         if upload.about["metadata"].is_object() {
             value["metadata"] = upload.about["metadata"].clone();
         }
         let object = Object { value: value.clone(), content: upload.content };
-        bucket.objects.insert(name, object);
-        Ok(Answer::good(&value))
+        let bucket = self.buckets.get_mut(bucket).unwrap_or_else(|| panic!("there is no bucket {bucket}"));
+        bucket.objects.insert(name.to_owned(), object);
+        value
     }
 
     /// `objects.get`: what is known about it, or with `alt=media` what it holds.

@@ -26,6 +26,7 @@ pub fn serve(shared: &Arc<Shared>, request: Request, peer: SocketAddr) -> Option
     let number = record(shared, &call);
     let fault = fault_of(&mut shared.rules.lock().unwrap(), &call);
     let mut manner = Manner::default();
+    let wrong = check(shared, &call);
     match &fault {
         Some(Fault::Close) => return None,
         Some(Fault::Hang) => return hang(shared),
@@ -36,7 +37,7 @@ pub fn serve(shared: &Arc<Shared>, request: Request, peer: SocketAddr) -> Option
     }
     let answer = match &fault {
         Some(Fault::Answer(answer)) => answer.clone(),
-        _ => answer(shared, &call, peer, manner),
+        _ => answer(shared, &call, peer, manner, &wrong),
     };
     shared.log.lock().unwrap()[number].status = Some(answer.status);
     tell(shared, number, &call, Moment::BeforeAnswer);
@@ -71,21 +72,37 @@ fn hang<T>(shared: &Shared) -> Option<T> {
     None
 }
 
-fn answer(shared: &Shared, call: &Call, peer: SocketAddr, manner: Manner) -> Answer {
-    match (call.method.as_str(), call.path.as_str()) {
-        ("GET", "/ip") => return Answer::bytes("text/plain", peer.ip().to_string().into_bytes()),
-        ("POST", "/token") => return token(shared, call),
-        _ => {}
+/// What is wrong with a call, whether or not it goes wrong anyway.
+fn check(shared: &Shared, call: &Call) -> Vec<String> {
+    if is_beside_the_api(call) {
+        return Vec::new();
+    }
+    let named = format!("{} {}", call.method, call.path);
+    let (name, wrong) = match discovery::find(call) {
+        Some(matched) => (matched.id(), matched.check_call(call)),
+        None => (named.as_str(), vec!["there is no such method".to_owned()]),
+    };
+    wrong.iter().for_each(|wrong| shared.violation(format!("{name}: {wrong}")));
+    wrong
+}
+
+fn is_beside_the_api(call: &Call) -> bool {
+    matches!((call.method.as_str(), call.path.as_str()), ("GET", "/ip") | ("POST", "/token"))
+}
+
+fn answer(shared: &Shared, call: &Call, peer: SocketAddr, manner: Manner, wrong: &[String]) -> Answer {
+    if is_beside_the_api(call) {
+        return if call.path == "/ip" {
+            Answer::bytes("text/plain", peer.ip().to_string().into_bytes())
+        } else {
+            token(shared, call)
+        };
     }
     let Some(matched) = discovery::find(call) else {
-        shared.violation(format!("{} {}: there is no such method", call.method, call.path));
         return Answer::error(404, "global", "notFound", "Not Found");
     };
-    let wrong = matched.check_call(call);
     if let Some(first) = wrong.first() {
-        let message = format!("Invalid JSON payload received. {first}");
-        wrong.iter().for_each(|wrong| shared.violation(format!("{}: {wrong}", matched.id())));
-        return errors::invalid(&message);
+        return errors::invalid(&format!("Invalid JSON payload received. {first}"));
     }
     let answer = methods::answer(shared, &matched, call, manner);
     for wrong in matched.check_answer(&answer) {
