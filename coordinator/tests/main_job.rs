@@ -101,6 +101,8 @@ fn a_record_that_was_tampered_with_is_found_out() {
             "the interval log adds up to the workers' totals",
         ),
         ("latencies/response_time/v2_deflate", "AAAA".into(), "every histogram can be read"),
+        ("end/last_completion_ns", 1_000.into(), "the workers' starts and ends fit together"),
+        ("host/busiest_thread", 2.into(), "the interval log adds up to the workers' totals"),
         ("figures/failed", 1.into(), "each worker's figures follow from its histograms"),
     ] {
         let verified = verify(&format!("{worker}/{pointer}"), value);

@@ -227,12 +227,23 @@ impl Shard {
         self.meter.restart(self.clock.now());
         self.report(Report::Started);
         self.carry(events)?;
-        let end = self.clock.now().since(self.origin);
+        let end = self.last_span_end();
         self.cut_until(end);
         if self.recorder_is_used() || self.spans.start() < end {
             self.cut(end);
         }
         Ok(())
+    }
+
+    /// Where all requests were made and answered, the last span ends with the last of them, however late this thread comes
+    /// to see it: then whoever reads the spans can check when that was.
+    fn last_span_end(&self) -> Nanos {
+        let given_up = self.recorder.counters.abandoned + self.recorder.counters.unsent;
+        if self.schedule.ended_by_requests() && given_up == 0 && !self.is_stopped() {
+            self.last_completion.unwrap_or(Nanos::ZERO).max(self.spans.start())
+        } else {
+            self.clock.now().since(self.origin)
+        }
     }
 
     /// Follows the schedule until it is exhausted and everything in flight has come to an end, or until it is stopped.

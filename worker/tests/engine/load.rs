@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use proto::assignment::Assignment;
 use proto::counters::Counters;
 use proto::expectation::{Expectation, JsonExpectation};
-use proto::interval::{Finished, Interval};
+use proto::interval::{EndReason, Finished, Interval};
 use proto::latencies::Latencies;
 use proto::load::{Arrivals, Extent, Load, WarmUp};
 use proto::outcome::FailureKind;
@@ -141,6 +141,26 @@ fn check(intervals: &[Interval], finished: &Finished) {
     assert_eq!(totals.offered, totals.started + totals.dropped + totals.unsent);
     assert_eq!(totals.started, totals.successes + totals.failed() + totals.abandoned);
     assert_eq!(finished.latencies.response_time.count(), totals.successes);
+    check_last_completion(intervals, finished);
+}
+
+/// It lies in the last interval in which a request ended, and ends the last one where all were made and answered.
+fn check_last_completion(intervals: &[Interval], finished: &Finished) {
+    let ended = |interval: &&Interval| interval.counters.successes + interval.counters.failed() > 0;
+    let within = intervals.iter().rfind(ended).map(|interval| interval.start..=interval.end);
+    match (within, finished.last_completion) {
+        (Some(within), Some(completion)) => {
+            assert!(within.contains(&completion), "{completion:?} in {within:?}")
+        }
+        (within, completion) => {
+            assert!(within.is_none() && completion.is_none(), "{completion:?} in {within:?}")
+        }
+    }
+    let given_up = finished.totals.abandoned + finished.totals.unsent;
+    let by_requests = finished.end_reason == EndReason::Requests && given_up == 0;
+    if by_requests && finished.end < Duration::from_secs(1) {
+        assert_eq!(finished.last_completion, Some(finished.end));
+    }
 }
 
 /// How many failed in that way.

@@ -1,10 +1,14 @@
 //! Whether a block's moments fit together: when its workers began, and when the last of their requests ended.
 
+use proto::interval::EndReason;
+
 use crate::report::record::{BlockRecord, SeriesRecord, SkewRecord, WorkerEndRecord, WorkerRecord};
+
+const SECOND: u64 = 1_000_000_000;
 
 pub(super) fn problem(stored: &BlockRecord) -> Option<String> {
     let of_worker =
-        |worker: &WorkerRecord| Some(format!("worker {}: {}", worker.number, beyond_the_end(worker)?));
+        |worker: &WorkerRecord| Some(format!("worker {}: {}", worker.number, off_the_end(stored, worker)?));
     skew(stored).or_else(|| stored.workers.iter().find_map(of_worker)).or_else(|| not_in_its_second(stored))
 }
 
@@ -31,11 +35,16 @@ fn skew(stored: &BlockRecord) -> Option<String> {
     })
 }
 
-fn beyond_the_end(worker: &WorkerRecord) -> Option<String> {
-    let completion =
-        last_completion(worker).filter(|completion| *completion > worker.last_interval_end_ns)?;
-    let end = worker.last_interval_end_ns;
-    Some(format!("its last completion is at {completion} ns, and its last interval ends at {end} ns"))
+/// A worker's last completion lies within its intervals. Where all its requests were made and answered it ends the last of
+/// them, unless that had to end with a second, or with the duration, before the worker saw that nothing more was to come.
+fn off_the_end(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
+    let (completion, end) = (last_completion(worker)?, worker.last_interval_end_ns);
+    let by_requests = matches!(worker.end, WorkerEndRecord::Finished { reason: EndReason::Requests, .. });
+    let all_answered = by_requests && worker.totals.abandoned == 0 && worker.totals.unsent == 0;
+    let had_to_end = end.is_multiple_of(SECOND) || block.extent.duration_ns == Some(end);
+    let fits = if all_answered && !had_to_end { completion == end } else { completion <= end };
+    (!fits)
+        .then(|| format!("its last completion is at {completion} ns, and its last interval ends at {end} ns"))
 }
 
 /// The last completion of all lies in the last second in which a request ended; a lost worker's is not known.

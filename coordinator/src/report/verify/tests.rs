@@ -116,6 +116,12 @@ fn what_the_window_and_the_verdict_rest_on_cannot_be_moved() {
     assert!(
         late.contains("its last completion is at 2000000000 ns, and its last interval ends at 1000000000")
     );
+    let (mut short, _) = three_seconds();
+    end(&mut short, |completion, _| *completion = Some(2_001_000_000));
+    let early = failed(&verify(&short)).join("\n");
+    assert!(
+        early.contains("its last completion is at 2001000000 ns, and its last interval ends at 2010000000")
+    );
     let none = after(|record| end(record, |completion, _| *completion = None));
     assert!(none.contains("the last completion is at 0 ns"), "{none}");
     let lateness = after(|record| end(record, |_, lateness| *lateness = 400_000_000));
