@@ -159,6 +159,20 @@ impl Handle {
         }
     }
 
+    /// What an instance has published; `None` when it has not, or is gone.
+    pub fn guest_attribute(&self, instance: &str, namespace: &str, key: &str) -> Option<String> {
+        let state = self.shared.state();
+        let (_, found) = state.instances.iter().find(|(place, _)| place.name == instance)?;
+        found.guest_attributes.get(&(namespace.to_owned(), key.to_owned())).cloned()
+    }
+
+    /// What an instance has written to its first serial port; nothing when it is gone.
+    pub fn serial(&self, instance: &str) -> String {
+        let state = self.shared.state();
+        let found = state.instances.iter().find(|(place, _)| place.name == instance);
+        found.map_or_else(String::new, |(_, instance)| instance.serial.since(0).1.to_owned())
+    }
+
     /// An instance writes to its first serial port, of which the last mebibyte is kept; nothing happens when it is gone.
     pub fn append_serial(&self, instance: &str, text: &str) {
         let mut state = self.shared.state();

@@ -73,6 +73,7 @@ TimeoutStartSec=infinity
 [Install]
 WantedBy=multi-user.target
 EOF
+  stand_in_for_docker "$root"
   mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
   ln -s ../google-startup-scripts.service "$root/etc/systemd/system/multi-user.target.wants/"
   local unit
@@ -81,6 +82,21 @@ EOF
     [[ $unit == *.* ]] || unit=$unit.service
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
   done
+}
+
+# There is no registry that a VM of a test could fetch an image from. Whatever image is run is the mock upstream, on the
+# port that the container's environment names (STAND_IN_PORT), and its environment is kept for the test to see.
+stand_in_for_docker() {
+  cat >"$1/usr/local/bin/docker" <<'EOF'
+#!/bin/bash
+set -euo pipefail
+[[ $1 == run ]] || exit 0
+while [[ $1 != --env-file ]]; do shift; done
+port=$(sed -n 's/^STAND_IN_PORT=//p' "$2")
+echo "docker stands in for ${*: -1} with: $(tr '\n' ' ' <"$2")"
+exec systemd-run --quiet --unit=archestra-platform /opt/archestra-bench/worker mock --listen "0.0.0.0:${port:-9000}"
+EOF
+  chmod 0755 "$1/usr/local/bin/docker"
 }
 
 main "$@"
