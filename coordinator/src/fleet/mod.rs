@@ -2,7 +2,9 @@
 
 mod access;
 mod addresses;
+mod binary;
 mod child;
+mod elf;
 mod local;
 mod mock;
 
@@ -13,6 +15,7 @@ use crate::config::{FleetChoice, RunConfig};
 use crate::trust::{Authority, Role, TrustError};
 
 pub use access::{Trust, WorkerAccess};
+pub use binary::{Architecture, BinaryError, ElfProblem, WorkerBinary};
 pub use child::ChildError;
 pub use mock::Mock;
 
