@@ -4,7 +4,9 @@
 
 mod env_file;
 mod error;
+mod machines;
 mod parse;
+mod ssh;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod values;
@@ -21,7 +23,9 @@ use crate::scenario::Header;
 use crate::trust::FleetName;
 
 pub use error::UsageError;
+pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
+pub use ssh::{SshArgs, SshHost};
 pub use values::{HttpVersion, WorkerAddress};
 pub use variables::{Origin, ProcessVariables, process_variables};
 
@@ -62,6 +66,8 @@ pub enum FleetKind {
     Local,
     /// Workers that somebody started elsewhere
     Addresses,
+    /// Processes on machines that ssh reaches
+    Ssh,
 }
 
 /// How open-loop arrivals are spaced.
@@ -90,7 +96,7 @@ pub struct RunArgs {
     #[arg(env = "FLEET", help_heading = FLEET)]
     pub fleet: FleetKind,
 
-    /// Number of workers [default: 2 for `local`, the number of addresses for `addresses`]
+    /// Number of workers [default: 2 for `local`, the number of addresses for `addresses`, of hosts for `ssh`]
     #[arg(long, value_name = "N", value_parser = values::count_u32, env = "WORKERS", help_heading = FLEET)]
     pub workers: Option<NonZeroU32>,
 
@@ -110,7 +116,15 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_PLAINTEXT", help_heading = FLEET)]
     pub plaintext: bool,
 
-    /// Engine threads of each worker [default: the cores that it may use; the local fleet divides them, at least 1]
+    /// Of the ssh fleet.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+
+    /// Of fleets of other machines.
+    #[command(flatten)]
+    pub machines: MachinesArgs,
+
+    /// Engine threads of each worker [default: the cores that it may use; workers of one machine divide them, at least 1]
     #[arg(long, value_name = "N", value_parser = values::count_u32)]
     #[arg(env = "ARCHESTRA_BENCH_THREADS", help_heading = FLEET)]
     pub threads: Option<NonZeroU32>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use super::{ConfigError, FleetChoice, TargetChoice};
+use super::{ConfigError, FleetChoice, SshChoice, TargetChoice, hosts};
 use crate::cli::{FleetKind, Given, Origin, RunArgs, WorkerAddress};
 
 /// Two.
@@ -15,18 +15,43 @@ pub(super) fn choose(
     given: &Given,
     target: &TargetChoice,
 ) -> Result<FleetChoice, ConfigError> {
+    refuse_flags_of_others(args.fleet, given)?;
     match args.fleet {
-        FleetKind::Local => local(args, given),
+        FleetKind::Local => Ok(FleetChoice::Local { workers: args.workers.unwrap_or(LOCAL_WORKERS) }),
         FleetKind::Addresses => addresses(args, given, target),
+        FleetKind::Ssh => ssh(args, given, target),
     }
 }
 
-fn local(args: &RunArgs, given: &Given) -> Result<FleetChoice, ConfigError> {
-    let for_addresses = ["worker_addresses", "plaintext", "fleet_name"];
-    if let Some(id) = for_addresses.into_iter().find(|id| given.origin(id) == Origin::Flag) {
-        return Err(ConfigError::NeedsAddressesFleet { flag: given.place(id).into() });
+/// Flags that one fleet alone knows. Their variables may be set for another run.
+const FLAGS_OF: [(FleetKind, &str, &[&str]); 2] = [
+    (FleetKind::Addresses, "addresses", &["worker_addresses", "plaintext", "fleet_name"]),
+    (FleetKind::Ssh, "ssh", &["hosts", "hosts_file", "ssh_program", "worker_binary", "on_partial"]),
+];
+
+fn refuse_flags_of_others(chosen: FleetKind, given: &Given) -> Result<(), ConfigError> {
+    for (_, fleet, flags) in FLAGS_OF.into_iter().filter(|(kind, ..)| *kind != chosen) {
+        if let Some(id) = flags.iter().find(|id| given.origin(id) == Origin::Flag) {
+            return Err(ConfigError::NeedsFleet { flag: given.place(id).into(), fleet });
+        }
     }
-    Ok(FleetChoice::Local { workers: args.workers.unwrap_or(LOCAL_WORKERS) })
+    Ok(())
+}
+
+fn ssh(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {
+    let mut hosts = hosts::named(args, given)?;
+    if *target == TargetChoice::BuiltInMock {
+        return Err(ConfigError::MockOutOfReach { address: hosts[0].to_string() });
+    }
+    let workers = args.workers.or(NonZeroU32::new(hosts.len() as u32)).unwrap_or(NonZeroU32::MIN);
+    hosts.truncate(workers.get() as usize);
+    Ok(FleetChoice::Ssh(SshChoice {
+        hosts,
+        workers,
+        program: args.ssh.ssh_program.clone(),
+        worker_binary: args.machines.worker_binary.clone(),
+        on_partial: args.machines.on_partial,
+    }))
 }
 
 fn addresses(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {

@@ -7,6 +7,7 @@ mod child;
 mod elf;
 mod local;
 mod mock;
+mod ssh;
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -18,6 +19,7 @@ pub use access::{Trust, WorkerAccess};
 pub use binary::{Architecture, BinaryError, ElfProblem, WorkerBinary};
 pub use child::ChildError;
 pub use mock::Mock;
+pub use ssh::{HostError, HostProblem, SshError};
 
 use crate::clock;
 use child::Child;
@@ -31,8 +33,18 @@ pub struct Fleet {
     pub workers: Vec<WorkerAccess>,
     /// Engine threads for each worker where the user named none; `None` for one per core.
     pub threads: Option<NonZeroU32>,
-    /// The processes of a local fleet.
-    children: Vec<Child>,
+    machines: Machines,
+}
+
+/// What was brought up, and is to be taken down again.
+#[derive(Debug)]
+enum Machines {
+    /// Nothing: others did.
+    Elsewhere,
+    /// Processes on this machine, by the workers' numbers.
+    Here(Vec<Child>),
+    /// Processes on machines that ssh reaches.
+    Ssh(ssh::SshMachines),
 }
 
 /// Why there is no fleet.
@@ -41,6 +53,9 @@ pub enum FleetError {
     /// A process of this machine did not start.
     #[error(transparent)]
     Child(#[from] ChildError),
+    /// Machines that ssh was to reach.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
     /// The workers cannot be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -55,7 +70,8 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// Brings the workers up, or finds those that are. What local workers log goes to `logs`.
+    /// Brings the workers up, or finds those that are. What workers log that are started here
+    /// goes to `logs`.
     ///
     /// # Errors
     /// What could not be brought up; whatever was is taken down again.
@@ -65,18 +81,29 @@ impl Fleet {
             FleetChoice::Addresses { addresses, plaintext, fleet_name } => {
                 addresses::open(addresses, *plaintext, &config.state_dir, fleet_name)
             }
+            FleetChoice::Ssh(choice) => ssh::open(choice, logs).await,
         }
     }
 
-    /// What became of the process behind a lost worker of a local fleet.
+    /// What became of the process behind a lost worker, where it was started here.
     pub fn epitaph(&mut self, worker: u32) -> Option<String> {
-        self.children.get_mut(worker as usize)?.epitaph()
+        match &mut self.machines {
+            Machines::Elsewhere => None,
+            Machines::Here(children) => children.get_mut(worker as usize)?.epitaph(),
+            Machines::Ssh(machines) => machines.epitaph(worker),
+        }
     }
 
     /// Takes down what [`Fleet::open`] brought up.
     pub async fn close(self) {
-        for child in self.children {
-            child.end().await;
+        match self.machines {
+            Machines::Elsewhere => {}
+            Machines::Here(children) => {
+                for child in children {
+                    child.end().await;
+                }
+            }
+            Machines::Ssh(machines) => machines.end().await,
         }
     }
 }

@@ -1,0 +1,93 @@
+//! One worker on a host: a process that ends with its standard input, and the socket that leads to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::binary::WorkerBinary;
+use super::super::child::{Child, Ended};
+use super::client::Client;
+use super::error::{HostError, HostProblem};
+use super::facts;
+use super::host::{last_words, not_spawned};
+use crate::cli::SshHost;
+
+/// What every worker is told.
+const ARGUMENTS: [&str; 5] = ["--listen", "127.0.0.1:0", "--credentials", "-", "--exit-with-stdin"];
+/// ssh exits with this when the connection, not the command, has failed.
+const CONNECTION_LOST: i32 = 255;
+/// How long the master may take to make a socket.
+const FORWARD_LIMIT: Duration = Duration::from_secs(10);
+
+/// What it takes to start a worker.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) client: Client,
+    pub(super) sha256: String,
+    /// Its credentials.
+    pub(super) bundle: String,
+    /// Where its log goes.
+    pub(super) log: PathBuf,
+    /// What will lead to it.
+    pub(super) socket: PathBuf,
+}
+
+/// A worker that is up.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) host: SshHost,
+    pub(super) socket: PathBuf,
+    child: Child,
+}
+
+impl Start {
+    /// Starts it and makes the way to it.
+    pub(super) async fn start(self) -> Result<Worker, HostError> {
+        let host = self.client.host().clone();
+        match self.child().await {
+            Ok(child) => Ok(Worker { host, socket: self.socket, child }),
+            Err(problem) => Err(HostError { host, problem }),
+        }
+    }
+
+    async fn child(&self) -> Result<Child, HostProblem> {
+        let script = format!(
+            r#"{}; binary="$folder/archestra-bench"; {}"#,
+            facts::folder(&self.sha256),
+            WorkerBinary::START
+        );
+        let command = self.client.follow(&script, &ARGUMENTS);
+        let child = Child::spawn("ssh", command, &self.bundle, Some(&self.log)).await;
+        let mut child = child.map_err(|error| not_spawned(&self.client, &error))?;
+        let address = child.address().await.map_err(|_| HostProblem::of_starting(&last_words(&self.log)))?;
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port = port.ok_or_else(|| HostProblem::NotStarted("it listens nowhere".into()))?;
+        self.forward(port).await?;
+        Ok(child)
+    }
+
+    async fn forward(&self, port: u16) -> Result<(), HostProblem> {
+        let log = self.socket.with_extension("log");
+        let forwarding = Child::spawn("ssh", self.client.forward(&self.socket, port), "", Some(&log)).await;
+        let mut forwarding = forwarding.map_err(|error| not_spawned(&self.client, &error))?;
+        match forwarding.exit(FORWARD_LIMIT).await {
+            Some(Ended::Code(0)) => Ok(()),
+            _ => Err(HostProblem::NotForwarded(last_words(&log).trim().to_owned())),
+        }
+    }
+}
+
+impl Worker {
+    /// How it died, if it did.
+    pub(super) fn epitaph(&mut self) -> Option<String> {
+        Some(match self.child.ended()? {
+            Ended::Code(CONNECTION_LOST) => format!("the ssh connection to {} broke", self.host),
+            Ended::Code(code) => format!("its process on {} exited with code {code}", self.host),
+            Ended::Otherwise(words) => words,
+        })
+    }
+
+    /// Ends it.
+    pub(super) async fn end(self) {
+        self.child.end().await;
+    }
+}
