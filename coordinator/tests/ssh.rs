@@ -136,6 +136,29 @@ fn a_host_that_dies_is_named_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_host_that_is_cut_off_is_named_and_its_worker_ends_by_itself() {
+    let Some(network) = Network::new("a_host_that_is_cut_off", 2) else { return };
+    let (bench, target) = (bench(&network), network.target(slowly));
+    let flags = ["--duration", "8s", "--lease", "2s", "--concurrency", "4"];
+    let running = under_way(&network, &bench, &target, &flags);
+    network.host(1).unplug();
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert!(results.is_blamed_by("worker_lost"), "{}", results.summary);
+    nothing_is_left(&network, &[0], Duration::from_secs(5));
+    no_sockets_are_left(&bench);
+
+    // Nobody can tell the worker, nor its host's sshd.
+    let works = |pid: &i32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains("--listen")
+    };
+    let gone = wait_until(BOUND, || !network.host(1).processes().iter().any(works));
+    assert!(gone, "its worker still waits");
+}
+
+#[test]
 fn a_wrong_or_unknown_host_key_is_refused_and_nothing_is_sent() {
     let Some(network) = Network::new("a_wrong_host_key", 2) else { return };
     let (bench, target) = (bench(&network), network.target(at_once));
@@ -184,6 +207,45 @@ fn a_host_out_of_reach_ends_the_run_or_is_left_out_as_asked() {
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     assert!(finished.stderr.starts_with(&format!("error: {unreachable}")), "{}", finished.stderr);
     no_sockets_are_left(&nobody);
+}
+
+#[test]
+fn every_other_trouble_is_named_with_its_cure() {
+    let Some(network) = Network::new("every_other_trouble", 1) else { return };
+    let (target, host) = (network.target(at_once), network.host(0));
+    let refused = |bench: &Bench, name: &str, flags: &[&str]| {
+        let finished = network.start(bench, &[name], &target.url(), flags).wait(BOUND);
+        assert_eq!((finished.code, finished.stderr.lines().count()), (Some(1), 1), "{}", finished.stderr);
+        nothing_is_left(&network, &[0], Duration::from_secs(5));
+        finished.stderr.trim_start_matches("error: ").trim_start_matches(name).to_owned()
+    };
+    let bench = bench(&network);
+    let name = host.name();
+    let starts = |words: String, start: &str| assert!(words.starts_with(start), "{words}");
+
+    starts(refused(&bench, &format!("{name}:2"), &[]), " refuses connections; start its ssh server");
+    let missing = refused(&bench, &name, &["--ssh", "/nowhere/ssh"]);
+    starts(missing, " cannot be reached, because /nowhere/ssh cannot be started; install an OpenSSH client");
+
+    // Bytes 18 and 19 of a program say for which processor it is.
+    let mut program = std::fs::read(support::process::PROGRAM).unwrap();
+    let other = if program[18] == 62 { 183 } else { 62 };
+    program[18] = other;
+    let foreign = bench.folder().join("foreign");
+    std::fs::write(&foreign, program).unwrap();
+    let words = refused(&bench, &name, &["--worker-binary", foreign.to_str().unwrap()]);
+    starts(words, if other == 183 { " is an x86_64 machine, but " } else { " is an aarch64 machine, but " });
+
+    std::fs::remove_dir_all(&host.cache).unwrap();
+    std::fs::write(&host.cache, "no folder").unwrap();
+    starts(refused(&bench, &name, &[]), " lets this user not write the worker's program (");
+
+    network.accept_no_key();
+    starts(
+        refused(&bench, &name, &[]),
+        " accepts none of this user's keys; put one into its authorized_keys",
+    );
+    assert_eq!(target.counts().preflight, 0);
 }
 
 #[test]

@@ -131,6 +131,11 @@ impl Network {
         fs::write(self.folder.path().join("known_hosts"), lines.concat()).unwrap();
     }
 
+    /// Has no host accept the client's key any more.
+    pub fn accept_no_key(&self) {
+        fs::remove_file(self.folder.path().join("key.pub")).unwrap();
+    }
+
     /// The processes beside the target: coordinators, and their ssh clients.
     pub fn processes(&self) -> Vec<i32> {
         processes_in(&self.hub)

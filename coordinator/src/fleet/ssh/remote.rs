@@ -1,7 +1,15 @@
 //! One worker on a host: a process that ends with its standard input, and the socket that leads to it.
+//!
+//! A connection that is cut ends nothing on the other side: nobody tells it. So a line goes over the standard input every
+//! few seconds, and a worker that has got none for a while ends by itself.
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::ChildStdin;
+use tokio::task::JoinSet;
+use tokio::time::interval;
 
 use super::super::binary::WorkerBinary;
 use super::super::child::{Child, Ended};
@@ -12,7 +20,10 @@ use super::host::{last_words, not_spawned};
 use crate::cli::SshHost;
 
 /// What every worker is told.
-const ARGUMENTS: [&str; 5] = ["--listen", "127.0.0.1:0", "--credentials", "-", "--exit-with-stdin"];
+const ARGUMENTS: [&str; 7] =
+    ["--listen", "127.0.0.1:0", "--credentials", "-", "--exit-with-stdin", "--stdin-silence", "30s"];
+/// How often a worker is told that the connection stands; several times in that silence.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// ssh exits with this when the connection, not the command, has failed.
 const CONNECTION_LOST: i32 = 255;
 /// How long the master may take to make a socket.
@@ -37,6 +48,8 @@ pub(super) struct Worker {
     pub(super) host: SshHost,
     pub(super) socket: PathBuf,
     child: Child,
+    /// Holds its standard input; aborted when it is dropped.
+    signs_of_life: JoinSet<()>,
 }
 
 impl Start {
@@ -44,7 +57,13 @@ impl Start {
     pub(super) async fn start(self) -> Result<Worker, HostError> {
         let host = self.client.host().clone();
         match self.child().await {
-            Ok(child) => Ok(Worker { host, socket: self.socket, child }),
+            Ok(mut child) => {
+                let mut signs_of_life = JoinSet::new();
+                if let Some(stdin) = child.take_stdin() {
+                    signs_of_life.spawn(give_signs_of_life(stdin));
+                }
+                Ok(Worker { host, socket: self.socket, child, signs_of_life })
+            }
             Err(problem) => Err(HostError { host, problem }),
         }
     }
@@ -88,6 +107,18 @@ impl Worker {
 
     /// Ends it.
     pub(super) async fn end(self) {
+        drop(self.signs_of_life);
         self.child.end().await;
+    }
+}
+
+async fn give_signs_of_life(mut stdin: ChildStdin) {
+    let mut times = interval(SIGN_OF_LIFE);
+    loop {
+        times.tick().await;
+        // ssh that has ended needs none, and a line that waits for the network is followed by no other.
+        if stdin.write_all(b"\n").await.is_err() {
+            return;
+        }
     }
 }
