@@ -236,11 +236,18 @@ fn every_other_trouble_is_named_with_its_cure() {
     let words = refused(&bench, &name, &["--worker-binary", foreign.to_str().unwrap()]);
     starts(words, if other == 183 { " is an x86_64 machine, but " } else { " is an aarch64 machine, but " });
 
+    network.allow(Some("no-port-forwarding"));
+    let words = refused(&bench, &name, &[]);
+    starts(words, " lets nothing through to its worker (no handshake); allow TCP forwarding");
+    network.allow(Some("command=\"echo no shell here\""));
+    starts(refused(&bench, &name, &[]), " does not say what it is (");
+
     std::fs::remove_dir_all(&host.cache).unwrap();
+    network.allow(Some("pty"));
     std::fs::write(&host.cache, "no folder").unwrap();
     starts(refused(&bench, &name, &[]), " lets this user not write the worker's program (");
 
-    network.accept_no_key();
+    network.allow(None);
     starts(
         refused(&bench, &name, &[]),
         " accepts none of this user's keys; put one into its authorized_keys",
@@ -275,14 +282,20 @@ fn a_coordinator_that_is_killed_leaves_nothing_on_any_host() {
 }
 
 #[test]
-fn a_coordinator_that_is_killed_while_it_copies_leaves_nothing_either() {
-    let Some(network) = Network::new("killed_while_it_copies", 1) else { return };
-    let (bench, target) = (bench(&network), network.target(at_once));
-    let running = start(&network, &bench, &target, &["--requests", "10"]);
-    let host = network.host(0);
-    assert!(wait_until(BOUND, || !host.programs().is_empty()), "{}", running.stderr());
-    running.signal(Signal::KILL);
-    nothing_is_left(&network, &[0], AFTER_THE_LEASE);
+fn a_coordinator_that_ends_while_it_copies_leaves_nothing_either() {
+    for (signal, code) in [(Signal::KILL, None), (Signal::INT, Some(130))] {
+        let Some(network) = Network::new("ends_while_it_copies", 1) else { return };
+        let (bench, target) = (bench(&network), network.target(at_once));
+        let running = start(&network, &bench, &target, &["--requests", "10"]);
+        let host = network.host(0);
+        assert!(wait_until(BOUND, || !host.programs().is_empty()), "{}", running.stderr());
+        running.signal(signal);
+        assert_eq!(running.wait(BOUND).code, code);
+        nothing_is_left(&network, &[0], AFTER_THE_LEASE);
+        if code.is_some() {
+            no_sockets_are_left(&bench);
+        }
+    }
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Network {
         ip(&["netns", "add", &network.hub]);
         ip(&["-n", &network.hub, "link", "set", "lo", "up"]);
         keygen(&network.folder.path().join("key"));
+        network.allow(Some("pty"));
         for number in 0..hosts {
             network.add_host(&format!("{name}-{number}"), number, cache_size);
         }
@@ -131,9 +132,11 @@ impl Network {
         fs::write(self.folder.path().join("known_hosts"), lines.concat()).unwrap();
     }
 
-    /// Has no host accept the client's key any more.
-    pub fn accept_no_key(&self) {
-        fs::remove_file(self.folder.path().join("key.pub")).unwrap();
+    /// What hosts allow the client's key from now on: options of authorized_keys before it, or nothing at all.
+    pub fn allow(&self, options: Option<&str>) {
+        let path = self.folder.path().join("authorized_keys");
+        let key = fs::read_to_string(self.folder.path().join("key.pub")).unwrap();
+        fs::write(path, options.map_or_else(String::new, |options| format!("{options} {key}"))).unwrap();
     }
 
     /// The processes beside the target: coordinators, and their ssh clients.
@@ -166,7 +169,7 @@ impl Network {
     fn start_sshd(&self, namespace: &str, folder: &Path, address: &str, cache_size: Option<&str>) {
         keygen(&folder.join("host_key"));
         let config = format!(
-            "ListenAddress {address}:22\nHostKey {0}/host_key\nAuthorizedKeysFile {1}/key.pub\nPidFile none\n\
+            "ListenAddress {address}:22\nHostKey {0}/host_key\nAuthorizedKeysFile {1}/authorized_keys\nPidFile none\n\
              PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              UsePAM no\nStrictModes no\nPrintLastLog no\nSetEnv XDG_CACHE_HOME={0}/cache\n",
             folder.display(),

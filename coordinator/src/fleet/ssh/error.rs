@@ -71,6 +71,9 @@ pub enum HostProblem {
     /// It has answered, and then went silent.
     #[error("does not say within {0} s what it is; check by hand that `ssh` logs in there without a prompt")]
     Silent(u64),
+    /// It lets the user in, but runs no command of ours.
+    #[error("does not say what it is ({0}); check by hand that `ssh` runs commands such as `uname` there")]
+    NoCommands(String),
     /// Not Linux.
     #[error("runs {0}, and workers need Linux; name a Linux machine instead")]
     Kernel(String),
@@ -159,6 +162,18 @@ impl HostProblem {
         Self::Unreachable(if last.is_empty() { "ssh says nothing".into() } else { last })
     }
 
+    /// A connection that ended with this code, and these words, before the host had said what it is. ssh exits with 255
+    /// where there was none.
+    pub(super) fn of_ending(host: &SshHost, code: Option<i32>, words: &str) -> Self {
+        match code {
+            None | Some(255) => Self::of_connecting(host, words),
+            Some(code) => {
+                let last = last_line(words);
+                Self::NoCommands(if last.is_empty() { format!("exit code {code}") } else { last })
+            }
+        }
+    }
+
     /// What the host's last words say about a copy that failed.
     pub(super) fn of_copying(words: &str) -> Self {
         let last = last_line(words);
@@ -171,6 +186,12 @@ impl HostProblem {
             return Self::NoPermission(last);
         }
         Self::NotCopied(if last.is_empty() { "the checksum of what arrived is wrong".into() } else { last })
+    }
+
+    /// What the last words say about a socket through which no worker is reached.
+    pub(super) fn of_forwarding(words: &str) -> Self {
+        let last = last_line(words);
+        Self::NotForwarded(if last.is_empty() { "no handshake".into() } else { last })
     }
 
     /// What the last words say about a worker that did not come up.

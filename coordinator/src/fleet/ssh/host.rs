@@ -91,8 +91,11 @@ impl Host {
         match told.await {
             Ok(true) => {}
             Ok(false) => {
-                master.exit(LAST_WORDS_LIMIT).await;
-                return Err(HostProblem::of_connecting(client.host(), &last_words(&log)));
+                let code = match master.exit(LAST_WORDS_LIMIT).await {
+                    Some(Ended::Code(code)) => Some(code),
+                    _ => None,
+                };
+                return Err(HostProblem::of_ending(client.host(), code, &last_words(&log)));
             }
             Err(_) => return Err(HostProblem::Silent(CONNECT_LIMIT.as_secs())),
         }

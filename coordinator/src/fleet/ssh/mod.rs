@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::binary::WorkerBinary;
-use super::{Fleet, FleetError, Machines, WorkerAccess, trust_of};
+use super::{Fleet, FleetError, Machines, Trust, WorkerAccess, trust_of};
 use crate::cli::{OnPartial, SshHost};
 use crate::clock;
 use crate::config::SshChoice;
@@ -50,10 +50,12 @@ pub(super) async fn open(choice: &SshChoice, logs: &Path) -> Result<Fleet, Fleet
     let authority = Authority::ephemeral(&clock::local_now())?;
     let folder = Folder::create().map_err(|(path, source)| SshError::Folder { path, source })?;
 
+    let trust = trust_of(&authority)?;
     let (mut hosts, failed) = bring_up(choice, &folder, Arc::new(Program::new(binary))).await;
     settle(failed, choice.on_partial, hosts.len())?;
     let workers = loop {
-        let (workers, failed) = start(choice, &hosts, &sha256, &authority, [folder.path(), logs]).await?;
+        let starting = starting(choice, &hosts, &sha256, &authority, &trust, [folder.path(), logs])?;
+        let (workers, failed) = all(starting.into_iter().map(Start::start).collect()).await;
         if failed.is_empty() {
             break workers;
         }
@@ -66,13 +68,9 @@ pub(super) async fn open(choice: &SshChoice, logs: &Path) -> Result<Fleet, Fleet
         settle(failed, choice.on_partial, hosts.len())?;
     };
 
-    let trust = trust_of(&authority)?;
-    let access = workers.iter().zip(0..).map(|(worker, number)| {
-        WorkerAccess::through(number, worker.host.to_string(), worker.socket.clone(), &trust)
-    });
     Ok(Fleet {
         kind: "ssh",
-        workers: access.collect::<Result<_, _>>()?,
+        workers: workers.iter().map(|worker| worker.access.clone()).collect(),
         threads: threads_for_each(&hosts, &workers),
         machines: Machines::Ssh(SshMachines { workers, hosts, _folder: folder }),
     })
@@ -101,28 +99,30 @@ async fn bring_up(choice: &SshChoice, folder: &Folder, program: Arc<Program>) ->
     all(coming.collect()).await
 }
 
-/// The workers that came up, by number, and the hosts where one did not.
-async fn start(
+/// What it takes to start each worker, by number.
+fn starting(
     choice: &SshChoice,
     hosts: &[Host],
     sha256: &str,
     authority: &Authority,
+    trust: &Trust,
     [folder, logs]: [&Path; 2],
-) -> Result<(Vec<Worker>, Vec<HostError>), FleetError> {
+) -> Result<Vec<Start>, FleetError> {
     let dealt = (0..choice.workers.get()).map(|number| &choice.hosts[number as usize % choice.hosts.len()]);
     let dealt = dealt.filter_map(|name| hosts.iter().find(|host| host.client.host() == name));
-    let mut starting = Vec::new();
-    for (number, host) in dealt.enumerate() {
-        let start = Start {
+    let start = |(number, host): (u32, &Host)| {
+        let socket = folder.join(format!("w{number}.s"));
+        let name = host.client.host().to_string();
+        Ok(Start {
             client: host.client.clone(),
             sha256: sha256.to_owned(),
             bundle: authority.issue(Role::Worker, &clock::local_now())?.bundle(),
             log: logs.join(format!("worker-{number}.log")),
-            socket: folder.join(format!("w{number}.s")),
-        };
-        starting.push(start.start());
-    }
-    Ok(all(starting).await)
+            access: WorkerAccess::through(number, name, socket.clone(), trust)?,
+            socket,
+        })
+    };
+    (0..).zip(dealt).map(start).collect()
 }
 
 /// Does all at once; what came of it in order, and what failed.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 use tokio::task::JoinSet;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
+use super::super::access::WorkerAccess;
 use super::super::binary::WorkerBinary;
 use super::super::child::{Child, Ended};
 use super::client::Client;
@@ -40,13 +41,15 @@ pub(super) struct Start {
     pub(super) log: PathBuf,
     /// What will lead to it.
     pub(super) socket: PathBuf,
+    /// How it is reached once the socket is there.
+    pub(super) access: WorkerAccess,
 }
 
 /// A worker that is up.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) host: SshHost,
-    pub(super) socket: PathBuf,
+    pub(super) access: WorkerAccess,
     child: Child,
     /// Holds its standard input; aborted when it is dropped.
     signs_of_life: JoinSet<()>,
@@ -62,7 +65,7 @@ impl Start {
                 if let Some(stdin) = child.take_stdin() {
                     signs_of_life.spawn(give_signs_of_life(stdin));
                 }
-                Ok(Worker { host, socket: self.socket, child, signs_of_life })
+                Ok(Worker { host, access: self.access, child, signs_of_life })
             }
             Err(problem) => Err(HostError { host, problem }),
         }
@@ -89,8 +92,13 @@ impl Start {
         let forwarding = Child::spawn("ssh", self.client.forward(&self.socket, port), "", Some(&log)).await;
         let mut forwarding = forwarding.map_err(|error| not_spawned(&self.client, &error))?;
         match forwarding.exit(FORWARD_LIMIT).await {
-            Some(Ended::Code(0)) => Ok(()),
-            _ => Err(HostProblem::NotForwarded(last_words(&log).trim().to_owned())),
+            Some(Ended::Code(0)) => {}
+            _ => return Err(HostProblem::of_forwarding(&last_words(&log))),
+        }
+        // The socket is there in any case. Whether the host lets anything through shows when it is used.
+        match timeout(FORWARD_LIMIT, self.access.dial()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(HostProblem::of_forwarding("")),
         }
     }
 }
