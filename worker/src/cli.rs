@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use crate::credentials::{Credentials, CredentialsError, InvalidBundle};
 use crate::host;
-use crate::lifetime::{announce, end_of_service, read_pem_blocks_from_stdin};
+use crate::lifetime::{Stdin, announce, end_of_service, read_pem_blocks_from_stdin};
 use crate::service::{self, ServeError};
 
 /// Run a load worker that a coordinator commands
@@ -42,6 +43,11 @@ pub struct WorkerArgs {
     /// Exit when standard input ends: whoever holds its other end is gone
     #[arg(long, hide = true)]
     pub exit_with_stdin: bool,
+
+    /// Exit too when nothing has come over standard input for so long: the way to whoever holds its other end was cut
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(requires = "exit_with_stdin")]
+    pub stdin_silence: Option<Duration>,
 }
 
 /// Why the worker could not serve.
@@ -94,7 +100,11 @@ pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|source| WorkerError::Listen { address: args.listen, source })?;
-        let end = end_of_service(args.exit_with_stdin)?;
+        let end = end_of_service(match args.stdin_silence {
+            Some(limit) => Stdin::EndsOrFallsSilent(limit),
+            None if args.exit_with_stdin => Stdin::Ends,
+            None => Stdin::Unwatched,
+        })?;
         let scheme = if credentials.is_some() { "https" } else { "http" };
         if let (Some(credentials), Some(path)) = (&credentials, &args.certificate_out) {
             credentials.show_certificate(path)?;

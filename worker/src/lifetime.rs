@@ -1,38 +1,67 @@
 //! How a process that serves begins and ends: it says where it listens, and stops when it is told or when whoever started
 //! it is gone.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-/// Resolves at Ctrl-C, SIGTERM or, when asked, at the end of standard input.
+/// What standard input has to do with the end of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing.
+    Unwatched,
+    /// Its end is the service's end.
+    Ends,
+    /// So is a silence of this length: a connection that was cut does not end by itself.
+    EndsOrFallsSilent(Duration),
+}
+
+/// Resolves at Ctrl-C, SIGTERM or, when asked, with standard input.
 ///
 /// # Errors
 /// When the system lets no signal be watched.
-pub fn end_of_service(exit_with_stdin: bool) -> io::Result<impl Future<Output = ()>> {
+pub fn end_of_service(stdin: Stdin) -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let stdin = exit_with_stdin.then(end_of_stdin);
+    let silence = match stdin {
+        Stdin::Unwatched => None,
+        Stdin::Ends => Some(Duration::MAX),
+        Stdin::EndsOrFallsSilent(limit) => Some(limit),
+    };
     Ok(async move {
+        let stdin = async {
+            match silence {
+                Some(limit) => end_of_stdin(limit).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            Some(_) = async { Some(stdin?.await) } => {}
+            () = stdin => {}
         }
     })
 }
 
-/// Resolves when standard input ends. A thread waits for that, because a read of standard input cannot be called off:
-/// the thread ends with the process.
-fn end_of_stdin() -> oneshot::Receiver<()> {
-    let (ended, end) = oneshot::channel();
+/// Resolves when standard input ends, or says nothing for `silence`. A thread reads it, because a read of standard input
+/// cannot be called off: the thread ends with the process.
+fn end_of_stdin(silence: Duration) -> impl Future<Output = ()> {
+    let (said, mut heard) = watch::channel(());
     std::thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        let _ = ended.send(());
+        let mut words = [0; 1024];
+        loop {
+            match io::stdin().lock().read(&mut words) {
+                Ok(1..) => said.send_replace(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
     });
-    end
+    async move { while matches!(timeout(silence, heard.changed()).await, Ok(Ok(()))) {} }
 }
 
 /// Reads standard input up to and with the line that holds the `count`th PEM block's end; what follows stays unread.

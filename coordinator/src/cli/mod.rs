@@ -7,6 +7,7 @@ mod error;
 mod gcp;
 mod machines;
 mod parse;
+mod ssh;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod values;
@@ -26,6 +27,7 @@ pub use error::UsageError;
 pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
+pub use ssh::{SshArgs, SshHost};
 pub use values::{HttpVersion, WorkerAddress};
 pub use variables::{Origin, ProcessVariables, process_variables};
 
@@ -74,6 +76,8 @@ pub enum FleetKind {
     Addresses,
     /// VMs in Google Cloud, made as they are needed
     Gcp,
+    /// Processes on machines that ssh reaches
+    Ssh,
 }
 
 /// How open-loop arrivals are spaced.
@@ -102,7 +106,7 @@ pub struct RunArgs {
     #[arg(env = "FLEET", help_heading = FLEET)]
     pub fleet: FleetKind,
 
-    /// Number of workers [default: 2 for `local`, 4 for `gcp`, the number of addresses for `addresses`]
+    /// Number of workers [default: 2 for `local`, 4 for `gcp`, the number of addresses for `addresses`, of hosts for `ssh`]
     #[arg(long, value_name = "N", value_parser = values::count_u32, env = "WORKERS", help_heading = FLEET)]
     pub workers: Option<NonZeroU32>,
 
@@ -122,7 +126,11 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_PLAINTEXT", help_heading = FLEET)]
     pub plaintext: bool,
 
-    /// Of machines elsewhere.
+    /// Of the ssh fleet.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+
+    /// Of fleets of other machines.
     #[command(flatten)]
     pub machines: MachinesArgs,
 
@@ -137,7 +145,7 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_CLEANUP_AFTER", help_heading = "Google Cloud")]
     pub cleanup_after: bool,
 
-    /// Engine threads of each worker [default: the cores that it may use; the local fleet divides them, at least 1]
+    /// Engine threads of each worker [default: the cores that it may use; workers of one machine divide them, at least 1]
     #[arg(long, value_name = "N", value_parser = values::count_u32)]
     #[arg(env = "ARCHESTRA_BENCH_THREADS", help_heading = FLEET)]
     pub threads: Option<NonZeroU32>,

@@ -156,7 +156,7 @@ fn wrong_values_are_told_by_flag() {
         (["--threads", "0"], "--threads must be at least 1"),
         (["--requests", "many"], "--requests must be a whole number, not `many`"),
         (["--http-version", "2"], "--http-version must be 1.1; HTTP/2 comes later"),
-        (["--fleet", "moon"], "--fleet must be one of local, addresses, gcp, not `moon`"),
+        (["--fleet", "moon"], "--fleet must be one of local, addresses, gcp, ssh, not `moon`"),
         (["--arrivals", "all"], "--arrivals must be one of constant, poisson, not `all`"),
         (["--scenario", "simple_chat,"], "--scenario must not be empty"),
         (["--target", ""], "--target must not be empty"),
@@ -168,6 +168,8 @@ fn wrong_values_are_told_by_flag() {
             ["--worker-address", "box"],
             "--worker-address must be HOST:PORT, such as 10.0.0.2:7700 or [::1]:7700, not `box`",
         ),
+        (["--host", "a b"], "--host must be [USER@]HOST[:PORT], such as me@10.0.0.2 or [::1]:22, not `a b`"),
+        (["--on-partial", "wait"], "--on-partial must be one of fail, continue, not `wait`"),
         (
             ["--timeout", "30"],
             "--timeout must be a duration with its unit, such as 30s, 500ms or 2m, not `30`",
@@ -192,7 +194,7 @@ fn wrong_values_are_told_by_variable_and_place() {
     );
     assert_eq!(
         sentence(&[], &[], ["# comment\nFLEET=moon", ""]),
-        "FLEET in .env, line 2, must be one of local, addresses, gcp, not `moon`"
+        "FLEET in .env, line 2, must be one of local, addresses, gcp, ssh, not `moon`"
     );
 }
 

@@ -119,12 +119,6 @@ pub enum ConfigError {
         /// What was given.
         value: String,
     },
-    /// A flag of another fleet.
-    #[error("{flag} is for `--fleet gcp` only; leave it out, or choose that fleet")]
-    NeedsGcpFleet {
-        /// The flag.
-        flag: String,
-    },
     /// VMs in a cloud cannot reach this machine's loopback.
     #[error(
         "VMs cannot reach the built-in mock, which listens on this machine's loopback only: give --target or set \
@@ -166,11 +160,13 @@ pub enum ConfigError {
         /// Where it was given.
         place: String,
     },
-    /// A flag of the addresses fleet with another.
-    #[error("{flag} is for --fleet addresses; add that, or leave it out")]
-    NeedsAddressesFleet {
+    /// A flag of one fleet with another.
+    #[error("{flag} is for --fleet {fleet}; add that, or leave it out")]
+    NeedsFleet {
         /// The flag.
         flag: String,
+        /// The fleet that knows it.
+        fleet: &'static str,
     },
     /// The addresses fleet without an address.
     #[error(
@@ -187,6 +183,62 @@ pub enum ConfigError {
         place: String,
         /// The address.
         address: String,
+    },
+    /// The ssh fleet without a host.
+    #[error(
+        "{place} is ssh, but no host is given; add --host USER@HOST for each machine, or --hosts FILE with one a line"
+    )]
+    NoHosts {
+        /// Where the fleet was chosen.
+        place: String,
+    },
+    /// Hosts from two places at once.
+    #[error("{hosts} and {file} exclude each other; keep the one that names all hosts")]
+    TwoHostLists {
+        /// Where hosts were given.
+        hosts: String,
+        /// Where a file of hosts was given.
+        file: String,
+    },
+    /// The file of hosts cannot be read.
+    #[error("failed to read {}, named by {place} (give a text file that this user can read)", .path.display())]
+    UnreadableHosts {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of the file of hosts is none.
+    #[error("line {line} of {}, named by {place}, {problem}", .path.display())]
+    BrokenHost {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Reads on from the line.
+        problem: String,
+    },
+    /// The file of hosts names none.
+    #[error("{}, named by {place}, names no host; write one a line, as [USER@]HOST[:PORT]", .path.display())]
+    EmptyHosts {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A host that is named twice.
+    #[error(
+        "{place} names {host} twice; name every host once, and give --workers for several workers on each"
+    )]
+    DuplicateHost {
+        /// Where the hosts were given.
+        place: String,
+        /// The host.
+        host: String,
     },
     /// Another number of workers than addresses.
     #[error(

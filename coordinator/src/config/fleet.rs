@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use super::gcp::GcpConfig;
-use super::{ConfigError, FleetChoice, TargetChoice, state_dir};
+use super::{ConfigError, FleetChoice, SshChoice, TargetChoice, hosts, state_dir};
 use crate::cli::{FleetArgs, FleetKind, Given, Origin, RunArgs, WorkerAddress};
 
 /// Two.
@@ -12,53 +12,77 @@ const LOCAL_WORKERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 /// Four.
 const GCP_WORKERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// Flags that mean nothing for workers that are there already.
-const FOR_GCP: [&str; 19] = [
-    "project",
-    "zones",
-    "machine_type",
-    "image",
-    "network",
-    "subnet",
-    "spot",
-    "max_run_duration",
-    "source_ranges",
-    "own_address_url",
-    "reach",
-    "service_account",
-    "labels",
-    "worker_url",
-    "worker_sha256",
-    "boot_timeout",
-    "keep",
-    "yes",
-    "cleanup_after",
-];
-
 /// The fleet that was asked for, able to reach the target.
 pub(super) fn choose(
     args: &RunArgs,
     given: &Given,
     target: &TargetChoice,
 ) -> Result<FleetChoice, ConfigError> {
-    if args.fleet != FleetKind::Gcp
-        && let Some(id) = FOR_GCP.into_iter().find(|id| given.origin(id) == Origin::Flag)
-    {
-        return Err(ConfigError::NeedsGcpFleet { flag: given.place(id).into() });
-    }
+    refuse_flags_of_others(args.fleet, given)?;
     match args.fleet {
-        FleetKind::Local => local(args, given),
+        FleetKind::Local => Ok(FleetChoice::Local { workers: args.workers.unwrap_or(LOCAL_WORKERS) }),
         FleetKind::Addresses => addresses(args, given, target),
         FleetKind::Gcp => gcp(args, given, target),
+        FleetKind::Ssh => ssh(args, given, target),
     }
 }
 
-fn local(args: &RunArgs, given: &Given) -> Result<FleetChoice, ConfigError> {
-    let for_addresses = ["worker_addresses", "plaintext", "fleet_name"];
-    if let Some(id) = for_addresses.into_iter().find(|id| given.origin(id) == Origin::Flag) {
-        return Err(ConfigError::NeedsAddressesFleet { flag: given.place(id).into() });
+/// Flags that some fleets alone know, and which. Their variables may be set for another run.
+const FLAGS_OF: [(&[FleetKind], &str, &[&str]); 5] = [
+    (&[FleetKind::Addresses], "addresses", &["worker_addresses", "plaintext"]),
+    (&[FleetKind::Addresses, FleetKind::Gcp], "addresses or --fleet gcp", &["fleet_name"]),
+    (&[FleetKind::Ssh], "ssh", &["hosts", "hosts_file", "ssh_program"]),
+    (&[FleetKind::Ssh, FleetKind::Gcp], "ssh or --fleet gcp", &["worker_binary", "on_partial"]),
+    (
+        &[FleetKind::Gcp],
+        "gcp",
+        &[
+            "project",
+            "zones",
+            "machine_type",
+            "image",
+            "network",
+            "subnet",
+            "spot",
+            "max_run_duration",
+            "source_ranges",
+            "own_address_url",
+            "reach",
+            "service_account",
+            "labels",
+            "worker_url",
+            "worker_sha256",
+            "boot_timeout",
+            "keep",
+            "yes",
+            "cleanup_after",
+        ],
+    ),
+];
+
+fn refuse_flags_of_others(chosen: FleetKind, given: &Given) -> Result<(), ConfigError> {
+    for (_, fleet, flags) in FLAGS_OF.into_iter().filter(|(kinds, ..)| !kinds.contains(&chosen)) {
+        if let Some(id) = flags.iter().find(|id| given.origin(id) == Origin::Flag) {
+            return Err(ConfigError::NeedsFleet { flag: given.place(id).into(), fleet });
+        }
     }
-    Ok(FleetChoice::Local { workers: args.workers.unwrap_or(LOCAL_WORKERS) })
+    Ok(())
+}
+
+fn ssh(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {
+    let mut hosts = hosts::named(args, given)?;
+    if *target == TargetChoice::BuiltInMock {
+        return Err(ConfigError::MockOutOfReach { address: hosts[0].to_string() });
+    }
+    let workers = args.workers.or(NonZeroU32::new(hosts.len() as u32)).unwrap_or(NonZeroU32::MIN);
+    hosts.truncate(workers.get() as usize);
+    Ok(FleetChoice::Ssh(SshChoice {
+        hosts,
+        workers,
+        program: args.ssh.ssh_program.clone(),
+        worker_binary: args.machines.worker_binary.clone(),
+        on_partial: args.machines.on_partial,
+    }))
 }
 
 fn addresses(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {
@@ -90,11 +114,6 @@ fn addresses(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<Fle
 }
 
 fn gcp(args: &RunArgs, given: &Given, target: &TargetChoice) -> Result<FleetChoice, ConfigError> {
-    if let Some(id) =
-        ["worker_addresses", "plaintext"].into_iter().find(|id| given.origin(id) == Origin::Flag)
-    {
-        return Err(ConfigError::NeedsAddressesFleet { flag: given.place(id).into() });
-    }
     let fleet = FleetArgs { fleet_name: args.fleet_name.clone(), state_dir: args.state_dir.clone() };
     let config = GcpConfig::to_make(&args.gcp, &args.machines, &fleet, given)?;
     if *target == TargetChoice::BuiltInMock {

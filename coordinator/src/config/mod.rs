@@ -4,6 +4,7 @@ mod command_line;
 mod error;
 mod fleet;
 pub mod gcp;
+mod hosts;
 mod load;
 mod redactor;
 mod secret;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use proto::load::{Extent, Load, WarmUp};
 use proto::target::Target;
 
-use crate::cli::{Given, LogFormat, RunArgs, WorkerAddress};
+use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Arm, Block, Plan};
 use crate::scenario::{Scenario, ScenarioOptions};
 use crate::trust::FleetName;
@@ -95,6 +96,23 @@ pub enum FleetChoice {
         /// Whether they are deleted when the run has ended.
         cleanup_after: bool,
     },
+    /// Processes on machines that ssh reaches.
+    Ssh(SshChoice),
+}
+
+/// Machines that ssh reaches, and what is started there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshChoice {
+    /// At least one and at most as many as workers, each named once.
+    pub hosts: Vec<SshHost>,
+    /// How many, dealt out to the hosts in turn.
+    pub workers: NonZeroU32,
+    /// The ssh client.
+    pub program: PathBuf,
+    /// The workers' program; `None` for the one that is running.
+    pub worker_binary: Option<PathBuf>,
+    /// What happens when some hosts cannot be brought up.
+    pub on_partial: OnPartial,
 }
 
 impl FleetChoice {
@@ -108,6 +126,7 @@ impl FleetChoice {
         match self {
             Self::Local { workers } | Self::Gcp { workers, .. } => workers.get(),
             Self::Addresses { addresses, .. } => addresses.len() as u32,
+            Self::Ssh(ssh) => ssh.workers.get(),
         }
     }
 }

@@ -208,6 +208,96 @@ fn fleets_refuse_what_belongs_to_others() {
 }
 
 #[test]
+fn hosts_are_dealt_workers_in_turn_and_the_first_are_used() {
+    let ssh = ["--fleet", "ssh", "--target", "http://h:1", "--host", "me@a,me@b:2222"];
+    let with = |more: &[&str]| match run(&[&ssh, more].concat()).fleet {
+        FleetChoice::Ssh(choice) => choice,
+        other => panic!("{other:?}"),
+    };
+    let shown = |choice: &SshChoice| choice.hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
+
+    let choice = with(&[]);
+    assert_eq!((shown(&choice), choice.workers.get()), (vec!["me@a".into(), "me@b:2222".into()], 2));
+    assert_eq!((choice.on_partial, choice.program.as_path()), (OnPartial::Fail, Path::new("ssh")));
+    assert_eq!(with(&["--workers", "5"]).workers.get(), 5);
+    let one = with(&["--workers", "1"]);
+    assert_eq!((shown(&one), one.workers.get()), (vec!["me@a".into()], 1));
+    let told = with(&["--on-partial", "continue", "--worker-binary", "w", "--ssh", "./my-ssh"]);
+    assert_eq!((told.on_partial, told.worker_binary.as_deref()), (OnPartial::Continue, Some(Path::new("w"))));
+}
+
+#[test]
+fn hosts_may_come_from_a_file_whose_broken_lines_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hosts.txt");
+    let path = path.to_str().unwrap();
+    let ssh = ["--fleet", "ssh", "--target", "http://h:1", "--hosts", path];
+    std::fs::write(path, "# load machines\nme@a\n\n  me@b:2222  # the slow one\n").unwrap();
+    assert_eq!(run(&ssh).fleet.workers(), 2);
+    let both = configure(&ssh, &[("ARCHESTRA_BENCH_HOSTS", "c,d,e")], ["", ""]).unwrap();
+    assert_eq!(both.fleet.workers(), 2, "a file given as a flag beats hosts in a variable");
+    assert_eq!(
+        refused(&[&ssh[..], &["--host", "c"]].concat()),
+        "--host and --hosts exclude each other; keep the one that names all hosts"
+    );
+
+    std::fs::write(path, "me@a\nme@b;id\n").unwrap();
+    assert_eq!(
+        refused(&ssh),
+        format!(
+            "line 2 of {path}, named by --hosts, must be [USER@]HOST[:PORT], such as me@10.0.0.2 or [::1]:22, not \
+             `me@b;id`"
+        )
+    );
+    std::fs::write(path, "# none\n").unwrap();
+    assert_eq!(
+        refused(&ssh),
+        format!("{path}, named by --hosts, names no host; write one a line, as [USER@]HOST[:PORT]")
+    );
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(
+        refused(&ssh),
+        format!("failed to read {path}, named by --hosts (give a text file that this user can read)")
+    );
+}
+
+#[test]
+fn an_ssh_fleet_needs_hosts_and_a_target_that_they_can_reach() {
+    assert_eq!(
+        refused(&["--fleet", "ssh", "--target", "http://h:1"]),
+        "--fleet is ssh, but no host is given; add --host USER@HOST for each machine, or --hosts FILE with one a line"
+    );
+    assert!(
+        refused(&["--fleet", "ssh", "--host", "me@a"]).starts_with("me@a cannot reach the built-in mock")
+    );
+    assert_eq!(
+        refused(&["--fleet", "ssh", "--target", "http://h:1", "--host", "a,b,a"]),
+        "--host names a twice; name every host once, and give --workers for several workers on each"
+    );
+    for flags in [
+        &["--host", "a"][..],
+        &["--hosts", "f"],
+        &["--on-partial", "fail"],
+        &["--worker-binary", "f"],
+        &["--ssh", "s"],
+    ] {
+        assert_eq!(refused(flags), format!("{} is for --fleet ssh; add that, or leave it out", flags[0]));
+    }
+    assert_eq!(
+        refused(&["--fleet", "ssh", "--host", "a", "--target", "http://h:1", "--plaintext"]),
+        "--plaintext is for --fleet addresses; add that, or leave it out"
+    );
+    assert!(
+        configure(
+            &[],
+            &[("ARCHESTRA_BENCH_HOSTS", "a"), ("ARCHESTRA_BENCH_ON_PARTIAL", "continue")],
+            ["", ""]
+        )
+        .is_ok()
+    );
+}
+
+#[test]
 fn workers_elsewhere_cannot_reach_the_mock() {
     assert_eq!(
         refused(&["--fleet", "addresses", "--worker-address", "127.0.0.1:1,10.0.0.2:7700"]),

@@ -1,8 +1,14 @@
 //! How a worker is reached: its address, and what proves each side to the other.
 
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+use tower::service_fn;
 
 use super::FleetError;
 use crate::trust::{Leaf, WORKER_NAME};
@@ -26,9 +32,11 @@ pub enum Trust {
 pub struct WorkerAccess {
     /// From 0.
     pub number: u32,
-    /// Host and port.
+    /// Host and port, or the host alone where the way to it is a socket.
     pub address: String,
     endpoint: Endpoint,
+    /// The end of a tunnel to the worker; `None` for a TCP connection to the address.
+    socket: Option<Arc<PathBuf>>,
 }
 
 impl WorkerAccess {
@@ -37,25 +45,19 @@ impl WorkerAccess {
     /// # Errors
     /// When the address or the certificates cannot be used.
     pub fn new(number: u32, address: String, trust: &Trust) -> Result<Self, FleetError> {
-        let failed = |error: tonic::transport::Error| FleetError::Address {
-            address: address.clone(),
-            problem: error.to_string(),
-        };
-        let scheme = if matches!(trust, Trust::Mutual(_)) { "https" } else { "http" };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
-            .map_err(failed)?
-            .connect_timeout(CONNECT_LIMIT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_while_idle(true);
-        if let Trust::Mutual(leaf) = trust {
-            let tls = ClientTlsConfig::new()
-                .domain_name(WORKER_NAME)
-                .ca_certificate(Certificate::from_pem(&leaf.authority_pem))
-                .identity(Identity::from_pem(&leaf.certificate_pem, &leaf.key_pem));
-            endpoint = endpoint.tls_config(tls).map_err(failed)?;
-        }
-        Ok(Self { number, address, endpoint })
+        let endpoint = endpoint(&address, trust)
+            .map_err(|error| FleetError::Address { address: address.clone(), problem: error.to_string() })?;
+        Ok(Self { number, address, endpoint, socket: None })
+    }
+
+    /// For the worker on `host` to which the Unix socket `socket` leads.
+    ///
+    /// # Errors
+    /// When the certificates cannot be used.
+    pub fn through(number: u32, host: String, socket: PathBuf, trust: &Trust) -> Result<Self, FleetError> {
+        let endpoint = endpoint(WORKER_NAME, trust)
+            .map_err(|error| FleetError::Address { address: host.clone(), problem: error.to_string() })?;
+        Ok(Self { number, address: host, endpoint, socket: Some(Arc::new(socket)) })
     }
 
     /// Dials the worker.
@@ -63,6 +65,29 @@ impl WorkerAccess {
     /// # Errors
     /// When it does not accept a connection, or either side's certificate is refused.
     pub async fn dial(&self) -> Result<Channel, tonic::transport::Error> {
-        self.endpoint.connect().await
+        let Some(socket) = &self.socket else { return self.endpoint.connect().await };
+        let socket = Arc::clone(socket);
+        let connect = move |_: Uri| {
+            let socket = Arc::clone(&socket);
+            async move { Ok::<_, io::Error>(TokioIo::new(UnixStream::connect(socket.as_path()).await?)) }
+        };
+        self.endpoint.connect_with_connector(service_fn(connect)).await
     }
+}
+
+/// Whatever way the connection goes, TLS asks for the same name.
+fn endpoint(authority: &str, trust: &Trust) -> Result<Endpoint, tonic::transport::Error> {
+    let scheme = if matches!(trust, Trust::Mutual(_)) { "https" } else { "http" };
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{authority}"))?
+        .connect_timeout(CONNECT_LIMIT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_while_idle(true);
+    let Trust::Mutual(leaf) = trust else { return Ok(endpoint) };
+    endpoint.tls_config(
+        ClientTlsConfig::new()
+            .domain_name(WORKER_NAME)
+            .ca_certificate(Certificate::from_pem(&leaf.authority_pem))
+            .identity(Identity::from_pem(&leaf.certificate_pem, &leaf.key_pem)),
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Fleet, FleetError, Trust, WorkerAccess, trust_of};
+use super::{Fleet, FleetError, Machines, Trust, WorkerAccess, trust_of};
 use crate::cli::WorkerAddress;
 use crate::trust::{Authority, FleetName, TrustError};
 
@@ -29,5 +29,5 @@ pub(super) fn open(
         WorkerAccess::new(number as u32, address.to_string(), &trust)
     };
     let workers = addresses.iter().enumerate().map(access).collect::<Result<_, _>>()?;
-    Ok(Fleet { kind: "addresses", workers, threads: None, children: Vec::new(), vms: None })
+    Ok(Fleet { kind: "addresses", workers, threads: None, machines: Machines::Elsewhere })
 }

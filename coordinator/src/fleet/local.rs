@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::child::Child;
-use super::{Fleet, FleetError, WorkerAccess, trust_of};
+use super::{Fleet, FleetError, Machines, WorkerAccess, trust_of};
 use crate::clock;
 use crate::trust::{Authority, Role};
 
@@ -24,13 +24,8 @@ pub(super) async fn open(workers: NonZeroU32, logs: &Path) -> Result<Fleet, Flee
     for (number, child) in children.iter_mut().enumerate() {
         access.push(WorkerAccess::new(number as u32, child.address().await?, &trust)?);
     }
-    Ok(Fleet {
-        kind: "local",
-        workers: access,
-        threads: Some(threads_for_each(workers)),
-        children,
-        vms: None,
-    })
+    let threads = Some(threads_for_each(workers));
+    Ok(Fleet { kind: "local", workers: access, threads, machines: Machines::Here(children) })
 }
 
 /// The cores that this process may use, divided among the workers, and at least one for each.

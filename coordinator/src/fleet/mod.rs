@@ -9,6 +9,7 @@ pub mod gcp;
 mod local;
 mod mock;
 pub mod news;
+mod ssh;
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use access::{Trust, WorkerAccess};
 pub use binary::{Architecture, BinaryError, ElfProblem, WorkerBinary};
 pub use child::ChildError;
 pub use mock::Mock;
+pub use ssh::{HostError, HostProblem, SshError};
 
 use crate::clock;
 use child::Child;
@@ -45,10 +47,20 @@ pub struct Fleet {
     pub workers: Vec<WorkerAccess>,
     /// Engine threads for each worker where the user named none; `None` for one per core.
     pub threads: Option<NonZeroU32>,
-    /// The processes of a local fleet.
-    children: Vec<Child>,
-    /// The machines of a fleet in Google Cloud.
-    vms: Option<LoadVms>,
+    machines: Machines,
+}
+
+/// What was brought up, and is to be taken down again.
+#[derive(Debug)]
+enum Machines {
+    /// Nothing: others did.
+    Elsewhere,
+    /// Processes on this machine, by the workers' numbers.
+    Here(Vec<Child>),
+    /// Processes on machines that ssh reaches.
+    Ssh(ssh::SshMachines),
+    /// Machines in Google Cloud.
+    Gcp(Box<LoadVms>),
 }
 
 /// Why there is no fleet.
@@ -60,6 +72,9 @@ pub enum FleetError {
     /// Machines in Google Cloud.
     #[error(transparent)]
     Gcp(#[from] GcpError),
+    /// Machines that ssh was to reach.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
     /// The workers cannot be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -74,7 +89,8 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// Brings the workers up, or finds those that are, to load `target`. What local workers log goes to `logs`.
+    /// Brings the workers up, or finds those that are, to load `target`. What workers log that are started here goes to
+    /// `logs`.
     ///
     /// # Errors
     /// What could not be brought up; whatever was is taken down again.
@@ -100,24 +116,29 @@ impl Fleet {
                 };
                 let vms = load_vms::open(workshop, &order).await?;
                 let workers = vms.workers.clone();
-                Ok(Self { kind: "gcp", workers, threads: None, children: Vec::new(), vms: Some(vms) })
+                Ok(Self { kind: "gcp", workers, threads: None, machines: Machines::Gcp(Box::new(vms)) })
             }
+            FleetChoice::Ssh(choice) => ssh::open(choice, logs).await,
         }
     }
 
     /// What became of the process or the machine behind a lost worker, where that is known.
     pub async fn epitaph(&mut self, worker: u32) -> Option<String> {
-        if let Some(vms) = &self.vms {
-            return timeout(EPITAPH_LIMIT, vms.epitaph(worker)).await.ok().flatten();
+        match &mut self.machines {
+            Machines::Elsewhere => None,
+            Machines::Here(children) => children.get_mut(worker as usize)?.epitaph(),
+            Machines::Ssh(machines) => machines.epitaph(worker),
+            Machines::Gcp(vms) => timeout(EPITAPH_LIMIT, vms.epitaph(worker)).await.ok().flatten(),
         }
-        self.children.get_mut(worker as usize)?.epitaph()
     }
 
     /// Takes down what [`Fleet::open`] brought up.
     pub async fn close(self) {
-        Child::end_all(self.children).await;
-        if let Some(vms) = self.vms {
-            vms.close().await;
+        match self.machines {
+            Machines::Elsewhere => {}
+            Machines::Here(children) => Child::end_all(children).await,
+            Machines::Ssh(machines) => machines.end().await,
+            Machines::Gcp(vms) => vms.close().await,
         }
     }
 }

@@ -379,7 +379,9 @@ fn broken(status: &Status) -> String {
 fn is_refused(error: &tonic::transport::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
-        let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        // A tunnel that is gone leaves no socket.
+        let kinds = [std::io::ErrorKind::ConnectionRefused, std::io::ErrorKind::NotFound];
+        let refused = |error: &std::io::Error| kinds.contains(&error.kind());
         if error.downcast_ref::<std::io::Error>().is_some_and(refused) {
             return true;
         }

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod cloud;
 pub mod gce;
+pub mod network;
 pub mod process;
 pub mod request;
 pub mod results;

@@ -18,6 +18,8 @@ use super::clock::wait_until;
 
 /// How long a run may take unless a test says otherwise.
 pub const BOUND: Duration = Duration::from_secs(60);
+/// The built binary.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_archestra-bench");
 /// How much of an output is kept; the rest is read and dropped, so that nobody is held up.
 const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 
@@ -88,7 +90,7 @@ impl Bench {
 
     /// Starts `archestra-bench`.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        self.start_program(env!("CARGO_BIN_EXE_archestra-bench"), arguments)
+        self.start_program(PROGRAM, arguments)
     }
 
     /// Starts any program in the same way.

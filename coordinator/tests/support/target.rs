@@ -24,6 +24,7 @@ type Script = dyn Fn(u64, &Request) -> Reply + Send + Sync;
 /// An HTTP/1.1 server on a loopback port, with a thread for each connection. It ends when it is dropped.
 pub struct Target {
     address: SocketAddr,
+    listener: Arc<TcpListener>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -72,12 +73,12 @@ impl Target {
         // To listen once more only sets the length of the queue, which std leaves at 128.
         rustix::net::listen(&listener, BACKLOG).unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared::new(Box::new(script)));
+        let (listener, shared) = (Arc::new(listener), Arc::new(Shared::new(Box::new(script))));
         let acceptor = thread::spawn({
-            let shared = Arc::clone(&shared);
+            let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
             move || accept(&listener, &shared)
         });
-        Self { address, shared, acceptor: Some(acceptor) }
+        Self { address, listener, shared, acceptor: Some(acceptor) }
     }
 
     /// A target that answers at once, as an OpenAI-compatible gateway does.
@@ -132,8 +133,8 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        // The acceptor sees the end when it has accepted something.
-        drop(TcpStream::connect(self.address));
+        // Wakes the acceptor, also where the listener is in another network than this thread.
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
         if let Some(acceptor) = self.acceptor.take() {
             drop(acceptor.join());
         }

@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::host;
-use crate::lifetime::{announce, end_of_service};
+use crate::lifetime::{Stdin, announce, end_of_service};
 use endpoint::Endpoint;
 
 /// The longest latency and the longest interval between chunks.
@@ -140,7 +140,7 @@ pub fn main(args: MockArgs) -> Result<(), Error> {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|source| Error::Listen { address: args.listen, source })?;
-        let end = end_of_service(args.exit_with_stdin)?;
+        let end = end_of_service(if args.exit_with_stdin { Stdin::Ends } else { Stdin::Unwatched })?;
         announce("http", listener.local_addr()?)?;
         Ok(run(listener, Behaviour::from(&args), end).await?)
     })

@@ -1,0 +1,305 @@
+//! A small network of namespaces: one where the coordinator and its target are, and hosts with real OpenSSH servers.
+//!
+//! Its addresses exist in the namespaces only, and so do the names of its links; a network is taken down with its test.
+//! This needs root, `ip` and `sshd`. Where there is none of them the test is skipped, but never where `CI` is `true`.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tempfile::TempDir;
+
+use super::clock::wait_until;
+use super::process::{Bench, PROGRAM, Running};
+use super::request::Request;
+use super::target::Target;
+
+/// Where the coordinator and its target are.
+const HUB: &str = "10.98.0.1";
+const SSHD: &str = "/usr/sbin/sshd";
+
+static NETWORKS: AtomicU32 = AtomicU32::new(0);
+
+/// The namespaces, and what is in them.
+pub struct Network {
+    hub: String,
+    hosts: Vec<Host>,
+    folder: TempDir,
+}
+
+/// A machine that ssh reaches.
+pub struct Host {
+    namespace: String,
+    /// Its address.
+    pub address: String,
+    /// Where workers' programs are kept on it.
+    pub cache: PathBuf,
+}
+
+impl Network {
+    /// A network with so many hosts; `None`, with the reason on standard error, where there can be none.
+    pub fn new(test: &str, hosts: usize) -> Option<Self> {
+        Self::with_cache(test, hosts, None)
+    }
+
+    /// The same, where the workers' programs are kept on disks of `cache_size`, such as `1m`.
+    #[allow(clippy::print_stderr)]
+    pub fn with_cache(test: &str, hosts: usize, cache_size: Option<&str>) -> Option<Self> {
+        if let Some(missing) = missing() {
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "{test} cannot be skipped in CI: {missing}"
+            );
+            eprintln!("skipped: {test}: {missing}");
+            return None;
+        }
+        let name = format!("bench-ssh-{}-{}", std::process::id(), NETWORKS.fetch_add(1, Ordering::Relaxed));
+        let mut network =
+            Self { hub: format!("{name}-hub"), hosts: Vec::new(), folder: tempfile::tempdir().unwrap() };
+        ip(&["netns", "add", &network.hub]);
+        ip(&["-n", &network.hub, "link", "set", "lo", "up"]);
+        keygen(&network.folder.path().join("key"));
+        network.allow(Some("pty"));
+        for number in 0..hosts {
+            network.add_host(&format!("{name}-{number}"), number, cache_size);
+        }
+        let known: Vec<_> = (0..hosts).map(|host| network.known_host(host)).collect();
+        network.know(&known);
+        network.write_client();
+        for host in &network.hosts {
+            assert!(
+                wait_until(Duration::from_secs(10), || network.accepts(host)),
+                "no sshd on {}",
+                host.address
+            );
+        }
+        Some(network)
+    }
+
+    /// The hosts, in order.
+    pub fn host(&self, number: usize) -> &Host {
+        &self.hosts[number]
+    }
+
+    /// A target that the hosts reach.
+    pub fn target(
+        &self,
+        script: impl Fn(u64, &Request) -> super::request::Reply + Send + Sync + 'static,
+    ) -> Target {
+        let namespace = File::open(format!("/run/netns/{}", self.hub)).unwrap();
+        let listening = thread::spawn(move || {
+            use std::os::fd::AsFd;
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            Target::scripted_on(&format!("{HUB}:0"), script)
+        });
+        listening.join().unwrap()
+    }
+
+    /// A bench whose ssh knows this network's keys.
+    pub fn bench(&self) -> Bench {
+        let client = self.folder.path().join("ssh");
+        Bench::new().variable("ARCHESTRA_BENCH_SSH", client.to_str().unwrap())
+    }
+
+    /// Starts `archestra-bench run --fleet ssh` beside the target, with these hosts.
+    pub fn start(&self, bench: &Bench, hosts: &[&str], target: &str, flags: &[&str]) -> Running {
+        let hosts = hosts.join(",");
+        let fleet =
+            ["run", "--fleet", "ssh", "--host", &hosts, "--target", target, "--scenario", "simple_chat"];
+        let inside = ["netns", "exec", &self.hub, PROGRAM];
+        bench.start_program("ip", &[&inside[..], &fleet, flags].concat())
+    }
+
+    /// All hosts, as they are named on the command line.
+    pub fn names(&self) -> Vec<String> {
+        self.hosts.iter().map(Host::name).collect()
+    }
+
+    /// What `ssh-keyscan` would say of a host.
+    pub fn known_host(&self, host: usize) -> String {
+        let key = fs::read_to_string(self.folder.path().join(format!("{host}/host_key.pub"))).unwrap();
+        format!("{} {key}", self.hosts[host].address)
+    }
+
+    /// Makes these lines the known hosts.
+    pub fn know(&self, lines: &[String]) {
+        fs::write(self.folder.path().join("known_hosts"), lines.concat()).unwrap();
+    }
+
+    /// What hosts allow the client's key from now on: options of authorized_keys before it, or nothing at all.
+    pub fn allow(&self, options: Option<&str>) {
+        let path = self.folder.path().join("authorized_keys");
+        let key = fs::read_to_string(self.folder.path().join("key.pub")).unwrap();
+        fs::write(path, options.map_or_else(String::new, |options| format!("{options} {key}"))).unwrap();
+    }
+
+    /// The processes beside the target: coordinators, and their ssh clients.
+    pub fn processes(&self) -> Vec<i32> {
+        processes_in(&self.hub)
+    }
+
+    fn add_host(&mut self, namespace: &str, number: usize, cache_size: Option<&str>) {
+        let (hub, address) = (self.hub.clone(), format!("10.98.0.{}", 11 + number));
+        let folder = self.folder.path().join(number.to_string());
+        let cache = folder.join("cache");
+        fs::create_dir_all(&cache).unwrap();
+        ip(&["netns", "add", namespace]);
+        let host = Host { namespace: namespace.to_owned(), address: address.clone(), cache: cache.clone() };
+        self.hosts.push(host);
+
+        let link = format!("v{number}");
+        ip(&["-n", &hub, "link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
+        for (at, device, own, other) in
+            [(hub.as_str(), link.as_str(), HUB, address.as_str()), (namespace, "eth0", &address, HUB)]
+        {
+            ip(&["-n", at, "link", "set", "lo", "up"]);
+            ip(&["-n", at, "address", "add", &format!("{own}/32"), "dev", device]);
+            ip(&["-n", at, "link", "set", device, "up"]);
+            ip(&["-n", at, "route", "add", other, "dev", device]);
+        }
+        self.start_sshd(namespace, &folder, &address, cache_size);
+    }
+
+    fn start_sshd(&self, namespace: &str, folder: &Path, address: &str, cache_size: Option<&str>) {
+        keygen(&folder.join("host_key"));
+        let config = format!(
+            "ListenAddress {address}:22\nHostKey {0}/host_key\nAuthorizedKeysFile {1}/authorized_keys\nPidFile none\n\
+             PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+             UsePAM no\nStrictModes no\nPrintLastLog no\nSetEnv XDG_CACHE_HOME={0}/cache\n",
+            folder.display(),
+            self.folder.path().display()
+        );
+        fs::write(folder.join("sshd_config"), config).unwrap();
+        fs::create_dir_all("/run/sshd").unwrap();
+        // `ip netns exec` gives the host a mount namespace of its own, which ends with its last process.
+        let mount = cache_size.map_or_else(String::new, |size| {
+            format!("mount -t tmpfs -o size={size} tmpfs {}/cache && ", folder.display())
+        });
+        let script = format!("{mount}exec {SSHD} -D -e -f {0}/sshd_config 2>{0}/log", folder.display());
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, "sh", "-c", &script]).stdin(Stdio::null());
+        let mut sshd = command.spawn().unwrap();
+        // Whoever waits for it keeps no zombie.
+        thread::spawn(move || sshd.wait());
+    }
+
+    /// A client that takes its configuration from this network's folder alone.
+    fn write_client(&self) {
+        let folder = self.folder.path().display();
+        let config = format!(
+            "Host *\n  IdentityFile {folder}/key\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known_hosts\n  \
+             GlobalKnownHostsFile /dev/null\n"
+        );
+        fs::write(self.folder.path().join("config"), config).unwrap();
+        let client = self.folder.path().join("ssh");
+        fs::write(&client, format!("#!/bin/sh\nexec ssh -F {folder}/config \"$@\"\n")).unwrap();
+        fs::set_permissions(&client, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn accepts(&self, host: &Host) -> bool {
+        let client = self.folder.path().join("ssh");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.hub]).arg(client);
+        command.args(["-oBatchMode=yes", &host.name(), "true"]);
+        command.stdin(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    }
+}
+
+impl Host {
+    /// As it is named on the command line.
+    pub fn name(&self) -> String {
+        format!("root@{}", self.address)
+    }
+
+    /// Its processes, but for the one that waits for connections.
+    pub fn processes(&self) -> Vec<i32> {
+        let waits = |pid: &i32| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains("[listener]")
+        };
+        processes_in(&self.namespace).into_iter().filter(|pid| !waits(pid)).collect()
+    }
+
+    /// Kills everything on it at once, as a power cut does, but for the network.
+    pub fn kill(&self) {
+        kill_all(&self.namespace);
+    }
+
+    /// Takes it off the network: nobody is told.
+    pub fn unplug(&self) {
+        ip(&["-n", &self.namespace, "link", "set", "eth0", "down"]);
+    }
+
+    /// The programs that were copied to it, and when.
+    pub fn programs(&self) -> Vec<(PathBuf, std::time::SystemTime)> {
+        let kept = fs::read_dir(self.cache.join("archestra-bench")).into_iter().flatten();
+        let files = kept.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        files
+            .map(|file| file.unwrap())
+            .map(|file| (file.path(), file.metadata().unwrap().modified().unwrap()))
+            .collect()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let namespaces = self.hosts.iter().map(|host| &host.namespace).chain([&self.hub]);
+        for namespace in namespaces {
+            kill_all(namespace);
+            drop(Command::new("ip").args(["netns", "del", namespace]).status());
+        }
+    }
+}
+
+/// What this machine lacks.
+fn missing() -> Option<&'static str> {
+    let runs = |program: &str, argument: &str| {
+        let output = Command::new(program).arg(argument).stdin(Stdio::null()).output();
+        output.is_ok()
+    };
+    if !rustix::process::geteuid().is_root() {
+        return Some("it needs root");
+    }
+    if !Path::new(SSHD).exists() || !runs("ssh", "-V") {
+        return Some("it needs OpenSSH's server and client");
+    }
+    let trial = format!("bench-ssh-{}-trial", std::process::id());
+    let made = Command::new("ip").args(["netns", "add", &trial]).output();
+    drop(Command::new("ip").args(["netns", "del", &trial]).output());
+    let may = made
+        .is_ok_and(|made| made.status.success() || String::from_utf8_lossy(&made.stderr).contains("exists"));
+    (!may).then_some("it needs `ip netns`")
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new("ip").args(arguments).output().unwrap();
+    assert!(output.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn keygen(path: &Path) {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path);
+    assert!(command.status().unwrap().success());
+}
+
+fn processes_in(namespace: &str) -> Vec<i32> {
+    let output = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(|pid| pid.trim().parse().ok()).collect()
+}
+
+fn kill_all(namespace: &str) {
+    wait_until(Duration::from_secs(5), || {
+        let left = processes_in(namespace);
+        for pid in &left {
+            // One that has ended in the meantime needs no signal.
+            let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::KILL);
+        }
+        left.is_empty()
+    });
+}
