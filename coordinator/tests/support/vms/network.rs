@@ -10,6 +10,7 @@ use super::namespace::Namespace;
 pub const API_ADDRESS: &str = "10.99.0.1";
 /// Where the coordinator is.
 pub const COORDINATOR_ADDRESS: &str = "10.99.0.2";
+const BRIDGE_MAC: &str = "02:00:0a:63:00:01";
 /// The last number of the first VM's address.
 const FIRST_VM: usize = 11;
 
@@ -23,7 +24,8 @@ impl Network {
     /// The bridge, the API's address on it, and the coordinator's namespace.
     pub fn new() -> Self {
         let core = Namespace::new("core");
-        core.ip(&["link", "add", "bridge0", "type", "bridge"]);
+        // Without one of its own it takes its ports' lowest, and loses whoever remembers it when that port goes.
+        core.ip(&["link", "add", "bridge0", "address", BRIDGE_MAC, "type", "bridge"]);
         core.ip(&["address", "add", &format!("{API_ADDRESS}/24"), "dev", "bridge0"]);
         core.ip(&["link", "set", "bridge0", "up"]);
         let network = Self { core, coordinator: Namespace::new("coordinator") };
