@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+use crate::causes::sentence;
 use crate::cli::{Command, Given, PkiArgs};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
@@ -39,17 +40,6 @@ impl Failure {
     fn new(code: u8, error: &dyn Error) -> Self {
         Self { code, sentence: sentence(error) }
     }
-}
-
-/// An error with its causes, in one line.
-pub fn sentence(error: &dyn Error) -> String {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        sentence.push_str(&format!(": {source}"));
-        cause = source.source();
-    }
-    sentence.replace('\n', " ")
 }
 
 /// Carries out one command.

@@ -3,6 +3,7 @@
 //! The data goes one way: [`cli`] and [`config`] → [`scenario`] → [`plan`] → [`fleet`] → [`session`] (one worker) →
 //! [`run`] (all of them) → [`merge`] → [`statistics`] → [`report`].
 
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use coordinator::causes;
 use coordinator::cli::{self, UsageError};
 use coordinator::command::{self, Failure};
 use worker::cli::WorkerArgs;
@@ -47,10 +48,10 @@ fn play() -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::from(words.exit_code() as u8));
             }
             Err(error) => {
-                return Err(Failure { code: error.exit_code(), sentence: command::sentence(&error) });
+                return Err(Failure { code: error.exit_code(), sentence: causes::sentence(&error) });
             }
         };
-    let failed = |error: &dyn std::error::Error| Failure { code: 1, sentence: command::sentence(error) };
+    let failed = |error: &dyn std::error::Error| Failure { code: 1, sentence: causes::sentence(error) };
     log::to_stderr(log_format(&invocation.command.role));
     match &invocation.command.role {
         Role::Coordinator(command) => command::execute(command, &invocation.given),

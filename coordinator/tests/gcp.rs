@@ -5,15 +5,12 @@
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::json;
 use support::clock::wait_until;
 use support::cloud::{Cloud, Fate, user_of};
-use support::gce::{Fault, Moment, Rule, errors};
+use support::gce::{Fault, Rule, errors};
 use support::process::{BOUND, Finished};
 use support::results::{Results, names};
 
@@ -141,27 +138,6 @@ fn what_google_refuses_is_one_sentence_with_its_cure() {
         &["--workers", "1", "--image", "projects/debian-cloud/global/images/family/debian-9"],
         &["debian-9", "--image"],
     );
-}
-
-#[test]
-fn without_a_login_or_a_project_nothing_is_asked() {
-    let cloud = Cloud::new();
-    let nobody =
-        user_of(&cloud.gce).variable("GOOGLE_APPLICATION_CREDENTIALS", "").variable("PATH", "/nowhere");
-    let ended = nobody.run(&["status"]);
-    assert_eq!(ended.code, Some(1));
-    assert!(
-        ended.stderr.contains("gcloud auth login") && ended.stderr.lines().count() == 1,
-        "{}",
-        ended.stderr
-    );
-    let nowhere = user_of(&cloud.gce).variable("GCP_PROJECT_ID", "");
-    for command in ["setup", "status", "cleanup"] {
-        let ended = nowhere.run(&[command]);
-        assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{}", ended.stderr);
-        assert!(ended.stderr.contains("GCP_PROJECT_ID"), "{}", ended.stderr);
-    }
-    assert_eq!(cloud.gce.log().len(), 0);
 }
 
 #[test]
@@ -366,90 +342,6 @@ fn a_vm_with_too_little_life_is_replaced_and_a_platform_is_refused() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("loadtest-vm-1 is being deleted"), "{}", ended.stderr);
     assert_ne!(cloud.gce.instance("loadtest-vm-1").unwrap()["id"], made);
-}
-
-#[test]
-fn an_interrupted_scale_out_takes_away_what_it_made_and_nothing_else() {
-    let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
-    assert_eq!(run(&cloud, &url, &["--workers", "1"]).code, Some(0));
-    for number in 2..=4 {
-        cloud.doom(&format!("loadtest-vm-{number}"), Fate::Silent);
-    }
-    let flags = ["run", "--fleet", "gcp", "--workers", "4", "--target", &url, "--results-dir", "other"];
-    let running = cloud.bench.start(&flags);
-    running.wait_for("loadtest-vm-4 boots", A_WHILE);
-    running.signal_group(Signal::INT);
-    let ended = running.wait(A_WHILE);
-    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    let left: Vec<_> = cloud.gce.instances().into_iter().map(|vm| vm.name).collect();
-    assert_eq!(left, ["loadtest-vm-1"]);
-    assert!(!cloud.bench.folder().join("other").read_dir().unwrap().any(|_| true));
-
-    cloud.doom("archestra-platform-vm", Fate::Silent);
-    let running = cloud.bench.start(&["setup"]);
-    running.wait_for("archestra-platform-vm boots", A_WHILE);
-    running.signal_group(Signal::INT);
-    assert_eq!(running.wait(A_WHILE).code, Some(130));
-    assert_eq!(cloud.vms(), 1);
-}
-
-/// Kills the coordinator at every moment of a scale-out between any two calls, before an answer and after it; each time
-/// everything can be found and deleted.
-#[test]
-fn a_coordinator_that_is_killed_between_any_two_calls_leaves_nothing_that_cleanup_does_not_find() {
-    let cloud = Cloud::new();
-    cloud.gce.put_instance("europe-west1-b", "somebody-elses", &json!({ "team": "other" }));
-    cloud.gce.put_firewall("somebody-elses", "theirs");
-    let foreign = cloud.gce.resources();
-    let (_mock, url) = cloud.upstream();
-    let flags = [
-        "run",
-        "--fleet",
-        "gcp",
-        "--workers",
-        "2",
-        "--target",
-        &url,
-        "--requests",
-        "10",
-        "--scenario",
-        "simple_chat",
-    ];
-    // How many calls a scale-out makes.
-    let calls = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&calls);
-    cloud.gce.on_call(move |event| {
-        counted.fetch_add(u64::from(event.moment == Moment::AfterAnswer), Ordering::SeqCst);
-    });
-    assert_eq!(cloud.bench.run(&flags).code, Some(0));
-    let total = calls.load(Ordering::SeqCst);
-    cloud.gce.on_call(|_| {});
-    assert_eq!(cloud.bench.run(&["cleanup"]).code, Some(0));
-    assert!((10..80).contains(&total), "{total} calls");
-
-    for (at, moment) in (1..=total).flat_map(|at| [(at, Moment::BeforeAnswer), (at, Moment::AfterAnswer)]) {
-        let bench = user_of(&cloud.gce);
-        let (seen, reached) = (AtomicU64::new(0), Arc::new(AtomicBool::new(false)));
-        let (killed, now) = (Arc::new(AtomicBool::new(false)), Arc::clone(&reached));
-        let wait_for_it = Arc::clone(&killed);
-        cloud.gce.on_call(move |event| {
-            if event.moment == moment && seen.fetch_add(1, Ordering::SeqCst) + 1 == at {
-                now.store(true, Ordering::SeqCst);
-                // The call is held until the coordinator is dead.
-                wait_until(A_WHILE, || wait_for_it.load(Ordering::SeqCst));
-            }
-        });
-        let running = bench.start(&flags);
-        wait_until(A_WHILE, || reached.load(Ordering::SeqCst) || !running.is_alive());
-        running.kill();
-        killed.store(true, Ordering::SeqCst);
-        drop(running);
-        cloud.gce.on_call(|_| {});
-        let ended = bench.run(&["cleanup"]);
-        assert_eq!(ended.code, Some(0), "killed at {at} {moment:?}: {}", ended.stderr);
-        assert_eq!(cloud.gce.resources(), foreign, "killed at {at} {moment:?}");
-    }
 }
 
 #[test]

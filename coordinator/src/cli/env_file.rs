@@ -5,8 +5,10 @@
 //! something else.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
-use super::variables::ProcessVariables;
+/// The variables of a process.
+pub type ProcessVariables = BTreeMap<String, OsString>;
 
 /// A variable of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,13 +23,14 @@ use proto::load::{Rate, WarmUp};
 use crate::scenario::Header;
 use crate::trust::FleetName;
 
+pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
 pub use ssh::{SshArgs, SshHost};
 pub use values::{HttpVersion, WorkerAddress};
-pub use variables::{Origin, ProcessVariables, process_variables};
+pub use variables::{Origin, process_variables};
 
 const ABOUT_SETTINGS: &str = "\
 Every setting is taken from, in this order: the flag, the variable in the environment, `.env`, `benchmark-config.env` \

@@ -8,8 +8,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Parser};
 
+use super::env_file::ProcessVariables;
 use super::error::UsageError;
-use super::variables::{Origin, ProcessVariables, Variable, Variables};
+use super::variables::{Origin, Variable, Variables};
 
 /// A command line that was understood.
 #[derive(Debug)]

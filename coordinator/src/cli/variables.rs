@@ -6,11 +6,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::env_file::{self, BrokenLine, FileVariable};
+use super::env_file::{self, BrokenLine, FileVariable, ProcessVariables};
 use super::error::UsageError;
-
-/// The variables of a process.
-pub type ProcessVariables = BTreeMap<String, OsString>;
 
 /// The variables of this process, but for those whose names are no text.
 pub fn process_variables() -> ProcessVariables {

@@ -13,7 +13,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::round_trip::RoundTrip;
-use super::{WorkerSession, client, in_words, last_cause};
+use super::{WorkerSession, client, in_words};
+use crate::causes::innermost;
 use crate::clock;
 
 /// Between two pings until enough have been answered, and after that; a lease lasts several of them.
@@ -194,7 +195,7 @@ impl Course {
             Ok(Err(error)) if is_refused(&error) => {
                 return Err(Left::Lost("nothing listens at its address any more".into()));
             }
-            Ok(Err(error)) => return Err(Left::Broken(last_cause(&error))),
+            Ok(Err(error)) => return Err(Left::Broken(innermost(&error))),
             Err(_) => return Err(Left::Broken("it cannot be reached".into())),
         };
         let (commands, outgoing) = channel_for_commands();

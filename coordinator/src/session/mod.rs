@@ -3,7 +3,6 @@
 mod block;
 mod round_trip;
 
-use std::error::Error;
 use std::time::Duration;
 
 use proto::description::{Incompatible, WorkerDescription};
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use crate::causes::innermost;
 use crate::fleet::WorkerAccess;
 
 pub use block::{BlockSession, News};
@@ -112,7 +112,7 @@ impl WorkerSession {
         let not_a_worker = |problem| SessionError::NotAWorker { number, address: address.clone(), problem };
         let unreachable = |problem| SessionError::Unreachable { number, address: address.clone(), problem };
         let channel = match timeout(DIAL_LIMIT, access.dial()).await {
-            Ok(dialled) => dialled.map_err(|error| unreachable(last_cause(&error)))?,
+            Ok(dialled) => dialled.map_err(|error| unreachable(innermost(&error)))?,
             Err(_) => return Err(unreachable(format!("no handshake within {} s", DIAL_LIMIT.as_secs()))),
         };
         let mut client = client(channel);
@@ -176,16 +176,7 @@ fn client(channel: Channel) -> LoadWorkerClient<Channel> {
 fn in_words(status: &Status) -> String {
     match (status.code(), status.message()) {
         (Code::Unimplemented, _) => "it does not know loadtest.v1".into(),
-        (code, "") => last_cause(status).replace("status: ", "").replace("Unknown", &code.to_string()),
+        (code, "") => innermost(status).replace("status: ", "").replace("Unknown", &code.to_string()),
         (_, message) => message.to_owned(),
     }
-}
-
-/// The innermost cause, which says most.
-fn last_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

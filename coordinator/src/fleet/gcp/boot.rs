@@ -8,6 +8,7 @@ use super::api::{ApiError, Instance};
 use super::bodies::WORKER_PORT;
 use super::error::GcpError;
 use super::workshop::Workshop;
+use crate::causes::innermost;
 use crate::config::gcp::Reach;
 use crate::fleet::news::MachineState;
 use crate::fleet::{Trust, WorkerAccess};
@@ -152,7 +153,7 @@ async fn access(
             let host = address(workshop, instance).unwrap_or_default();
             format!("{host}:{WORKER_PORT}")
         }
-        Reach::Iap => super::iap::tunnel(workshop, zone, &instance.name).await?,
+        Reach::Iap => workshop.tunnels.to(&workshop.config.project, zone, &instance.name).await?,
     };
     let trust = Trust::Mutual(Box::new(leaf));
     WorkerAccess::new(number, address, &trust).map_err(|error| GcpError::Access(error.to_string()))
@@ -181,12 +182,4 @@ pub async fn show_log(workshop: &Workshop, zone: &str, name: &str) {
     if !last.is_empty() {
         workshop.news.tell(name, MachineState::Log(last));
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -1,44 +1,52 @@
 //! Tunnels through Google's identity-aware proxy, for VMs without an external address.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::bodies::WORKER_PORT;
 use super::error::GcpError;
-use super::workshop::Workshop;
 
 /// How long gcloud may take to open a tunnel.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
 
+/// The tunnels to all VMs, by name; they are closed when the last of these is dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Tunnels(Arc<Mutex<BTreeMap<String, Tunnel>>>);
+
 /// A tunnel to one VM; it is closed when this is dropped.
 #[derive(Debug)]
-pub struct Tunnel {
+struct Tunnel {
     process: Child,
     address: String,
 }
 
-/// The near end of the tunnel to a VM's worker, which is opened where there is none.
-///
-/// # Errors
-/// When gcloud opens none.
-pub async fn tunnel(workshop: &Workshop, zone: &str, name: &str) -> Result<String, GcpError> {
-    let mut tunnels = workshop.tunnels.lock().await;
-    if let Some(open) = tunnels.get_mut(name)
-        && matches!(open.process.try_wait(), Ok(None))
-    {
-        return Ok(open.address.clone());
+impl Tunnels {
+    /// The near end of the tunnel to a VM's worker, which is opened where there is none.
+    ///
+    /// # Errors
+    /// When gcloud opens none.
+    pub async fn to(&self, project: &str, zone: &str, name: &str) -> Result<String, GcpError> {
+        if let Some(open) = self.0.lock().await.get_mut(name)
+            && matches!(open.process.try_wait(), Ok(None))
+        {
+            return Ok(open.address.clone());
+        }
+        // Not under the lock: gcloud takes seconds, and others open theirs meanwhile.
+        let opened = open(project, zone, name).await?;
+        let address = opened.address.clone();
+        self.0.lock().await.insert(name.to_owned(), opened);
+        Ok(address)
     }
-    let opened = open(workshop, zone, name).await?;
-    let address = opened.address.clone();
-    tunnels.insert(name.to_owned(), opened);
-    Ok(address)
 }
 
-async fn open(workshop: &Workshop, zone: &str, name: &str) -> Result<Tunnel, GcpError> {
+async fn open(project: &str, zone: &str, name: &str) -> Result<Tunnel, GcpError> {
     let failed = |problem: String| GcpError::Boot {
         name: name.to_owned(),
         problem: format!(
@@ -54,7 +62,7 @@ async fn open(workshop: &Workshop, zone: &str, name: &str) -> Result<Tunnel, Gcp
         &WORKER_PORT.to_string(),
         "--local-host-port=127.0.0.1:0",
     ]);
-    command.args(["--zone", zone, "--project", &workshop.config.project, "--quiet"]);
+    command.args(["--zone", zone, "--project", project, "--quiet"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut process = command.spawn().map_err(|error| failed(error.to_string()))?;
     let Some(stderr) = process.stderr.take() else { return Err(failed("it has no output".into())) };

@@ -8,8 +8,7 @@ use tokio::task::JoinSet;
 
 use super::api::{ApiError, Bucket, Client, Firewall, Instance, Kind};
 use super::error::GcpError;
-use super::load_vms::load_label;
-use super::names::{Names, OWNER_LABEL, RUN_LABEL};
+use super::names::{Names, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Role};
 use super::scale::end_of_life;
 use super::workshop::Workshop;
 use crate::clock;
@@ -156,7 +155,7 @@ pub async fn cleanup(workshop: &Workshop) -> Result<Vec<String>, GcpError> {
 /// When something cannot be listed or deleted.
 pub async fn cleanup_load(workshop: &Workshop) -> Result<(), GcpError> {
     let [one, other] = workshop.names.labels();
-    let instances = workshop.client.instances(&[one, other, load_label()]).await?;
+    let instances = workshop.client.instances(&[one, other, (ROLE_LABEL, Role::Load.as_str())]).await?;
     let inventory = Inventory { instances, ..Inventory::default() };
     delete_all(workshop, &inventory, &mut Vec::new()).await?;
     if workshop.client.instances(&workshop.names.labels()).await?.is_empty() {

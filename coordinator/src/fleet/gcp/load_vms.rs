@@ -11,7 +11,7 @@ use super::bodies::{Delivery, Machine, metadata};
 use super::boot::until_ready;
 use super::delivery::Parcel;
 use super::error::GcpError;
-use super::names::{OWNER_LABEL, ROLE_LABEL, Role, role_of};
+use super::names::{OWNER_LABEL, Role, role_of};
 use super::scale::{Slot, Wish, life_left, slots};
 use super::workshop::Workshop;
 use super::{WORKER_SCRIPT, firewall, inventory};
@@ -328,9 +328,4 @@ impl LoadVms {
             tracing::warn!("{error}");
         }
     }
-}
-
-/// The label that load VMs share.
-pub(super) fn load_label() -> (&'static str, &'static str) {
-    (ROLE_LABEL, Role::Load.as_str())
 }

@@ -1,6 +1,6 @@
 //! Makes machines, remembers which, and unmakes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::api::{ApiError, Client, Kind};
 use super::bodies::{self, Delivery, Machine, region_of};
 use super::error::GcpError;
-use super::iap::Tunnel;
+use super::iap::Tunnels;
 use super::journal::{Intent, Journal};
 use super::names::Names;
 use crate::config::gcp::GcpConfig;
@@ -37,8 +37,8 @@ pub struct Workshop {
     pub news: News,
     /// Ends it.
     pub interrupt: Interrupt,
-    /// By the VM's name; held as long as the workers are needed.
-    pub tunnels: Arc<tokio::sync::Mutex<BTreeMap<String, Tunnel>>>,
+    /// Held as long as the workers are needed.
+    pub tunnels: Tunnels,
     /// Zone and name of what this command has asked for.
     made: Arc<Mutex<Vec<(String, String)>>>,
     /// Zones that have no machine left.
@@ -59,7 +59,7 @@ impl Workshop {
             run,
             news,
             interrupt,
-            tunnels: Arc::default(),
+            tunnels: Tunnels::default(),
             made: Arc::default(),
             exhausted: Arc::default(),
         })

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::causes::innermost;
 use crate::clock;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -134,12 +135,4 @@ async fn ask_gcloud() -> Result<String, LoginError> {
 fn default_credentials() -> Option<PathBuf> {
     let home = std::env::var_os("HOME")?;
     Some(PathBuf::from(home).join(".config/gcloud/application_default_credentials.json"))
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string().replace('\n', " ")
 }

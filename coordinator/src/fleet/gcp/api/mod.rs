@@ -18,6 +18,8 @@ use tokio::time::sleep;
 use url::Url;
 use uuid::Uuid;
 
+use crate::causes::innermost;
+
 pub use error::{ApiError, Kind, Refusal};
 pub use login::{Login, LoginError};
 pub use resources::{Binding, Bucket, Firewall, Instance};
@@ -184,12 +186,4 @@ fn pause(tried: u32) -> Duration {
 
 fn host(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_owned()
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string().replace('\n', " ")
 }
