@@ -44,6 +44,22 @@ fn an_interrupted_scale_out_takes_away_what_it_made_and_nothing_else() {
     assert_eq!(cloud.vms(), 1);
 }
 
+#[test]
+fn an_interrupted_run_keeps_its_vms_for_the_next_or_deletes_them_as_asked() {
+    let cloud = Cloud::new();
+    let (_mock, url) = cloud.upstream();
+    for (flags, left) in [(&[][..], 2), (&["--cleanup-after"][..], 0)] {
+        let run = ["run", "--fleet", "gcp", "--workers", "2", "--target", &url, "--duration", "60s"];
+        let running = cloud.bench.start(&[&run[..], flags].concat());
+        running.wait_for("simple_chat", A_WHILE);
+        running.signal_group(Signal::INT);
+        let ended = running.wait(A_WHILE);
+        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+        assert_eq!(cloud.vms(), left, "{}", ended.stderr);
+    }
+    assert_eq!(cloud.gce.resources(), Vec::<String>::new());
+}
+
 /// A cloud that somebody else uses, too.
 fn shared_cloud() -> (Cloud, Vec<String>) {
     let cloud = Cloud::new();

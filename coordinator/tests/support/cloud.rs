@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::clock::wait_until;
 use super::gce::{Addresses, FakeGce, Handle, InstanceView, Machines, Options};
-use super::process::Bench;
+use super::process::{Bench, Finished};
 
 /// Where workers listen on VMs.
 pub const WORKER_PORT: u16 = 7000;
@@ -70,6 +70,12 @@ impl Cloud {
         });
         let bench = user_of(&gce);
         Self { gce, bench, machines }
+    }
+
+    /// Loads a target from VMs with a few requests, with more flags.
+    pub fn load(&self, url: &str, flags: &[&str]) -> Finished {
+        let run = ["run", "--fleet", "gcp", "--target", url, "--scenario", "simple_chat", "--requests", "30"];
+        self.bench.run(&[&run[..], flags].concat())
     }
 
     /// What a VM of this name does from its next start on.
