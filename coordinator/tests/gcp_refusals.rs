@@ -21,7 +21,7 @@ fn refused(cloud: &Cloud, flags: &[&str], parts: &[&str]) {
         assert!(last.contains(part), "`{part}` is not in: {last}");
     }
     assert_eq!(names(&cloud.bench), Vec::<String>::new());
-    assert_eq!(cloud.vms(), 0, "{:?}", cloud.gce.resources());
+    assert_eq!(cloud.gce.resources(), Vec::<String>::new(), "something was made and is not undone");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::api::{ApiError, Client};
 use super::bodies::{self, Delivery, region_of};
 use super::error::GcpError;
-use super::names::Names;
+use super::workshop::{Thing, Workshop};
 use crate::config::gcp::{BinarySource, GcpConfig};
 use crate::fleet::binary::{Architecture, WorkerBinary};
 
@@ -50,12 +50,8 @@ impl Parcel {
     ///
     /// # Errors
     /// When it cannot be put there, or their account cannot be allowed to read it.
-    pub async fn deliver(
-        &self,
-        client: &Client,
-        config: &GcpConfig,
-        names: &Names,
-    ) -> Result<Delivery, GcpError> {
+    pub async fn deliver(&self, workshop: &Workshop) -> Result<Delivery, GcpError> {
+        let Workshop { client, config, names, .. } = workshop;
         let binary = match self {
             Self::Page(delivery) => return Ok(delivery.clone()),
             Self::File(binary) => binary,
@@ -65,7 +61,7 @@ impl Parcel {
             None => client.default_service_account().await?.ok_or(GcpError::NoAccount)?,
         };
         let bucket = names.bucket(&config.project);
-        ensure_bucket(client, config, names, &bucket).await?;
+        ensure_bucket(workshop, &bucket).await?;
         allow(client, &bucket, &account).await?;
         let object = format!("archestra-bench-{}", binary.sha256);
         if !client.has_object(&bucket, &object).await? {
@@ -81,12 +77,8 @@ impl Parcel {
     }
 }
 
-async fn ensure_bucket(
-    client: &Client,
-    config: &GcpConfig,
-    names: &Names,
-    bucket: &str,
-) -> Result<(), GcpError> {
+async fn ensure_bucket(workshop: &Workshop, bucket: &str) -> Result<(), GcpError> {
+    let Workshop { client, config, names, .. } = workshop;
     let taken = || GcpError::NameTaken {
         kind: "the bucket",
         name: bucket.to_owned(),
@@ -103,7 +95,11 @@ async fn ensure_bucket(
             Some(found) if names.own(&found.labels) => Ok(()),
             _ => Err(taken()),
         },
-        made => Ok(made?),
+        made => {
+            made?;
+            workshop.has_made(Thing::Bucket(bucket.to_owned()));
+            Ok(())
+        }
     }
 }
 

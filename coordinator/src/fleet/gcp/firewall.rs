@@ -9,7 +9,7 @@ use url::Url;
 use super::api::Firewall;
 use super::bodies::{self, IAP_RANGE};
 use super::error::GcpError;
-use super::workshop::Workshop;
+use super::workshop::{Thing, Workshop};
 use crate::config::gcp::{Reach, Source};
 
 /// How long whoever tells this machine's address may take.
@@ -56,7 +56,11 @@ async fn ensure(
                 Some(found) => found,
                 None => return Err(error.into()),
             },
-            made => return Ok(made?),
+            made => {
+                made?;
+                workshop.has_made(Thing::Rule(name.to_owned()));
+                return Ok(());
+            }
         },
     };
     if !workshop.names.own_rule(&found) {

@@ -201,7 +201,7 @@ async fn delete_all(
     }
     for bucket in &inventory.buckets {
         let (client, name) = (workshop.client.clone(), bucket.name.clone());
-        deleting.spawn(async move { (format!("bucket {name}"), delete_bucket(&client, &name).await) });
+        deleting.spawn(async move { (format!("bucket {name}"), client.delete_bucket_with_all(&name).await) });
     }
     let mut left = Vec::new();
     while let Some(ended) = deleting.join_next().await {
@@ -218,11 +218,4 @@ async fn delete_all(
         None => Ok(()),
         Some((_, first)) => Err(GcpError::Left { left: names.join(", "), first }),
     }
-}
-
-async fn delete_bucket(client: &Client, name: &str) -> Result<(), ApiError> {
-    for object in client.objects(name).await? {
-        client.delete_object(name, &object.name).await?;
-    }
-    client.delete_bucket(name).await
 }

@@ -113,7 +113,7 @@ async fn bring_up(workshop: &Workshop, order: &Order<'_>) -> Result<Vec<Ready>, 
     agree(made, config.yes).await?;
     let delivery = match made {
         0 => None,
-        _ => Some(parcel.deliver(&workshop.client, config, &workshop.names).await?),
+        _ => Some(parcel.deliver(workshop).await?),
     };
     let coming = fill(workshop, slots, authority.certificate_pem(), delivery.as_ref(), &leaf);
     let (opened, results) = tokio::join!(firewall::open_workers(workshop), coming);

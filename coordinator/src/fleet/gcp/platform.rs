@@ -84,7 +84,7 @@ async fn bring_up(
             if let Some(old) = there {
                 workshop.delete(old.zone_name(), &old.name).await?;
             }
-            let delivery = parcel.deliver(&workshop.client, &workshop.config, &workshop.names).await?;
+            let delivery = parcel.deliver(workshop).await?;
             let machine = Machine {
                 name: &name,
                 role: Role::Platform,

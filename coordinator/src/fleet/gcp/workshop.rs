@@ -20,6 +20,15 @@ use crate::interrupt::Interrupt;
 /// How long unmaking may take: beyond it Google deletes the machines itself, when their life ends.
 const UNDO_LIMIT: Duration = Duration::from_secs(240);
 
+/// Something beside the machines.
+#[derive(Debug, Clone)]
+pub enum Thing {
+    /// A firewall rule.
+    Rule(String),
+    /// A bucket.
+    Bucket(String),
+}
+
 /// Everything that it takes to make machines of one fleet, for one command.
 #[derive(Debug, Clone)]
 pub struct Workshop {
@@ -41,6 +50,8 @@ pub struct Workshop {
     pub tunnels: Tunnels,
     /// Zone and name of what this command has asked for.
     made: Arc<Mutex<Vec<(String, String)>>>,
+    /// What else this command has made.
+    things: Arc<Mutex<Vec<Thing>>>,
     /// Zones that have no machine left.
     exhausted: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -61,6 +72,7 @@ impl Workshop {
             interrupt,
             tunnels: Tunnels::default(),
             made: Arc::default(),
+            things: Arc::default(),
             exhausted: Arc::default(),
         })
     }
@@ -152,7 +164,26 @@ impl Workshop {
 
     /// Deletes everything that this command has made. Returns what became of it, in words.
     pub async fn undo(&self) -> String {
-        self.undo_all_but(&[]).await
+        let fate = self.undo_all_but(&[]).await;
+        if self.config.keep {
+            return fate;
+        }
+        let things = std::mem::take(&mut *lock(&self.things));
+        for thing in things {
+            let deleted = match &thing {
+                Thing::Rule(name) => self.client.delete_firewall(name).await,
+                Thing::Bucket(name) => self.client.delete_bucket_with_all(name).await,
+            };
+            if let Err(error) = deleted {
+                return format!("{fate}, but not all else ({error}): run `archestra-bench cleanup`");
+            }
+        }
+        fate
+    }
+
+    /// Remembers something that this command has made beside machines.
+    pub fn has_made(&self, thing: Thing) {
+        lock(&self.things).push(thing);
     }
 
     /// Deletes what this command has made, but for machines of these names. Returns what became of it, in words.

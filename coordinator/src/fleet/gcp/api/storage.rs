@@ -27,11 +27,19 @@ impl Client {
         self.call::<Bucket>(call.query("project", &self.project).json(body)).await.map(|_| ())
     }
 
-    /// Deletes an empty bucket. One that is not there is gone.
+    /// Deletes a bucket and what is in it. One that is not there is gone.
     ///
     /// # Errors
-    /// When it cannot be deleted.
-    pub async fn delete_bucket(&self, name: &str) -> Result<(), ApiError> {
+    /// When something cannot be deleted.
+    pub async fn delete_bucket_with_all(&self, name: &str) -> Result<(), ApiError> {
+        match self.objects(name).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            objects => {
+                for object in objects? {
+                    self.delete_object(name, &object.name).await?;
+                }
+            }
+        }
         self.delete(format!("delete the bucket {name}"), self.storage(&["b", name])).await
     }
 
