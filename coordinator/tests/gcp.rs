@@ -104,7 +104,7 @@ fn what_is_not_ours_is_left_alone() {
 #[test]
 fn two_fleets_of_one_project_know_nothing_of_each_other() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let other = user_of(&cloud.gce);
     let ours = cloud.load(&url, &["--workers", "1"]);
     assert_eq!(ours.code, Some(0), "{}", ours.stderr);
@@ -134,7 +134,7 @@ fn two_fleets_of_one_project_know_nothing_of_each_other() {
 #[test]
 fn a_vm_that_is_taken_away_in_the_middle_is_named_and_the_run_goes_on() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let flags =
         ["run", "--fleet", "gcp", "--spot", "--workers", "2", "--target", &url, "--scenario", "simple_chat"];
     let running = cloud.bench.start(&[&flags[..], &["--duration", "6s", "--lease", "2s"]].concat());
@@ -171,7 +171,7 @@ fn a_vm_with_too_little_life_is_replaced_and_a_platform_is_refused() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("archestra-platform-vm is deleted in"), "{}", refused.stderr);
 
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let ended = cloud.load(&url, &["--workers", "1"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("loadtest-vm-1 is being deleted"), "{}", ended.stderr);
@@ -181,7 +181,7 @@ fn a_vm_with_too_little_life_is_replaced_and_a_platform_is_refused() {
 #[test]
 fn many_vms_take_about_as_long_as_one() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     cloud.gce.set_pace(Pace::Takes(Duration::from_secs(2)));
     let ended = cloud.load(&url, &["--workers", "6"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

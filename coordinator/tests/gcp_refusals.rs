@@ -79,7 +79,7 @@ fn what_google_refuses_is_one_sentence_with_its_cure() {
 #[test]
 fn what_may_pass_is_tried_again_and_makes_nothing_twice() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     for (number, fault) in [
         Fault::LoseAnswer,
         Fault::Answer(errors::backend_error()),
@@ -119,7 +119,7 @@ fn what_may_pass_is_tried_again_and_makes_nothing_twice() {
 #[test]
 fn a_zone_without_machines_is_followed_by_the_next() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let exhausted = Fault::FailOperation(errors::pool_exhausted("europe-west1-b", "e2-standard-4", None));
     cloud.gce.script(Rule::every("POST", "/compute/v1/projects/*/zones/europe-west1-b/instances", exhausted));
     let ended = cloud.load(&url, &["--workers", "2", "--zone", "europe-west1-b,europe-west1-c"]);
@@ -150,7 +150,7 @@ fn a_vm_whose_worker_is_silent_is_named_with_its_serial_log_and_everything_is_un
 #[test]
 fn a_fleet_of_which_some_failed_goes_on_where_that_is_wanted() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     cloud.doom("loadtest-vm-1", Fate::Failed("no luck".into()));
     let ended = cloud.load(&url, &["--workers", "3", "--on-partial", "continue"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
