@@ -28,6 +28,11 @@ impl Clock {
         self.advanced += by;
     }
 
+    /// Seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        (self.began_at + self.time()).as_second()
+    }
+
     /// A time as Google writes it.
     pub fn stamp(&self, time: Duration) -> String {
         (self.began_at + time).strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::accounts::Account;
 use super::catalogue::region_of;
 use super::faults::Rule;
 use super::machines::InstanceView;
@@ -51,6 +52,11 @@ impl Handle {
     /// One more token that is accepted.
     pub fn accept_token(&self, token: &str, access: Access) {
         self.shared.state().tokens.insert(token.to_owned(), access);
+    }
+
+    /// A service account that signs its tokens itself.
+    pub fn accept_account(&self, account: Account) {
+        self.shared.state().accounts.push(account);
     }
 
     /// A token that is accepted no more.

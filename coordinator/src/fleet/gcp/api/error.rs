@@ -219,7 +219,8 @@ impl fmt::Display for Refusal {
             Kind::Unauthenticated => {
                 write!(
                     f,
-                    "Google does not accept the login ({message}); log in again with `gcloud auth login`"
+                    "Google does not accept the login ({message}); log in again with `gcloud auth login`, or correct the file \
+                     that GOOGLE_APPLICATION_CREDENTIALS names"
                 )
             }
             Kind::Forbidden if message.contains("iam.serviceAccounts.actAs") => write!(
