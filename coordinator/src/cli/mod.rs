@@ -25,7 +25,7 @@ use crate::trust::FleetName;
 
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
-pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
+pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
 pub use ssh::{SshArgs, SshHost};

@@ -105,6 +105,12 @@ pub enum ConfigError {
         /// What was not.
         other: String,
     },
+    /// Two ways for one binary.
+    #[error("{place} and --worker-url are two ways for the worker's binary: leave one of them out")]
+    TwoDeliveries {
+        /// The way.
+        place: String,
+    },
     /// Two ways to the worker's binary.
     #[error("{place} and --worker-url name two binaries: leave one of them out")]
     TwoBinaries {

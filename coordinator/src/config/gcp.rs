@@ -8,7 +8,8 @@ use url::Url;
 
 use super::{ConfigError, state_dir};
 use crate::cli::{
-    FleetArgs, GcpArgs, Given, InventoryArgs, MachinesArgs, OnPartial, Origin, ReachKind, SetupArgs,
+    DeliveryKind, FleetArgs, GcpArgs, Given, InventoryArgs, MachinesArgs, OnPartial, Origin, ReachKind,
+    SetupArgs,
 };
 use crate::scenario::{Scenario, ScenarioOptions};
 
@@ -85,6 +86,8 @@ pub enum Source {
 pub enum BinarySource {
     /// From a bucket of the project, which this file is put into; `None` for the running executable.
     Bucket(Option<PathBuf>),
+    /// From nowhere: this file is carried to them by ssh; `None` for the running executable.
+    Ssh(Option<PathBuf>),
     /// From anywhere.
     Url {
         /// Anybody can read it.
@@ -218,11 +221,17 @@ fn binary(args: &GcpArgs, machines: &MachinesArgs, given: &Given) -> Result<Bina
     let unfinished =
         |flag: &str, other: &str| ConfigError::HalfABinary { flag: flag.into(), other: other.into() };
     match (&args.worker_url, &args.worker_sha256) {
-        (None, None) => Ok(BinarySource::Bucket(machines.worker_binary.clone())),
+        (None, None) => Ok(match args.worker_delivery {
+            DeliveryKind::Bucket => BinarySource::Bucket(machines.worker_binary.clone()),
+            DeliveryKind::Ssh => BinarySource::Ssh(machines.worker_binary.clone()),
+        }),
         (Some(_), None) => Err(unfinished(given.place("worker_url"), "--worker-sha256")),
         (None, Some(_)) => Err(unfinished(given.place("worker_sha256"), "--worker-url")),
         (Some(_), Some(_)) if given.origin("worker_binary") == Origin::Flag => {
             Err(ConfigError::TwoBinaries { place: given.place("worker_binary").into() })
+        }
+        (Some(_), Some(_)) if given.origin("worker_delivery") == Origin::Flag => {
+            Err(ConfigError::TwoDeliveries { place: given.place("worker_delivery").into() })
         }
         (Some(url), Some(sha256)) => {
             let url = web_address(url, "worker_url", given)?;

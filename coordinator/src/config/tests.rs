@@ -479,6 +479,10 @@ fn vms_need_a_project_a_zone_and_a_target_that_they_can_reach() {
         (&["--own-address-url", "ftp://x"], "https://"),
         (&["--worker-url", "https://x/w"], "--worker-sha256"),
         (&["--worker-sha256", &"0".repeat(64)], "--worker-url"),
+        (
+            &["--worker-url", "https://x/w", "--worker-sha256", &"0".repeat(64), "--worker-delivery", "ssh"],
+            "--worker-delivery and --worker-url are two ways",
+        ),
         (&["--fleet-name", "Blue"], "lower-case"),
         (&["--host", "a"], "--fleet ssh"),
         (&["--plaintext"], "--fleet addresses"),

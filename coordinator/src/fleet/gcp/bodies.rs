@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::names::{FLEET_LABEL, MANAGED_BY, Names, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Role};
-use crate::config::gcp::{GcpConfig, Reach};
+use crate::config::gcp::{BinarySource, GcpConfig, Reach};
 
 /// Where Google's tunnel through its identity-aware proxy comes from.
 pub const IAP_RANGE: &str = "35.235.240.0/20";
@@ -13,6 +13,10 @@ pub const IAP_RANGE: &str = "35.235.240.0/20";
 pub const WORKER_PORT: u16 = 7000;
 /// Where the project's own mock upstream listens on the platform's VM.
 pub const MOCK_PORT: u16 = 9100;
+/// In place of an address: the worker's binary is carried to the VM.
+pub const BY_SSH: &str = "ssh";
+/// Where sshd listens on a VM.
+const SSH_PORT: u16 = 22;
 /// Lets a VM fetch the worker's binary and no more.
 const READ_STORAGE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 
@@ -22,7 +26,7 @@ pub mod metadata {
     pub const COORDINATOR_CA: &str = "archestra-coordinator-ca";
     /// Where the worker listens.
     pub const WORKER_PORT: &str = "archestra-worker-port";
-    /// Where the worker's binary is fetched from.
+    /// Where the worker's binary is fetched from; [`super::BY_SSH`] where it is carried there.
     pub const WORKER_URL: &str = "archestra-worker-url";
     /// What it must add up to.
     pub const WORKER_SHA256: &str = "archestra-worker-sha256";
@@ -39,7 +43,7 @@ pub mod metadata {
 /// What a VM needs to fetch the worker's binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Where it is.
+    /// Where it is, or [`BY_SSH`].
     pub url: String,
     /// In hexadecimal digits.
     pub sha256: String,
@@ -157,8 +161,14 @@ pub fn workers_rule(config: &GcpConfig, names: &Names, source_ranges: &[String])
         "direction": "INGRESS",
         "sourceRanges": source_ranges,
         "targetTags": [names.tag(Role::Load), names.tag(Role::Platform)],
-        "allowed": [{ "IPProtocol": "tcp", "ports": [WORKER_PORT.to_string()] }],
+        "allowed": [{ "IPProtocol": "tcp", "ports": workers_ports(config) }],
     })
+}
+
+/// Where the coordinator reaches the VMs.
+pub fn workers_ports(config: &GcpConfig) -> Vec<String> {
+    let ssh = matches!(config.binary, BinarySource::Ssh(_)).then_some(SSH_PORT);
+    [WORKER_PORT].into_iter().chain(ssh).map(|port| port.to_string()).collect()
 }
 
 /// The rule that lets workers, and nobody else, reach the platform and the mock upstream beside it.

@@ -6,6 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use super::api::{ApiError, Instance};
 use super::bodies::WORKER_PORT;
+use super::carrier::{Carried, WAITS, carry};
 use super::error::GcpError;
 use super::workshop::Workshop;
 use crate::causes::innermost;
@@ -70,6 +71,12 @@ async fn look(
     loop {
         match said(workshop, zone, name).await? {
             Said::Nothing => *last = "the VM runs, but its startup script has said nothing".into(),
+            Said::Stage(stage) if stage == WAITS => match carry(workshop, zone, &instance).await? {
+                Carried::There => *last = "the worker's binary was carried to it".into(),
+                Carried::NotYet(problem) => {
+                    *last = format!("the worker's binary is not carried to it ({problem})")
+                }
+            },
             Said::Stage(stage) => *last = format!("the last that its startup script said is: {stage}"),
             Said::Failed(problem) => return Err(failed(problem)),
             Said::Certificate(pin) => {

@@ -1,4 +1,5 @@
-//! How the worker's binary comes to the VMs: an object in a bucket of the project, named after its checksum.
+//! How the worker's binary comes to the VMs: an object in a bucket of the project, named after its checksum, where it is
+//! neither fetched from elsewhere nor carried there.
 
 use super::api::{ApiError, Client};
 use super::bodies::{self, Delivery, region_of};
@@ -30,7 +31,7 @@ impl Parcel {
             BinarySource::Url { url, sha256 } => {
                 Ok(Self::Page(Delivery { url: url.to_string(), sha256: sha256.clone(), account: None }))
             }
-            BinarySource::Bucket(path) => {
+            BinarySource::Bucket(path) | BinarySource::Ssh(path) => {
                 let binary = WorkerBinary::read(path.as_deref())?;
                 check(&binary, config)?;
                 Ok(Self::File(binary))
@@ -54,6 +55,10 @@ impl Parcel {
         let Workshop { client, config, names, .. } = workshop;
         let binary = match self {
             Self::Page(delivery) => return Ok(delivery.clone()),
+            Self::File(WorkerBinary { sha256, .. }) if matches!(config.binary, BinarySource::Ssh(_)) => {
+                let sha256 = sha256.clone();
+                return Ok(Delivery { url: bodies::BY_SSH.to_owned(), sha256, account: None });
+            }
             Self::File(binary) => binary,
         };
         let account = match &config.service_account {

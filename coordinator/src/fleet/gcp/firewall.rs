@@ -27,7 +27,11 @@ pub async fn open_workers(workshop: &Workshop) -> Result<(), GcpError> {
     };
     let name = workshop.names.workers_rule();
     let body = bodies::workers_rule(&workshop.config, &workshop.names, &ranges);
-    ensure(workshop, &name, body, |rule| same(&rule.source_ranges, &ranges)).await
+    let ports = bodies::workers_ports(&workshop.config);
+    let is_open = |rule: &Firewall| {
+        rule.allowed.iter().any(|allowed| ports.iter().all(|port| allowed.ports.contains(port)))
+    };
+    ensure(workshop, &name, body, |rule| same(&rule.source_ranges, &ranges) && is_open(rule)).await
 }
 
 /// Lets workers, and nobody else, reach the platform.
