@@ -33,6 +33,8 @@ pub struct Given {
 struct Setting {
     origin: Origin,
     place: String,
+    /// The variable that says the same, and its value; `None` for a default.
+    variable: Option<(String, String)>,
 }
 
 /// Understands a command line. The variables of the chosen subcommand come from `process` and the files in `directory`;
@@ -83,6 +85,14 @@ impl Given {
     /// How to call the setting `id` in a sentence: its flag, or its variable and where that is set.
     pub fn place<'a>(&'a self, id: &'a str) -> &'a str {
         self.settings.get(id).map_or(id, |setting| &setting.place)
+    }
+
+    /// Everything that was given and has a variable: its id, the variable's name, and the value that says the same.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, String, String)> {
+        self.settings.iter().filter_map(|(id, setting)| {
+            let (name, value) = setting.variable.clone()?;
+            Some((id.as_str(), name, value))
+        })
     }
 
     /// A variable from the environment or the files.
@@ -172,17 +182,24 @@ fn settings(
             let flag = argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}"));
             let typed = matches.try_contains_id(id).is_ok()
                 && matches.value_source(id) == Some(ValueSource::CommandLine);
-            let variable = variable_of(argument, names, variables);
-            let setting = match variable {
-                _ if typed => Setting { origin: Origin::Flag, place: flag },
-                Some((name, variable)) => {
-                    Setting { origin: variable.place.origin, place: format!("{name} in {}", variable.place) }
-                }
-                None => Setting { origin: Origin::Default, place: flag },
+            let (origin, place) = match variable_of(argument, names, variables) {
+                _ if typed => (Origin::Flag, flag),
+                Some((name, variable)) => (variable.place.origin, format!("{name} in {}", variable.place)),
+                None => (Origin::Default, flag),
             };
-            (id.to_owned(), setting)
+            let variable = names.get(id).filter(|_| origin != Origin::Default);
+            let variable = variable.map(|name| (name.clone(), value_of(argument, matches)));
+            (id.to_owned(), Setting { origin, place, variable })
         })
         .collect()
+}
+
+/// As a variable would say it.
+fn value_of(argument: &clap::Arg, matches: &ArgMatches) -> String {
+    let raw = matches.try_get_raw(argument.get_id().as_str()).ok().flatten();
+    let values: Vec<_> =
+        raw.into_iter().flatten().map(|value| value.to_string_lossy().into_owned()).collect();
+    values.join(&argument.get_value_delimiter().unwrap_or(',').to_string())
 }
 
 /// Help comes from the untouched command, where clap still knows the variables' names.

@@ -112,6 +112,8 @@ pub struct SetupConfig {
     pub timeout: Duration,
     /// What it is asked.
     pub scenario: Scenario,
+    /// What a plain `run` must be told to do the same: names of variables, and their values.
+    pub settings: Vec<(String, String)>,
 }
 
 impl SetupConfig {
@@ -132,8 +134,22 @@ impl SetupConfig {
             port: args.platform_port,
             timeout: args.platform_timeout,
             scenario,
+            settings: settings(given),
         })
     }
+}
+
+/// Flags of `setup` that are the platform's alone, or written down otherwise.
+const OF_THE_PLATFORM: [&str; 6] =
+    ["platform_image", "platform_env", "platform_port", "platform_timeout", "keep", "yes"];
+
+/// What was given to `setup` and counts for a run too, other than by the file that it writes.
+fn settings(given: &Given) -> Vec<(String, String)> {
+    given
+        .settings()
+        .filter(|(id, ..)| !OF_THE_PLATFORM.contains(id))
+        .map(|(_, name, value)| (name, value))
+        .collect()
 }
 
 impl GcpConfig {

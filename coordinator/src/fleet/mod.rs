@@ -133,13 +133,17 @@ impl Fleet {
     }
 
     /// Takes down what [`Fleet::open`] brought up.
-    pub async fn close(self) {
+    ///
+    /// # Errors
+    /// When something still stands that was to be taken down.
+    pub async fn close(self) -> Result<(), FleetError> {
         match self.machines {
             Machines::Elsewhere => {}
             Machines::Here(children) => Child::end_all(children).await,
             Machines::Ssh(machines) => machines.end().await,
-            Machines::Gcp(vms) => vms.close().await,
+            Machines::Gcp(vms) => vms.close().await?,
         }
+        Ok(())
     }
 }
 

@@ -21,7 +21,10 @@ pub struct MachineNews {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MachineState {
     /// It was there already.
-    Reused,
+    Reused {
+        /// Where.
+        place: String,
+    },
     /// It has been asked for.
     Creating {
         /// Where.

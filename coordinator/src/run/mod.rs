@@ -36,6 +36,8 @@ pub enum RunEnd {
         record: Box<RunRecord>,
         /// Where it is.
         results: ResultsFolder,
+        /// Why something that was to be taken down still stands.
+        left: Option<FleetError>,
     },
     /// The user ended it before anything was measured.
     NothingMeasured,
@@ -82,14 +84,31 @@ pub async fn run(config: &RunConfig) -> Result<RunEnd, RunError> {
     let interrupt = Interrupt::watch()?;
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
-    let ended = in_folder(config, &results, started, interrupt).await;
+    let mut left = None;
+    let ended = in_folder(config, &results, started, interrupt, &mut left).await;
     if !matches!(&ended, Ok(Some(_))) {
         results.remove_unused();
     }
-    Ok(match ended? {
-        Some(record) => RunEnd::Measured { record: Box::new(record), results },
-        None => RunEnd::NothingMeasured,
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            warn_of(left);
+            return Err(error);
+        }
+    };
+    Ok(match ended {
+        Some(record) => RunEnd::Measured { record: Box::new(record), results, left },
+        None => {
+            warn_of(left);
+            RunEnd::NothingMeasured
+        }
     })
+}
+
+fn warn_of(left: Option<FleetError>) {
+    if let Some(error) = left {
+        tracing::warn!("{error}");
+    }
 }
 
 async fn in_folder(
@@ -97,6 +116,7 @@ async fn in_folder(
     results: &ResultsFolder,
     started: ZonedDateTime,
     mut interrupt: Interrupt,
+    left: &mut Option<FleetError>,
 ) -> Result<Option<RunRecord>, RunError> {
     let mock = match config.target {
         TargetChoice::BuiltInMock => Some(Mock::start().await?),
@@ -113,7 +133,7 @@ async fn in_folder(
         match open_fleet(config, &target, results, &mut interrupt).await {
             Ok(Some(mut fleet)) => {
                 measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
-                fleet.close().await;
+                *left = fleet.close().await.err();
             }
             Ok(None) => {}
             Err(error) => measured = Err(error.into()),

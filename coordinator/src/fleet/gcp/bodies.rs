@@ -32,6 +32,8 @@ pub mod metadata {
     pub const WORKER_SHA256: &str = "archestra-worker-sha256";
     /// `service-account` where the VM's token is needed for that, else `none`.
     pub const WORKER_AUTHORIZATION: &str = "archestra-worker-authorization";
+    /// What kind of machine was asked for, in words: one that was asked for otherwise is not used again.
+    pub const KIND: &str = "archestra-bench-kind";
     /// The platform's container image.
     pub const PLATFORM_IMAGE: &str = "archestra-platform-image";
     /// Its environment, `NAME=value` a line.
@@ -113,7 +115,7 @@ pub fn instance(
         "networkInterfaces": [interface],
         "scheduling": scheduling,
         "deletionProtection": false,
-        "metadata": { "items": items(machine, coordinator_ca, delivery) },
+        "metadata": { "items": items(config, machine, coordinator_ca, delivery) },
     });
     if let Some(account) = &delivery.account {
         body["serviceAccounts"] = json!([{ "email": account, "scopes": [READ_STORAGE] }]);
@@ -137,11 +139,12 @@ fn labels(config: &GcpConfig, names: &Names, machine: &Machine<'_>) -> BTreeMap<
 }
 
 /// Whoever may read the machine may read these: scripts, addresses and public certificates only.
-fn items(machine: &Machine<'_>, coordinator_ca: &str, delivery: &Delivery) -> Vec<Value> {
+fn items(config: &GcpConfig, machine: &Machine<'_>, coordinator_ca: &str, delivery: &Delivery) -> Vec<Value> {
     let authorization = if delivery.account.is_some() { "service-account" } else { "none" };
     let mut items = vec![
         ("startup-script", machine.script.to_owned()),
         ("enable-guest-attributes", "TRUE".to_owned()),
+        (metadata::KIND, kind(config)),
         (metadata::COORDINATOR_CA, coordinator_ca.to_owned()),
         (metadata::WORKER_PORT, WORKER_PORT.to_string()),
         (metadata::WORKER_URL, delivery.url.clone()),
@@ -159,6 +162,7 @@ pub fn workers_rule(config: &GcpConfig, names: &Names, source_ranges: &[String])
         "description": format!("{} lets the coordinator reach its workers", names.marker()),
         "network": global(&config.project, "networks", &config.network),
         "direction": "INGRESS",
+        "disabled": false,
         "sourceRanges": source_ranges,
         "targetTags": [names.tag(Role::Load), names.tag(Role::Platform)],
         "allowed": [{ "IPProtocol": "tcp", "ports": workers_ports(config) }],
@@ -178,6 +182,7 @@ pub fn platform_rule(config: &GcpConfig, names: &Names, port: u16) -> Value {
         "description": format!("{} lets workers reach the platform", names.marker()),
         "network": global(&config.project, "networks", &config.network),
         "direction": "INGRESS",
+        "disabled": false,
         "sourceTags": [names.tag(Role::Load)],
         "targetTags": [names.tag(Role::Platform)],
         "allowed": [{ "IPProtocol": "tcp", "ports": [port.to_string(), MOCK_PORT.to_string()] }],
@@ -198,6 +203,17 @@ pub fn bucket(config: &GcpConfig, names: &Names, region: &str) -> Value {
             "publicAccessPrevention": "enforced",
         },
     })
+}
+
+/// What kind of machine is asked for, but for its zone and the binary that it runs.
+pub fn kind(config: &GcpConfig) -> String {
+    let GcpConfig { machine_type, image, network, spot, .. } = config;
+    let subnet = config.subnet.as_deref().unwrap_or("the network's own");
+    let address = if config.reach == Reach::External { "external" } else { "none" };
+    format!(
+        "machine type {machine_type}, spot {spot}, image {image}, network {network}, subnet {subnet}, external address \
+         {address}"
+    )
 }
 
 /// A zone's name without its last part.

@@ -81,11 +81,17 @@ async fn look(
             Said::Failed(problem) => return Err(failed(problem)),
             Said::Certificate(pin) => {
                 let leaf = Leaf { authority_pem: pin, ..leaf.clone() };
-                let access = access(workshop, &instance, zone, number, leaf).await?;
-                match timeout(DIAL_LIMIT, access.dial()).await {
-                    Ok(Ok(_)) => return Ok((access, instance)),
-                    Ok(Err(error)) => *last = format!("its worker cannot be reached ({})", innermost(&error)),
-                    Err(_) => *last = format!("its worker at {} accepts no connection", access.address),
+                match access(workshop, &instance, zone, number, leaf).await {
+                    Ok(access) => match timeout(DIAL_LIMIT, access.dial()).await {
+                        Ok(Ok(_)) => return Ok((access, instance)),
+                        Ok(Err(error)) => {
+                            *last = format!("its worker cannot be reached ({})", innermost(&error));
+                        }
+                        Err(_) => *last = format!("its worker at {} accepts no connection", access.address),
+                    },
+                    // A tunnel may find its firewall rule not yet in force.
+                    Err(GcpError::Boot { problem, .. }) => *last = problem,
+                    Err(error) => return Err(error),
                 }
             }
         }

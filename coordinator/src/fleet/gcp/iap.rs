@@ -16,6 +16,8 @@ use super::error::GcpError;
 /// How long gcloud may take to open a tunnel.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
 
+/// What a shell exits with when there is no such command.
+const NO_SUCH_COMMAND: i32 = 127;
 /// Runs a tunnel until its standard input ends, which it does whatever way the coordinator ends.
 const UNTIL_THE_INPUT_ENDS: &str = r#"
 exec 3<&0
@@ -84,7 +86,7 @@ async fn open(project: &str, zone: &str, name: &str) -> Result<Tunnel, GcpError>
         return Err(failed("it has no output".into()));
     };
     let mut lines = BufReader::new(stderr).lines();
-    let mut last = String::from("gcloud said nothing; is it installed?");
+    let mut last = String::from("gcloud said nothing");
     let listening = async {
         while let Ok(Some(line)) = lines.next_line().await {
             if let Some(port) = port_in(&line) {
@@ -102,7 +104,12 @@ async fn open(project: &str, zone: &str, name: &str) -> Result<Tunnel, GcpError>
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             Ok(Tunnel { process, _input: input, address: format!("127.0.0.1:{port}") })
         }
-        Ok(None) => Err(failed(last)),
+        Ok(None) => match process.wait().await.map(|status| status.code()) {
+            Ok(Some(NO_SUCH_COMMAND)) => Err(GcpError::Access(
+                "--reach iap needs the gcloud command, which is not there: install it, or use --reach external".into(),
+            )),
+            _ => Err(failed(last)),
+        },
         Err(_) => Err(failed(format!("silent for {} s", OPEN_LIMIT.as_secs()))),
     }
 }

@@ -3,7 +3,7 @@
 //! Labels find everything that exists. What they cannot find is what Google had been asked for and not yet made when the
 //! coordinator was killed; the journal names it. It holds names and places, and nothing secret.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,11 +37,12 @@ pub struct Intent {
 }
 
 impl Journal {
-    /// Opens a fleet's journal.
+    /// Opens a fleet's journal; `None` when another command on this machine has it open. It is held until it is dropped,
+    /// or its process ends in whatever way.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn open(state_dir: &Path, fleet: &str) -> Result<Self, JournalError> {
+    pub fn open(state_dir: &Path, fleet: &str) -> Result<Option<Self>, JournalError> {
         let path = state_dir.join("journals").join(format!("{fleet}.jsonl"));
         let opened = path
             .parent()
@@ -49,12 +50,17 @@ impl Journal {
             .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
         match opened {
             Ok(mut file) => {
+                match file.try_lock() {
+                    Ok(()) => {}
+                    Err(TryLockError::WouldBlock) => return Ok(None),
+                    Err(TryLockError::Error(source)) => return Err(JournalError { path, source }),
+                }
                 // Whatever a crash cut short must not swallow the next line.
                 let ended = fs::read(&path).is_ok_and(|bytes| bytes.last().is_none_or(|last| *last == b'\n'));
                 if !ended && let Err(source) = file.write_all(b"\n") {
                     return Err(JournalError { path, source });
                 }
-                Ok(Self { path, file: Arc::new(Mutex::new(file)) })
+                Ok(Some(Self { path, file: Arc::new(Mutex::new(file)) }))
             }
             Err(source) => Err(JournalError { path, source }),
         }
@@ -110,18 +116,22 @@ mod tests {
             zone: "europe-west1-b".into(),
             instance: format!("loadtest-vm-{number}"),
         };
-        let journal = Journal::open(folder.path(), "blue").unwrap();
+        let open = |fleet: &str| Journal::open(folder.path(), fleet).unwrap();
+        let journal = open("blue").unwrap();
+        assert!(open("blue").is_none(), "two commands have it");
         for number in [2, 1, 2] {
             journal.intend(&intent(number)).unwrap();
         }
         fs::OpenOptions::new().append(true).open(&journal.path).unwrap().write_all(b"{\"project\":").unwrap();
-        let again = Journal::open(folder.path(), "blue").unwrap();
+        drop(journal);
+        let again = open("blue").unwrap();
         again.intend(&intent(3)).unwrap();
         assert_eq!(again.intents(), [intent(1), intent(2), intent(3)]);
-        assert_eq!(Journal::open(folder.path(), "green").unwrap().intents(), []);
+        assert_eq!(open("green").unwrap().intents(), []);
         let elsewhere = Intent { project: "q".into(), ..intent(1) };
         again.intend(&elsewhere).unwrap();
         again.forget("p").unwrap();
-        assert_eq!(Journal::open(folder.path(), "blue").unwrap().intents(), [elsewhere]);
+        drop(again);
+        assert_eq!(open("blue").unwrap().intents(), [elsewhere]);
     }
 }

@@ -66,6 +66,11 @@ impl ApiError {
         }
     }
 
+    /// Whether Google has said no, and would again.
+    pub fn is_final_refusal(&self) -> bool {
+        self.refusal().is_some_and(|refusal| !refusal.may_pass())
+    }
+
     /// Whether the thing is not there.
     pub fn is_not_found(&self) -> bool {
         self.refusal().is_some_and(|refusal| refusal.code == 404)

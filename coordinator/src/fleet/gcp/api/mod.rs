@@ -22,7 +22,7 @@ use crate::causes::innermost;
 
 pub use error::{ApiError, Kind, Refusal};
 pub use login::{Login, LoginError};
-pub use resources::{Binding, Bucket, Firewall, Instance};
+pub use resources::{Binding, Bucket, Firewall, Instance, Instances, Operation};
 
 /// How often a call is made at most.
 const TRIES: u32 = 7;
