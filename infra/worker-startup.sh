@@ -2,17 +2,20 @@
 # Runs as root when a VM starts: fetches the worker's binary, checks that it is the right one, and has systemd run it
 # without any rights. The worker makes its own key; only its certificate leaves the machine, as a guest attribute, for
 # the coordinator to pin. Everything that is needed to know comes from the instance's metadata.
-set -euo pipefail
+# A trap on errors is for functions as well.
+set -Eeuo pipefail
 
 readonly instance=http://metadata.google.internal/computeMetadata/v1/instance
 readonly folder=/opt/archestra-bench
 readonly settings=/etc/archestra-bench
 
+# What fails in a subshell fails the shell too, unless somebody there has thought of it.
+trap '((BASH_SUBSHELL > 0)) || fail "line $LINENO of the startup script failed: ${BASH_COMMAND:0:80}"' ERR
+
 start_worker() {
-  trap 'fail "line $LINENO of the startup script failed"' ERR
-  publish stage "fetching the worker's binary"
-  command -v curl >/dev/null || install_packages curl
   mkdir -p "$folder" "$settings"
+  command -v curl >/dev/null || install_packages curl ca-certificates
+  publish stage "fetching the worker's binary"
   attribute archestra-coordinator-ca >"$settings/coordinator-ca.pem"
   fetch_worker
   publish stage "starting the worker"
@@ -168,9 +171,20 @@ WantedBy=multi-user.target
 UNIT
 }
 
+# At its first boot a machine may be busy with packages of its own for minutes, and a mirror may stumble.
 install_packages() {
-  apt-get update --quiet --quiet
-  DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends "$@"
+  local deadline=$((SECONDS + 300))
+  until try_to_install "$@" 2>"$folder/problem"; do
+    cat "$folder/problem" >&2
+    ((SECONDS < deadline)) || fail "apt-get does not install $* ($(grep -m 1 '^E:' "$folder/problem" || echo 'see the serial log'))"
+    sleep 2
+  done
+}
+
+try_to_install() {
+  local options=(--quiet --quiet --option DPkg::Lock::Timeout=120 --option Acquire::Retries=3)
+  apt-get update "${options[@]}" --option APT::Update::Error-Mode=any &&
+    DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" --yes --no-install-recommends "$@"
 }
 
 start_worker

@@ -281,6 +281,16 @@ fn what_goes_wrong_on_vms_is_named_and_nothing_is_left() {
 
     a_binary_is_carried_by_ssh(&cloud, &url);
 
+    // A container that does not start is named at once, long before --platform-timeout.
+    let ended = run(&cloud, &bench, &["setup", "--platform-image", "does-not-start:1"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the container does-not-start:1 does not start (docker: Error"),
+        "{}",
+        ended.stderr
+    );
+    assert!(cloud.gce().instances().is_empty());
+
     // A VM that never boots.
     cloud.boot_only(|_| false);
     let ended = run(&cloud, &bench, &[&plain[..], &["--workers", "1", "--boot-timeout", "5s"]].concat());
