@@ -10,9 +10,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use support::clock::wait_until;
 use support::network::Network;
-use support::process::{BOUND, Bench, Finished, Running};
+use support::process::{BOUND, Bench};
 use support::request::{Purpose, Reply, Request};
 use support::results::{Results, names};
+use support::ssh_fleet::{bench, no_sockets_are_left, nothing_is_left, run, start, under_way};
 use support::target::Target;
 
 /// Enough for a lease, and for what follows it on a machine that is busy.
@@ -26,50 +27,6 @@ fn at_once(_: u64, request: &Request) -> Reply {
 fn slowly(_: u64, request: &Request) -> Reply {
     let reply = Reply::good(request);
     if request.purpose() == Purpose::Load { reply.after(Duration::from_millis(20)) } else { reply }
-}
-
-/// Runs on all hosts to the end.
-fn run(network: &Network, bench: &Bench, target: &Target, flags: &[&str]) -> Finished {
-    start(network, bench, target, flags).wait(BOUND)
-}
-
-fn start(network: &Network, bench: &Bench, target: &Target, flags: &[&str]) -> Running {
-    let names = network.names();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    network.start(bench, &names, &target.url(), flags)
-}
-
-/// A run on all hosts that is under way.
-fn under_way(network: &Network, bench: &Bench, target: &Target, flags: &[&str]) -> Running {
-    let running = start(network, bench, target, flags);
-    let loaded = wait_until(BOUND, || target.counts().load > 20);
-    assert!(loaded, "{}", running.stderr());
-    running
-}
-
-/// Nothing of a run is left on any host, nor where the coordinator was.
-fn nothing_is_left(network: &Network, hosts: &[usize], bound: Duration) {
-    let left = || {
-        let on_hosts = hosts.iter().flat_map(|host| network.host(*host).processes());
-        on_hosts.chain(network.processes()).collect::<Vec<_>>()
-    };
-    wait_until(bound, || left().is_empty());
-    let left: Vec<_> =
-        left().into_iter().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline"))).collect();
-    assert!(left.is_empty(), "{left:?}");
-}
-
-fn no_sockets_are_left(bench: &Bench) {
-    let left = std::fs::read_dir(bench.folder().join("tmp")).unwrap().count();
-    assert_eq!(left, 0, "the folder of sockets is still there");
-}
-
-/// A bench whose folder of sockets can be looked at.
-fn bench(network: &Network) -> Bench {
-    let bench = network.bench();
-    let folder = bench.folder().join("tmp");
-    std::fs::create_dir(&folder).unwrap();
-    bench.variable("TMPDIR", folder.to_str().unwrap())
 }
 
 #[test]
@@ -257,7 +214,7 @@ fn every_other_trouble_is_named_with_its_cure() {
 
 #[test]
 fn a_host_with_too_little_space_is_named() {
-    let Some(network) = Network::with_cache("too_little_space", 1, Some("1m")) else { return };
+    let Some(network) = Network::with_cache("too_little_space", 1, Some("size=1m")) else { return };
     let (bench, target) = (bench(&network), network.target(at_once));
     let finished = run(&network, &bench, &target, &["--requests", "10"]);
     assert_eq!((finished.code, finished.stderr.lines().count()), (Some(1), 1), "{}", finished.stderr);

@@ -53,8 +53,10 @@ pub(super) async fn open(choice: &SshChoice, logs: &Path) -> Result<Fleet, Fleet
     let trust = trust_of(&authority)?;
     let (mut hosts, failed) = bring_up(choice, &folder, Arc::new(Program::new(binary))).await;
     settle(failed, choice.on_partial, hosts.len())?;
+    let mut round = 0;
     let workers = loop {
-        let starting = starting(choice, &hosts, &sha256, &authority, &trust, [folder.path(), logs])?;
+        round += 1;
+        let starting = starting(choice, &hosts, round, &sha256, &authority, &trust, [folder.path(), logs])?;
         let (workers, failed) = all(starting.into_iter().map(Start::start).collect()).await;
         if failed.is_empty() {
             break workers;
@@ -99,10 +101,12 @@ async fn bring_up(choice: &SshChoice, folder: &Folder, program: Arc<Program>) ->
     all(coming.collect()).await
 }
 
-/// What it takes to start each worker, by number.
+/// What it takes to start each worker, by number. A socket of an earlier round is still its master's, so each round has
+/// names of its own.
 fn starting(
     choice: &SshChoice,
     hosts: &[Host],
+    round: u32,
     sha256: &str,
     authority: &Authority,
     trust: &Trust,
@@ -111,7 +115,7 @@ fn starting(
     let dealt = (0..choice.workers.get()).map(|number| &choice.hosts[number as usize % choice.hosts.len()]);
     let dealt = dealt.filter_map(|name| hosts.iter().find(|host| host.client.host() == name));
     let start = |(number, host): (u32, &Host)| {
-        let socket = folder.join(format!("w{number}.s"));
+        let socket = folder.join(format!("r{round}w{number}.s"));
         let name = host.client.host().to_string();
         Ok(Start {
             client: host.client.clone(),
