@@ -3,12 +3,14 @@
 // A helper that fails fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, missing_docs)]
 
+mod accounts;
 mod connections;
 mod failures;
 mod floods;
 mod framing;
 mod host;
 mod load;
+mod misbehaviour;
 mod open_loop;
 mod probes;
 mod server;

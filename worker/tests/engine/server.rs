@@ -26,6 +26,7 @@ struct Shared {
 pub struct Peer {
     /// How many connections came before.
     pub number: u64,
+    request_number: u64,
     stream: BufReader<TcpStream>,
     shared: Arc<Shared>,
 }
@@ -110,7 +111,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(stream) = stream else { continue };
         let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-        let mut peer = Peer { number, stream: BufReader::new(stream), shared: shared.clone() };
+        let mut peer =
+            Peer { number, request_number: 0, stream: BufReader::new(stream), shared: shared.clone() };
         thread::spawn(move || {
             peer.stream.get_ref().set_nodelay(true)?;
             let script = peer.shared.clone();
@@ -125,7 +127,7 @@ impl Peer {
         let Some(head) = self.head()? else { return Ok(None) };
         let length = head.value("Content-Length").map_or(0, |length| length.parse().unwrap());
         io::copy(&mut (&mut self.stream).take(length), &mut io::sink())?;
-        self.shared.requests.fetch_add(1, Ordering::SeqCst);
+        self.request_number = self.shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
         Ok(Some(head))
     }
 
@@ -144,9 +146,10 @@ impl Peer {
         }
     }
 
-    /// How many requests have been read over all connections.
-    pub fn requests(&self) -> u64 {
-        self.shared.requests.load(Ordering::SeqCst)
+    /// The number of this connection's last request among those of all connections, from 1: no other has the same,
+    /// whatever arrives meanwhile.
+    pub fn request_number(&self) -> u64 {
+        self.request_number
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
