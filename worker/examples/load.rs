@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             headers: vec![("Content-Type".into(), "application/json".into())],
             body: std::fs::read(body)?,
         },
-        target: Target { url: url.join("/")?, extra_roots: None, insecure: true },
+        target: Target { insecure: true, ..Target::new(url.join("/")?) },
         expectation: Expectation {
             json: vec![JsonExpectation { pointer: "/choices/0/message/content".into(), equals: None }],
             ..Expectation::default()

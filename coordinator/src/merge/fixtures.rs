@@ -45,11 +45,7 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
     Block {
         scenario,
         arm: Arm::Gateway,
-        target: Target {
-            url: Url::parse("http://127.0.0.1:9000").unwrap(),
-            extra_roots: None,
-            insecure: false,
-        },
+        target: Target::new(Url::parse("http://127.0.0.1:9000").unwrap()),
         load,
         extent,
         warm_up: WarmUp::None,

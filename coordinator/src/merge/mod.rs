@@ -51,6 +51,8 @@ pub struct MeasuredWorker {
     pub connections: u32,
     /// Engine threads that it used.
     pub threads: u32,
+    /// Addresses of the target's name that accepted no connection, so that none went there.
+    pub addresses_left_out: Vec<String>,
     /// What the warm-up did; never part of a figure.
     pub warm_up: Counters,
     /// The sum of its intervals.

@@ -3,6 +3,7 @@
 use mio::event::Event;
 use mio::{Events, Token};
 
+use super::recorder::Made;
 use super::shard::{Shard, TIMER, WAKER};
 use super::slot::State;
 use crate::clock::Nanos;
@@ -49,7 +50,7 @@ impl Shard {
         match connection.advance() {
             Ok(false) => false,
             Ok(true) => {
-                self.recorder.counters.connections_opened += 1;
+                self.recorder.connected(Made { way: slot.way, tls: connection.spoken() });
                 if slot.state == State::Opening {
                     slot.state = State::Idle;
                 }

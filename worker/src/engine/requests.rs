@@ -51,9 +51,12 @@ impl Shard {
     /// Begins to make the slot's connection.
     pub(super) fn open(&mut self, number: u32) -> Result<(), Fault> {
         let token = Token(number as usize);
+        let way = self.next_way % self.job.ways.len();
+        self.next_way = way + 1;
         let connection =
-            Connection::open(self.job.address, self.job.tls.as_ref(), self.poll.registry(), token)?;
-        self.slots[number as usize].connection = Some(connection);
+            Connection::open(&self.job.ways[way], self.job.tls.as_ref(), self.poll.registry(), token)?;
+        let slot = &mut self.slots[number as usize];
+        (slot.connection, slot.way) = (Some(connection), way);
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use crate::outcome::Stage;
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Option<Connection>,
+    /// Which of the job's ways the connection took.
+    pub(super) way: usize,
     pub(super) state: State,
     /// When the schedule wanted the current request sent.
     pub(super) due: Nanos,
@@ -40,6 +42,7 @@ impl Slot {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             connection: None,
+            way: 0,
             state: State::Idle,
             due: Nanos::ZERO,
             sent: Nanos::ZERO,

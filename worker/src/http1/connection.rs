@@ -1,19 +1,19 @@
 //! One connection: made, encrypted where the target wants it, written to and read from, never waiting.
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use rustls::ClientConnection;
 
+use crate::http1::stream::Stream;
 use crate::outcome::{Fault, TlsFault};
-use crate::tls::{self, TargetTls};
+use crate::tls::{self, Spoken, TargetTls};
+use crate::way::Way;
 
 /// A non-blocking connection to the target.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     tls: Option<Box<ClientConnection>>,
     phase: Phase,
     /// How much of the request has been handed over.
@@ -55,13 +55,13 @@ impl Connection {
     /// # Errors
     /// When the system refuses at once (no route, no more files, no more ports).
     pub fn open(
-        address: SocketAddr,
+        way: &Way,
         tls: Option<&TargetTls>,
         registry: &Registry,
         token: Token,
     ) -> Result<Self, Fault> {
         let refused = |error: io::Error| Fault::Connect(error.kind());
-        let mut stream = TcpStream::connect(address).map_err(refused)?;
+        let mut stream = Stream::begin(way).map_err(refused)?;
         // Registered once and for all: edges in both directions.
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(refused)?;
         let session =
@@ -82,7 +82,7 @@ impl Connection {
     /// When the connection or the handshake fails.
     pub fn advance(&mut self) -> Result<bool, Fault> {
         if self.phase == Phase::Connecting {
-            if !self.is_connected()? {
+            if !self.stream.is_connected().map_err(|error| Fault::Connect(error.kind()))? {
                 return Ok(false);
             }
             self.phase = if self.tls.is_some() { Phase::Handshaking } else { Phase::Ready };
@@ -91,21 +91,6 @@ impl Connection {
             self.phase = Phase::Ready;
         }
         Ok(self.phase == Phase::Ready)
-    }
-
-    fn is_connected(&mut self) -> Result<bool, Fault> {
-        if let Ok(Some(error)) | Err(error) = self.stream.take_error() {
-            return Err(Fault::Connect(error.kind()));
-        }
-        // An event may belong to an earlier connection of the slot: only the peer's address proves this one.
-        match self.stream.peer_addr() {
-            Ok(_) => {
-                self.stream.set_nodelay(true).map_err(|error| Fault::Connect(error.kind()))?;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(Fault::Connect(error.kind())),
-        }
     }
 
     fn handshake(&mut self) -> Result<bool, Fault> {
@@ -134,6 +119,11 @@ impl Connection {
                 Err(_) => return Err(Fault::Tls(TlsFault::Handshake)),
             }
         }
+    }
+
+    /// What TLS it speaks, once it is ready; `None` in plain text.
+    pub fn spoken(&self) -> Option<Spoken> {
+        self.tls.as_ref().and_then(|session| Spoken::of(session))
     }
 
     /// Begins the next request: nothing of it has been written yet.
@@ -183,7 +173,7 @@ impl Connection {
 }
 
 #[inline]
-fn send_plain(stream: &mut TcpStream, request: &[u8], written: &mut usize) -> io::Result<bool> {
+fn send_plain(stream: &mut Stream, request: &[u8], written: &mut usize) -> io::Result<bool> {
     while *written < request.len() {
         match stream.write(&request[*written..]) {
             Ok(bytes) => *written += bytes,
@@ -196,7 +186,7 @@ fn send_plain(stream: &mut TcpStream, request: &[u8], written: &mut usize) -> io
 }
 
 fn send_encrypted(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     session: &mut ClientConnection,
     request: &[u8],
     written: &mut usize,
@@ -221,7 +211,7 @@ fn send_encrypted(
 }
 
 #[inline]
-fn receive_plain(stream: &mut TcpStream, buffer: &mut [u8]) -> Received {
+fn receive_plain(stream: &mut Stream, buffer: &mut [u8]) -> Received {
     loop {
         match stream.read(buffer) {
             Ok(0) => return Received::Closed,
@@ -234,7 +224,7 @@ fn receive_plain(stream: &mut TcpStream, buffer: &mut [u8]) -> Received {
 }
 
 /// At most one read of the socket, so that whoever calls decides how often that is done in a row.
-fn receive_encrypted(stream: &mut TcpStream, session: &mut ClientConnection, buffer: &mut [u8]) -> Received {
+fn receive_encrypted(stream: &mut Stream, session: &mut ClientConnection, buffer: &mut [u8]) -> Received {
     if let Some(received) = decrypted(session, buffer, false) {
         return received;
     }
@@ -273,7 +263,7 @@ fn decrypted(session: &mut ClientConnection, buffer: &mut [u8], drained: bool) -
 
 /// A stream that notices whether its last read took all that there was.
 struct Noticing<'a> {
-    stream: &'a mut TcpStream,
+    stream: &'a mut Stream,
     drained: bool,
     closed: bool,
 }

@@ -24,7 +24,7 @@ const BOUND: Duration = Duration::from_secs(60);
 pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
     Assignment {
         id: "test".into(),
-        target: Target { url: url.parse().unwrap(), extra_roots: None, insecure: false },
+        target: Target::new(url.parse().unwrap()),
         request: Request {
             method: "POST".into(),
             path: "/chat".into(),

@@ -17,3 +17,4 @@ mod server;
 mod shares;
 mod streams;
 mod tls;
+mod ways;

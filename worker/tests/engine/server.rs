@@ -1,10 +1,13 @@
 //! A server that does byte for byte what a test scripts, on a thread for each connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
 
 type Script = dyn Fn(&mut Peer) -> io::Result<()> + Send + Sync;
 
@@ -177,4 +180,44 @@ impl Head {
 /// An answer with a Content-Length.
 pub fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A server behind a Unix socket: what comes there is passed on, byte by byte, to a scripted server and back.
+pub struct SocketServer {
+    folder: TempDir,
+    _server: Server,
+}
+
+impl SocketServer {
+    pub fn start(script: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let server = Server::start(script);
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+        let address = server.address();
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, inner) = (client?, TcpStream::connect(address)?);
+                inner.set_nodelay(true)?;
+                let (back, there) = (client.try_clone()?, inner.try_clone()?);
+                thread::spawn(move || pass_on(&client, &there));
+                thread::spawn(move || pass_back(&inner, &back));
+            }
+            io::Result::Ok(())
+        });
+        Self { folder, _server: server }
+    }
+
+    pub fn path(&self) -> String {
+        self.folder.path().join("socket").to_str().unwrap().to_owned()
+    }
+}
+
+fn pass_on(mut from: &UnixStream, mut to: &TcpStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(Shutdown::Write)
+}
+
+fn pass_back(mut from: &TcpStream, mut to: &UnixStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(Shutdown::Both)
 }

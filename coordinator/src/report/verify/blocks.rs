@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use super::{Check, spans};
 use crate::merge::{counters_difference, latencies_difference};
-use crate::report::record::{BlockRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord};
+use crate::report::record::{
+    BlockRecord, CountersRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord,
+};
 
 /// Compares a block as it is stored with the same block worked out again, and looks at its sums.
-pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
+pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
     let check = |claim, problem| Check::of_block(stored, claim, problem);
     vec![
         check("the figures follow from the histograms", fields(&stored.figures, &again.figures)),
@@ -21,6 +23,10 @@ pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Chec
         check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
         check("the seconds' figures follow from their histograms", second_figures(stored, again)),
         check("every request is accounted for", of_workers(stored, unaccounted)),
+        check(
+            "every connection is accounted for",
+            of_workers(stored, |worker| unknown_connections(version, worker)),
+        ),
         check("the load is what was asked for", not_as_asked(stored)),
         check("the workers' starts and ends fit together", spans::problem(stored)),
         check(
@@ -145,6 +151,17 @@ fn unaccounted(worker: &WorkerRecord) -> Option<String> {
             totals.offered, totals.started
         )
     })
+}
+
+/// Where each connection went is known since the second version.
+fn unknown_connections(version: u32, worker: &WorkerRecord) -> Option<String> {
+    let of = |counters: &CountersRecord| {
+        let known = counters.connections_by_address.iter();
+        (known.fold(0, |sum: u64, entry| sum.saturating_add(entry.count)), counters.connections_opened)
+    };
+    let (known, opened) =
+        [of(&worker.warm_up), of(&worker.totals)].into_iter().find(|(known, opened)| known != opened)?;
+    (version > 1).then(|| format!("it is known where {known} of {opened} connections went"))
 }
 
 /// Where every worker came to its own end, the load and its extent are known exactly.

@@ -9,7 +9,7 @@ use crate::merge::fixtures::{block, closed, interval, requests, totals};
 use crate::report::files::tests::TemporaryFolder;
 use crate::report::fixtures;
 use crate::report::interval_log::IntervalRecord;
-use crate::report::json::to_json;
+use crate::report::json::{from_json, to_json};
 use crate::report::record::{BlockRecord, HistogramRecord, LoadRecord, RunRecord, WorkerEndRecord};
 use crate::statistics::verdict::Verdict;
 
@@ -28,8 +28,45 @@ fn after(change: impl FnOnce(&mut RunRecord)) -> String {
 fn an_honest_record_passes_every_check() {
     let checks = verify(&fixtures::record());
     assert_eq!(failed(&checks), [""; 0]);
-    assert_eq!(checks.len(), 23);
+    assert_eq!(checks.len(), 25);
     assert_eq!(checks[1].to_string(), "ok      block 1, simple_chat: the figures follow from the histograms");
+}
+
+/// As the first version wrote it: without what it did not know.
+#[test]
+fn an_older_record_can_be_read_and_passes_every_check() {
+    fn forget(value: &mut serde_json::Value) {
+        if let Some(fields) = value.as_object_mut() {
+            NEW.iter().for_each(|name| drop(fields.remove(*name)));
+            fields.values_mut().for_each(forget);
+        }
+        value.as_array_mut().into_iter().flatten().for_each(forget);
+    }
+    const NEW: [&str; 7] = [
+        "connections_by_address",
+        "addresses_left_out",
+        "connect_to",
+        "local_addresses",
+        "tls_server_name",
+        "tls_session_resumption",
+        "tls_client_certificate",
+    ];
+    let mut record = fixtures::record();
+    // The first version counted them, and did not know where they went.
+    record.blocks.iter_mut().for_each(|block| {
+        block.totals.connections_opened = 5;
+        block.workers[0].totals.connections_opened = 5;
+        block.series[0].counters.connections_opened = 5;
+    });
+    let mut json = serde_json::to_value(&record).unwrap();
+    forget(&mut json);
+    json["schema_version"] = 1.into();
+    let older = from_json(json.to_string().as_bytes()).unwrap();
+    let checks = verify(&older);
+    assert_eq!(failed(&checks), [""; 0]);
+    json["schema_version"] = 2.into();
+    let checks = verify(&from_json(json.to_string().as_bytes()).unwrap());
+    assert!(failed(&checks).join("").contains("it is known where 0 of 5 connections went"), "{checks:?}");
 }
 
 #[test]
