@@ -229,6 +229,9 @@ mod tests {
         let mut latencies = Latencies::default();
         latencies.response_time.record(5_000_000);
         latencies.inter_token_gap.record(0);
+        for (number, (_, histogram)) in (1..).zip(latencies.each_mut()) {
+            histogram.record(number * 1_000);
+        }
         latencies
     }
 

@@ -88,6 +88,10 @@ impl Histogram {
 
     /// Adds all counts of another histogram.
     pub fn merge(&mut self, other: &Histogram) {
+        // Of most, a few are empty.
+        if other.is_empty() {
+            return;
+        }
         // Equal bounds: adding cannot fail.
         let added = self.counts.add(&other.counts);
         debug_assert!(added.is_ok());
@@ -295,6 +299,14 @@ pub struct Latencies {
     pub time_to_first_token: Histogram,
     /// Content event to next content event, of successful streams.
     pub inter_token_gap: Histogram,
+    /// From the attempt until the connection stood, TLS apart, of connections that were made.
+    pub connect_time: Histogram,
+    /// From there until requests could be sent, of connections that speak TLS.
+    pub tls_handshake_time: Histogram,
+    /// Send to the first byte that came back, of successes.
+    pub time_to_first_byte: Histogram,
+    /// First byte to last byte, of successes; 0 where one read brought both.
+    pub transfer_time: Histogram,
 }
 
 impl Latencies {
@@ -313,24 +325,32 @@ impl Latencies {
     }
 
     /// The histograms with their names, in order.
-    pub fn each(&self) -> [(&'static str, &Histogram); 5] {
+    pub fn each(&self) -> [(&'static str, &Histogram); 9] {
         [
             ("response_time", &self.response_time),
             ("service_time", &self.service_time),
             ("send_lag", &self.send_lag),
             ("time_to_first_token", &self.time_to_first_token),
             ("inter_token_gap", &self.inter_token_gap),
+            ("connect_time", &self.connect_time),
+            ("tls_handshake_time", &self.tls_handshake_time),
+            ("time_to_first_byte", &self.time_to_first_byte),
+            ("transfer_time", &self.transfer_time),
         ]
     }
 
     /// The histograms with their names, in order, to be changed.
-    pub fn each_mut(&mut self) -> [(&'static str, &mut Histogram); 5] {
+    pub fn each_mut(&mut self) -> [(&'static str, &mut Histogram); 9] {
         [
             ("response_time", &mut self.response_time),
             ("service_time", &mut self.service_time),
             ("send_lag", &mut self.send_lag),
             ("time_to_first_token", &mut self.time_to_first_token),
             ("inter_token_gap", &mut self.inter_token_gap),
+            ("connect_time", &mut self.connect_time),
+            ("tls_handshake_time", &mut self.tls_handshake_time),
+            ("time_to_first_byte", &mut self.time_to_first_byte),
+            ("transfer_time", &mut self.transfer_time),
         ]
     }
 }
@@ -350,6 +370,10 @@ impl From<&Latencies> for wire::Latencies {
             send_lag: encode(&latencies.send_lag),
             time_to_first_token: encode(&latencies.time_to_first_token),
             inter_token_gap: encode(&latencies.inter_token_gap),
+            connect_time: encode(&latencies.connect_time),
+            tls_handshake_time: encode(&latencies.tls_handshake_time),
+            time_to_first_byte: encode(&latencies.time_to_first_byte),
+            transfer_time: encode(&latencies.transfer_time),
         }
     }
 }
@@ -377,6 +401,10 @@ impl TryFrom<wire::Latencies> for Latencies {
             send_lag: decode("latencies.send_lag", latencies.send_lag)?,
             time_to_first_token: decode("latencies.time_to_first_token", latencies.time_to_first_token)?,
             inter_token_gap: decode("latencies.inter_token_gap", latencies.inter_token_gap)?,
+            connect_time: decode("latencies.connect_time", latencies.connect_time)?,
+            tls_handshake_time: decode("latencies.tls_handshake_time", latencies.tls_handshake_time)?,
+            time_to_first_byte: decode("latencies.time_to_first_byte", latencies.time_to_first_byte)?,
+            transfer_time: decode("latencies.transfer_time", latencies.transfer_time)?,
         })
     }
 }

@@ -121,7 +121,7 @@ pub struct SeriesPoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedLatencies {
     /// In the order of [`Latencies::each`].
-    pub histograms: [EncodedHistogram; 5],
+    pub histograms: [EncodedHistogram; 9],
 }
 
 impl From<&Latencies> for EncodedLatencies {

@@ -47,10 +47,12 @@ impl Shard {
         if connection.is_ready() {
             return true;
         }
-        match connection.advance() {
+        let now = self.clock.now();
+        match connection.advance(now) {
             Ok(false) => false,
             Ok(true) => {
-                self.recorder.connected(Made { way: slot.way, tls: connection.spoken() });
+                let made = Made { way: slot.way, tls: connection.spoken() };
+                self.recorder.connected(made, connection.making(now));
                 if slot.state == State::Opening {
                     slot.state = State::Idle;
                 }
@@ -59,10 +61,7 @@ impl Shard {
             Err(fault) => {
                 slot.connection = None;
                 match slot.state {
-                    State::Sending => {
-                        let now = self.clock.now();
-                        self.fail(number, fault, now);
-                    }
+                    State::Sending => self.fail(number, fault, now),
                     _ => slot.state = State::Idle,
                 }
                 false
@@ -130,6 +129,9 @@ impl Shard {
             // Bytes that nobody asked for: this connection cannot be trusted with the next request.
             slot.connection = None;
             return false;
+        }
+        if slot.first == Nanos::ZERO {
+            slot.first = now;
         }
         let reading = &mut slot.answer.reading(&self.job.criteria, now);
         match slot.response.feed(&self.buffer[..bytes], reading) {

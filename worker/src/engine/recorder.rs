@@ -28,6 +28,8 @@ pub struct Times {
     pub due: Nanos,
     /// Just before its first byte was written.
     pub sent: Nanos,
+    /// Just after the read that brought the answer's first byte.
+    pub first: Nanos,
     /// Just after the read that brought the answer's last byte.
     pub done: Nanos,
 }
@@ -51,9 +53,13 @@ pub struct Words {
 }
 
 impl Recorder {
-    /// A connection is ready for requests.
-    pub fn connected(&mut self, made: Made) {
+    /// A connection is ready for requests, so long after it was begun, and so long after it stood when it speaks TLS.
+    pub fn connected(&mut self, made: Made, (connect, handshake): (Nanos, Option<Nanos>)) {
         self.counters.connections_opened += 1;
+        self.latencies.connect_time.record(connect.0);
+        if let Some(handshake) = handshake {
+            self.latencies.tls_handshake_time.record(handshake.0);
+        }
         add(&mut self.made, made, 1);
     }
 
@@ -69,6 +75,8 @@ impl Recorder {
         self.counters.successes += 1;
         self.latencies.response_time.record(times.done.since(times.due).0);
         self.latencies.service_time.record(times.done.since(times.sent).0);
+        self.latencies.time_to_first_byte.record(times.first.since(times.sent).0);
+        self.latencies.transfer_time.record(times.done.since(times.first).0);
     }
 
     /// A stream was answered well.

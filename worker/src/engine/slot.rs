@@ -18,6 +18,8 @@ pub(super) struct Slot {
     pub(super) due: Nanos,
     /// Just before the current request's first byte was written; `Nanos::ZERO` until then.
     pub(super) sent: Nanos,
+    /// Just after the read that brought the first byte of the current answer; `Nanos::ZERO` until then.
+    pub(super) first: Nanos,
     pub(super) response: Response,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
@@ -46,6 +48,7 @@ impl Slot {
             state: State::Idle,
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
+            first: Nanos::ZERO,
             response: Response::default(),
             answer: Answer::default(),
             backoff: Backoff::new(seed),

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use mio::{Interest, Registry, Token};
 use rustls::ClientConnection;
 
+use crate::clock::Nanos;
 use crate::http1::stream::Stream;
 use crate::outcome::{Fault, TlsFault};
 use crate::tls::{self, Spoken, TargetTls};
@@ -16,6 +17,9 @@ pub struct Connection {
     stream: Stream,
     tls: Option<Box<ClientConnection>>,
     phase: Phase,
+    /// When it was begun, and when it stood, TLS apart.
+    began: Nanos,
+    stood: Nanos,
     /// How much of the request has been handed over.
     written: usize,
     /// Reading was left off before all was read; whether the target is known to have closed its side behind that.
@@ -50,7 +54,7 @@ pub enum Received {
 }
 
 impl Connection {
-    /// Begins to connect. The event loop will wake with `token`.
+    /// Begins to connect, `now`. The event loop will wake with `token`.
     ///
     /// # Errors
     /// When the system refuses at once (no route, no more files, no more ports).
@@ -59,6 +63,7 @@ impl Connection {
         tls: Option<&TargetTls>,
         registry: &Registry,
         token: Token,
+        now: Nanos,
     ) -> Result<Self, Fault> {
         let refused = |error: io::Error| Fault::Connect(error.kind());
         let mut stream = Stream::begin(way).map_err(refused)?;
@@ -67,7 +72,8 @@ impl Connection {
         let session =
             |tls: &TargetTls| ClientConnection::new(tls.config.clone(), tls.name.clone()).map(Box::new);
         let tls = tls.map(session).transpose().map_err(|error| Fault::Tls(tls::fault(&error)))?;
-        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0, left_off: None })
+        let (began, stood) = (now, now);
+        Ok(Self { stream, tls, phase: Phase::Connecting, began, stood, written: 0, left_off: None })
     }
 
     /// Whether requests can be sent.
@@ -76,15 +82,16 @@ impl Connection {
         self.phase == Phase::Ready
     }
 
-    /// Goes on connecting after an event. `true` when requests can be sent.
+    /// Goes on connecting after an event, `now`. `true` when requests can be sent.
     ///
     /// # Errors
     /// When the connection or the handshake fails.
-    pub fn advance(&mut self) -> Result<bool, Fault> {
+    pub fn advance(&mut self, now: Nanos) -> Result<bool, Fault> {
         if self.phase == Phase::Connecting {
             if !self.stream.is_connected().map_err(|error| Fault::Connect(error.kind()))? {
                 return Ok(false);
             }
+            self.stood = now;
             self.phase = if self.tls.is_some() { Phase::Handshaking } else { Phase::Ready };
         }
         if self.phase == Phase::Handshaking && self.handshake()? {
@@ -119,6 +126,11 @@ impl Connection {
                 Err(_) => return Err(Fault::Tls(TlsFault::Handshake)),
             }
         }
+    }
+
+    /// How long it took until it stood, and until it was ready, `now`, after that; the second is `None` in plain text.
+    pub fn making(&self, now: Nanos) -> (Nanos, Option<Nanos>) {
+        (self.stood.since(self.began), self.tls.is_some().then(|| now.since(self.stood)))
     }
 
     /// What TLS it speaks, once it is ready; `None` in plain text.

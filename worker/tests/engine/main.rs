@@ -12,6 +12,7 @@ mod host;
 mod load;
 mod misbehaviour;
 mod open_loop;
+mod phases;
 mod probes;
 mod server;
 mod shares;

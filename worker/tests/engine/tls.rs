@@ -277,3 +277,21 @@ fn a_target_that_wants_to_know_its_client_is_shown_a_certificate() {
         Some(ClientIdentity { certificate_pem: cert.pem(), key_pem: signing_key.serialize_pem() });
     assert_all_good(&run(&load(Target { client_identity, ..nobody })), REQUESTS, "a client that is known");
 }
+
+/// The server takes its time between the connection, which the system accepts for it, and its half of the handshake.
+#[test]
+fn a_slow_handshake_is_no_slow_connection() {
+    const SLOW: Duration = Duration::from_millis(30);
+    let answer = ok("{\"a\":1}");
+    let server = TlsServer::scripted("127.0.0.1", move |peer, session| {
+        std::thread::sleep(SLOW);
+        serve(peer, session, answer.as_bytes(), false)
+    });
+    let finished = run(&Assignment { keep_alive: false, ..load(server.target(true, false)) });
+    assert_all_good(&finished, REQUESTS, "slow handshakes");
+    let (connect, handshake) = (&finished.latencies.connect_time, &finished.latencies.tls_handshake_time);
+    assert_eq!((connect.count(), handshake.count()), (REQUESTS, REQUESTS));
+    // That the connection stands may be seen late.
+    assert!(handshake.mean().unwrap() >= 0.5 * SLOW.as_nanos() as f64, "{:?}", handshake.mean());
+    assert!(connect.min() < handshake.max(), "{:?}", connect.min());
+}

@@ -6,6 +6,7 @@ use crate::plan::Arm;
 use crate::statistics::verdict::{Finding, Verdict};
 
 mod format;
+mod phases;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub fn summary(record: &RunRecord) -> String {
         Some(tables::latency(record)),
         Some(notes(record)),
         section("Load", tables::load(record)),
+        section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),
         section("Failures", tables::failures(record)),
         section("Streams", tables::streams(record)),

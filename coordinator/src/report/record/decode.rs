@@ -179,6 +179,10 @@ impl LatenciesRecord {
             send_lag: decode("send_lag", &self.send_lag)?,
             time_to_first_token: decode("time_to_first_token", &self.time_to_first_token)?,
             inter_token_gap: decode("inter_token_gap", &self.inter_token_gap)?,
+            connect_time: decode("connect_time", &self.connect_time)?,
+            tls_handshake_time: decode("tls_handshake_time", &self.tls_handshake_time)?,
+            time_to_first_byte: decode("time_to_first_byte", &self.time_to_first_byte)?,
+            transfer_time: decode("transfer_time", &self.transfer_time)?,
         })
     }
 }

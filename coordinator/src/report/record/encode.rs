@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::{ConnectionKind, Counters};
 use proto::description::WorkerDescription;
-use proto::latencies::Latencies;
+use proto::latencies::{Histogram, Latencies};
 use proto::load::{Extent, Load, WarmUp};
 use proto::route::Route;
 use proto::target::Target;
@@ -84,7 +84,7 @@ impl WorkerRecord {
 
 impl SeriesRecord {
     pub(in crate::report) fn new(stream: bool, point: &SeriesPoint) -> Self {
-        let [response_time, _, _, time_to_first_token, _] = &point.encoded.histograms;
+        let [response_time, _, _, time_to_first_token, ..] = &point.encoded.histograms;
         let mut record = Self {
             start_ns: nanos(point.start),
             end_ns: nanos(point.end),
@@ -257,9 +257,18 @@ fn connections((kind, count): (&ConnectionKind, &u64)) -> ConnectionRecord {
 
 impl From<&Latencies> for LatenciesRecord {
     fn from(latencies: &Latencies) -> Self {
-        let [response_time, service_time, send_lag, time_to_first_token, inter_token_gap] =
-            latencies.each().map(|(_, histogram)| (&EncodedHistogram::from(histogram)).into());
-        Self { response_time, service_time, send_lag, time_to_first_token, inter_token_gap }
+        let record = |histogram: &Histogram| (&EncodedHistogram::from(histogram)).into();
+        Self {
+            response_time: record(&latencies.response_time),
+            service_time: record(&latencies.service_time),
+            send_lag: record(&latencies.send_lag),
+            time_to_first_token: record(&latencies.time_to_first_token),
+            inter_token_gap: record(&latencies.inter_token_gap),
+            connect_time: record(&latencies.connect_time),
+            tls_handshake_time: record(&latencies.tls_handshake_time),
+            time_to_first_byte: record(&latencies.time_to_first_byte),
+            transfer_time: record(&latencies.transfer_time),
+        }
     }
 }
 

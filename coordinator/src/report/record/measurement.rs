@@ -134,6 +134,14 @@ pub struct LatenciesRecord {
     pub send_lag: HistogramRecord,
     pub time_to_first_token: HistogramRecord,
     pub inter_token_gap: HistogramRecord,
+    #[serde(default)]
+    pub connect_time: HistogramRecord,
+    #[serde(default)]
+    pub tls_handshake_time: HistogramRecord,
+    #[serde(default)]
+    pub time_to_first_byte: HistogramRecord,
+    #[serde(default)]
+    pub transfer_time: HistogramRecord,
 }
 
 /// One histogram.

@@ -31,7 +31,7 @@ pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecor
         check("the workers' starts and ends fit together", spans::problem(stored)),
         check(
             "the histograms hold one value for each success",
-            of_workers(stored, |worker| values(stored, worker)),
+            of_workers(stored, |worker| values(version, stored, worker)),
         ),
     ]
 }
@@ -193,8 +193,24 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
     }
 }
 
+/// Since the second version every success has its phases, and every connection its own.
+fn phases(totals: &CountersRecord, latencies: &Latencies) -> Option<String> {
+    let made = totals.connections_by_address.iter();
+    let over_tls =
+        made.filter(|made| made.tls.is_some()).fold(0, |sum: u64, made| sum.saturating_add(made.count));
+    let rows = [
+        ("time_to_first_byte", &latencies.time_to_first_byte, totals.successes, "successes"),
+        ("transfer_time", &latencies.transfer_time, totals.successes, "successes"),
+        ("connect_time", &latencies.connect_time, totals.connections_opened, "connections"),
+        ("tls_handshake_time", &latencies.tls_handshake_time, over_tls, "connections over TLS"),
+    ];
+    let (name, histogram, count, of) =
+        rows.into_iter().find(|(_, histogram, count, _)| histogram.count() != *count)?;
+    Some(format!("{} values of {name} for {count} {of}", histogram.count()))
+}
+
 /// `latencies` must hold what the outcomes say.
-fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
+fn values(version: u32, block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let latencies =
         match worker.latencies.content(&format!("block {}, worker {}", block.number, worker.number)) {
             Ok(latencies) => latencies,
@@ -209,6 +225,11 @@ fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let wrong_exact = exact.into_iter().find(|(_, histogram)| histogram.count() != successes);
     if let Some((name, histogram)) = wrong_exact {
         return Some(format!("{} values of {name} for {successes} successes", histogram.count()));
+    }
+    if version > 1
+        && let Some(problem) = phases(&worker.totals, &latencies)
+    {
+        return Some(problem);
     }
     let (name, histogram, most) = few.into_iter().find(|(_, histogram, most)| histogram.count() > *most)?;
     Some(format!("{} values of {name}, of which there can be {most}", histogram.count()))

@@ -42,7 +42,11 @@ fn an_older_record_can_be_read_and_passes_every_check() {
         }
         value.as_array_mut().into_iter().flatten().for_each(forget);
     }
-    const NEW: [&str; 7] = [
+    const NEW: [&str; 11] = [
+        "connect_time",
+        "tls_handshake_time",
+        "time_to_first_byte",
+        "transfer_time",
         "connections_by_address",
         "addresses_left_out",
         "connect_to",
