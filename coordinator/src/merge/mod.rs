@@ -113,7 +113,7 @@ pub struct SeriesPoint {
     pub workers: u32,
     /// The sum.
     pub counters: Counters,
-    /// The merged histograms, encoded: a decoded one takes a million bytes.
+    /// The merged histograms, encoded: decoded they take up to two megabytes.
     pub encoded: EncodedLatencies,
 }
 
