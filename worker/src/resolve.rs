@@ -12,6 +12,7 @@ use crate::way::Way;
 
 /// How long an address may take to accept a connection while the addresses of a name are tried.
 const TRY_LIMIT: Duration = Duration::from_secs(3);
+const TRIES_AT_ONCE: usize = 64;
 
 /// Why there is no way to a target.
 #[derive(Debug, thiserror::Error)]
@@ -123,21 +124,27 @@ fn without_dead_ends(all: Vec<Way>) -> Ways {
     if first_ways.len() < 2 {
         return Ways { taken: all, left_out: Vec::new() };
     }
-    let refusing: Vec<SocketAddr> = thread::scope(|scope| {
-        let attempts =
-            first_ways.iter().map(|(to, way)| (*to, scope.spawn(|| way.connect_within(TRY_LIMIT))));
-        let attempts: Vec<_> = attempts.collect();
-        let failed = attempts.into_iter().filter_map(|(to, attempt)| match attempt.join() {
-            Ok(Ok(_)) => None,
-            Ok(Err(_)) | Err(_) => Some(to),
-        });
-        failed.collect()
-    });
+    let refusing: Vec<SocketAddr> = first_ways.chunks(TRIES_AT_ONCE).flat_map(refusing).collect();
     if refusing.len() == first_ways.len() {
         return Ways { taken: all, left_out: Vec::new() };
     }
     let leads_on = |way: &Way| !matches!(way, Way::Tcp { to, .. } if refusing.contains(to));
     Ways { taken: all.into_iter().filter(leads_on).collect(), left_out: refusing }
+}
+
+/// Those of the addresses that accept no connection, all tried at once.
+fn refusing(ways: &[(SocketAddr, &Way)]) -> Vec<SocketAddr> {
+    thread::scope(|scope| {
+        let attempts: Vec<_> = ways
+            .iter()
+            .map(|&(to, way)| (to, scope.spawn(move || way.connect_within(TRY_LIMIT).is_ok())))
+            .collect();
+        let failed = attempts.into_iter().filter_map(|(to, accepted)| match accepted.join() {
+            Ok(true) => None,
+            Ok(false) | Err(_) => Some(to),
+        });
+        failed.collect()
+    })
 }
 
 #[cfg(test)]
