@@ -52,7 +52,8 @@ impl Shard {
             Ok(false) => false,
             Ok(true) => {
                 let made = Made { way: slot.way, tls: connection.spoken() };
-                self.recorder.connected(made, connection.making(now));
+                // The last step of a handshake is work of its own.
+                self.recorder.connected(made, connection.making(self.clock.now()));
                 if slot.state == State::Opening {
                     slot.state = State::Idle;
                 }
