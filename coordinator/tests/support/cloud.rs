@@ -35,6 +35,16 @@ pub struct Cloud {
     machines: Arc<Processes>,
 }
 
+/// A mock upstream, which ends with its test: what is left behind holds the test's open files, and so its caller's locks.
+pub struct Upstream(Child);
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// What a VM does instead of starting a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -99,9 +109,9 @@ impl Cloud {
     }
 
     /// A mock upstream at an address of this cloud that is no VM's, and its URL.
-    pub fn upstream(&self) -> (Child, String) {
+    pub fn upstream(&self) -> (Upstream, String) {
         let address = format!("{}:9000", self.machines.address());
-        let mock = start(&["mock", "--listen", &address]);
+        let mock = Upstream(start(&["mock", "--listen", &address]));
         assert!(wait_until(START_LIMIT, || std::net::TcpStream::connect(&address).is_ok()));
         (mock, format!("http://{address}"))
     }
