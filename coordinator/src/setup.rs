@@ -121,7 +121,7 @@ async fn stand(config: &SetupConfig, news: News, mut interrupt: Interrupt) -> Re
 async fn until_it_answers(platform: &Platform, config: &SetupConfig) -> Result<String, String> {
     let url = platform.url(config.port);
     let url = Url::parse(&url).map_err(|_| SetupError::Address(url).to_string())?;
-    let target = Target { url, extra_roots: None, insecure: false };
+    let target = Target::new(url);
     let mut last = String::from("it was not asked");
     let asking = async {
         let (mut worker, mut known) = (None, Some(platform.worker.clone()));

@@ -14,7 +14,6 @@ use support::process::{BOUND, Bench};
 use support::request::{Purpose, Reply, Request};
 use support::results::{Results, names};
 use support::ssh_fleet::{bench, no_sockets_are_left, nothing_is_left, run, start, under_way};
-use support::target::Target;
 
 /// Enough for a lease, and for what follows it on a machine that is busy.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(20);

@@ -193,15 +193,25 @@ pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidM
 mod tests {
     use super::*;
     use crate::expectation::JsonExpectation;
+    use crate::route::Route;
+    use crate::tls::ClientIdentity;
     use url::Url;
 
     fn assignment(load: Load, extent: Extent, warm_up: WarmUp) -> Assignment {
         Assignment {
             id: "an-id".into(),
             target: Target {
-                url: Url::parse("https://gateway.example:9000").unwrap(),
                 extra_roots: Some("PEM".into()),
                 insecure: true,
+                route: Route::ConnectTo { host: "::1".into(), port: 65_535 },
+                local_addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+                server_name: Some("other.example".into()),
+                session_resumption: true,
+                client_identity: Some(ClientIdentity {
+                    certificate_pem: "PEM".into(),
+                    key_pem: "PEM".into(),
+                }),
+                ..Target::new(Url::parse("https://gateway.example:9000").unwrap())
             },
             request: Request {
                 method: "POST".into(),

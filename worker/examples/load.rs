@@ -76,7 +76,7 @@ fn assignment(
             headers: vec![("Content-Type".into(), "application/json".into())],
             body,
         },
-        target: Target { url: url.join("/")?, extra_roots: None, insecure: true },
+        target: Target { insecure: true, ..Target::new(url.join("/")?) },
         expectation: Expectation {
             json: if stream { Vec::new() } else { vec![content] },
             stream,

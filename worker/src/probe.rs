@@ -3,7 +3,6 @@
 //! It goes through the same request bytes, response parser and answer check as the load, over a blocking connection.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use proto::expectation::Expectation;
@@ -19,6 +18,7 @@ use crate::outcome::{Fault, ProtocolFault, Stage, TlsFault};
 use crate::request::{Purpose, render};
 use crate::resolve::resolve;
 use crate::tls::{self, TargetTls};
+use crate::way::{Blocking, Way};
 
 /// How many characters of an answer are shown.
 const SHOWN_CHARACTERS: usize = 300;
@@ -49,7 +49,8 @@ pub fn probe(
     timeout: Duration,
     clock: Clock,
 ) -> Result<Probed, EngineError> {
-    let address = resolve(target)?;
+    let ways = resolve(target)?.taken;
+    let way = ways.first().ok_or(EngineError::Idle)?;
     let tls = TargetTls::for_target(target)?;
     let criteria = Criteria::new(expectation).map_err(EngineError::Expectation)?;
     let bytes = render(target, request, false, Purpose::Preflight);
@@ -58,7 +59,7 @@ pub fn probe(
     let limit = Limit { clock, deadline: begin + timeout.into() };
     let mut shown = Shown::default();
     let mut answer = Answer::default();
-    let outcome = connect(address, tls.as_ref(), limit).and_then(|mut stream| {
+    let outcome = connect(way, tls.as_ref(), limit).and_then(|mut stream| {
         let is_head = request.method == "HEAD";
         exchange(&mut stream, &bytes, is_head, &criteria, &mut answer, &mut shown, limit)
     });
@@ -90,20 +91,20 @@ impl Limit {
 
 /// A connection whose every read and write is bounded by the limit.
 struct Bounded {
-    stream: TcpStream,
+    stream: Blocking,
     limit: Limit,
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.limit.left()))?;
+        self.stream.set_read_timeout(self.limit.left())?;
         self.stream.read(buffer)
     }
 }
 
 impl Write for Bounded {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.limit.left()))?;
+        self.stream.set_write_timeout(self.limit.left())?;
         self.stream.write(buffer)
     }
 
@@ -115,14 +116,10 @@ impl Write for Bounded {
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-fn connect(
-    address: std::net::SocketAddr,
-    tls: Option<&TargetTls>,
-    limit: Limit,
-) -> Result<Box<dyn Stream>, Fault> {
+fn connect(way: &Way, tls: Option<&TargetTls>, limit: Limit) -> Result<Box<dyn Stream>, Fault> {
     let unless_over = |fault: Fault| if limit.is_over() { Fault::Timeout(Stage::Connecting) } else { fault };
-    let stream = TcpStream::connect_timeout(&address, limit.left())
-        .map_err(|error| unless_over(Fault::Connect(error.kind())))?;
+    let stream =
+        way.connect_within(limit.left()).map_err(|error| unless_over(Fault::Connect(error.kind())))?;
     let mut bounded = Bounded { stream, limit };
     let Some(tls) = tls else { return Ok(Box::new(bounded)) };
     let mut session = ClientConnection::new(tls.config.clone(), tls.name.clone())

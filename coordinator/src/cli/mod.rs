@@ -8,6 +8,7 @@ mod gcp;
 mod machines;
 mod parse;
 mod ssh;
+mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod values;
@@ -29,6 +30,7 @@ pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupA
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
 pub use ssh::{SshArgs, SshHost};
+pub use target::TargetArgs;
 pub use values::{HttpVersion, WorkerAddress};
 pub use variables::{Origin, process_variables};
 
@@ -156,7 +158,8 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_LEASE", help_heading = FLEET)]
     pub lease: Duration,
 
-    /// Base URL of the system under test, without a path [default: the built-in mock, started for the run]
+    /// Base URL of the system under test, without a path, or unix:/PATH of a socket on the workers' machines
+    /// [default: the built-in mock, started for the run]
     #[arg(long, value_name = "URL", value_parser = values::text, env = "ARCHESTRA_API_URL", help_heading = TARGET)]
     pub target: Option<String>,
 
@@ -169,6 +172,10 @@ pub struct RunArgs {
     #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
     #[arg(env = "ARCHESTRA_BENCH_INSECURE_TARGET", help_heading = TARGET)]
     pub insecure_target: bool,
+
+    /// How the target is reached, and what it is shown.
+    #[command(flatten)]
+    pub reach: TargetArgs,
 
     /// Allow a target that belongs to a model provider, whose every request costs money
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]

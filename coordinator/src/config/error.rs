@@ -36,9 +36,9 @@ pub enum ConfigError {
         /// The target's host.
         host: String,
     },
-    /// The file of root certificates cannot be read.
+    /// A file of certificates or keys cannot be read.
     #[error("failed to read {}, named by {place} (give a PEM file that this user can read)", .path.display())]
-    UnreadableRoots {
+    UnreadablePem {
         /// Where the file was named.
         place: String,
         /// The file.
@@ -46,17 +46,92 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file of root certificates holds none.
+    /// A file of certificates holds none.
     #[error(
         "{}, named by {place}, holds no certificate; give a PEM file with -----BEGIN CERTIFICATE----- \
          in it",
         .path.display()
     )]
-    NoRoots {
+    NoCertificate {
         /// Where the file was named.
         place: String,
         /// The file.
         path: PathBuf,
+    },
+    /// A file of a key holds none.
+    #[error(
+        "{}, named by {place}, holds no private key; give a PEM file with -----BEGIN PRIVATE KEY----- in it, which no \
+         passphrase protects",
+        .path.display()
+    )]
+    NoKey {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key that others can read.
+    #[error("{}, named by {place}, can be read by others; take that from them: chmod 600 {}", .path.display(), .path.display())]
+    ExposedKey {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key that is not the certificate's.
+    #[error(
+        "{}, named by {place}, is not the key of the certificate in {}; give two files that belong together",
+        .path.display(),
+        .certificate.display()
+    )]
+    StrangeKey {
+        /// Where the key's file was named.
+        place: String,
+        /// The key's file.
+        path: PathBuf,
+        /// The certificate's file.
+        certificate: PathBuf,
+    },
+    /// A certificate without a key, or a key without a certificate.
+    #[error(
+        "{place} needs {other} beside it: a target is shown a certificate, and proof that it is one's own"
+    )]
+    HalfAnIdentity {
+        /// What was given.
+        place: String,
+        /// What was not.
+        other: &'static str,
+    },
+    /// A key across a connection that anybody can read.
+    #[error(
+        "{place} would send the key of --tls-client-key to the workers unprotected; leave it out, and give the workers \
+         the file that `archestra-bench pki` makes"
+    )]
+    KeyInPlainText {
+        /// Where plain text was asked for.
+        place: String,
+    },
+    /// A name that TLS cannot ask for.
+    #[error("{place} is `{name}`, which can be no server's name; write it like gateway.example")]
+    ServerName {
+        /// Where it was given.
+        place: String,
+        /// What was given.
+        name: String,
+    },
+    /// An address for a target that has none.
+    #[error("{place} is about addresses, and a unix: target has none; leave one of them out")]
+    SocketHasNoAddress {
+        /// Where it was given.
+        place: String,
+    },
+    /// A way to the mock, which needs none.
+    #[error(
+        "{flag} is about a target of your own, and the built-in mock is none; give --target, or leave it out"
+    )]
+    NeedsTarget {
+        /// The flag.
+        flag: String,
     },
     /// A flag that only means something with TLS.
     #[error("{flag} is for https targets only; leave it out, or give an https --target")]

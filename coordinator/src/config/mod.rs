@@ -5,8 +5,10 @@ mod error;
 mod fleet;
 pub mod gcp;
 mod hosts;
+mod identity;
 mod load;
 mod redactor;
+mod route;
 mod secret;
 mod target;
 #[cfg(test)]
@@ -121,6 +123,11 @@ impl FleetChoice {
         matches!(self, Self::Gcp { .. })
     }
 
+    /// Whether the workers are talked to without TLS.
+    fn is_plaintext(&self) -> bool {
+        matches!(self, Self::Addresses { plaintext: true, .. })
+    }
+
     /// How many workers there will be.
     pub fn workers(&self) -> u32 {
         match self {
@@ -131,13 +138,21 @@ impl FleetChoice {
     }
 }
 
-/// Where requests go.
+/// Where requests go. There is one in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)]
 pub enum TargetChoice {
     /// A mock upstream that the run starts, so that it works without any configuration.
     BuiltInMock,
     /// The system under test.
     Url(Target),
+}
+
+impl TargetChoice {
+    /// Whether a private key goes to the workers with it.
+    fn has_key(&self) -> bool {
+        matches!(self, Self::Url(target) if target.client_identity.is_some())
+    }
 }
 
 impl RunConfig {
@@ -149,6 +164,9 @@ impl RunConfig {
         let target = target::choose(args, given)?;
         target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
+        if fleet.is_plaintext() && target.has_key() {
+            return Err(ConfigError::KeyInPlainText { place: given.place("plaintext").into() });
+        }
         let load = load::load(args, given, fleet.workers())?;
         let api_key = Secret::api_key(given)?;
         let scenarios = Scenario::load_all(

@@ -9,16 +9,20 @@ use crate::cli::tests::parse_run;
 
 const HOME: (&str, &str) = ("HOME", "/home/me");
 
-fn configure(flags: &[&str], process: &[(&str, &str)], files: [&str; 2]) -> Result<RunConfig, ConfigError> {
+pub(super) fn configure(
+    flags: &[&str],
+    process: &[(&str, &str)],
+    files: [&str; 2],
+) -> Result<RunConfig, ConfigError> {
     let (args, given) = parse_run(flags, &[&[HOME], process].concat(), files).unwrap();
     RunConfig::new(&args, &given)
 }
 
-fn run(flags: &[&str]) -> RunConfig {
+pub(super) fn run(flags: &[&str]) -> RunConfig {
     configure(flags, &[], ["", ""]).unwrap()
 }
 
-fn refused(flags: &[&str]) -> String {
+pub(super) fn refused(flags: &[&str]) -> String {
     configure(flags, &[], ["", ""]).unwrap_err().to_string()
 }
 
@@ -65,8 +69,7 @@ fn the_old_variables_still_mean_what_they_meant() {
 #[test]
 fn a_plan_has_a_block_for_each_scenario() {
     let config = run(&["--seed", "7", "--no-keepalive", "--threads", "3", "--model", "small"]);
-    let target =
-        Target { url: url::Url::parse("http://127.0.0.1:1").unwrap(), extra_roots: None, insecure: false };
+    let target = Target::new(url::Url::parse("http://127.0.0.1:1").unwrap());
     let plan = config.plan(&target);
     assert_eq!(
         plan.blocks.iter().map(|block| block.scenario.name.as_str()).collect::<Vec<_>>(),

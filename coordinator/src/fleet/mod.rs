@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use proto::route::Route;
 use proto::target::Target;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -111,7 +112,7 @@ impl Fleet {
                 let order = Order {
                     workers: workers.get(),
                     plan: config.least_time(),
-                    target_host: target.url.host_str(),
+                    target_host: reached_host(target),
                     cleanup_after: *cleanup_after,
                 };
                 let vms = load_vms::open(workshop, &order).await?;
@@ -156,4 +157,13 @@ pub fn run_id() -> String {
 fn trust_of(authority: &Authority) -> Result<Trust, TrustError> {
     let leaf = authority.issue(Role::Coordinator, &clock::local_now())?;
     Ok(Trust::Mutual(Box::new(leaf)))
+}
+
+/// The host that workers must be able to reach.
+fn reached_host(target: &Target) -> Option<&str> {
+    match &target.route {
+        Route::Url => target.url.host_str(),
+        Route::ConnectTo { host, .. } => Some(host),
+        Route::UnixSocket(_) => None,
+    }
 }

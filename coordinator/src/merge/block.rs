@@ -90,6 +90,13 @@ impl BlockMerge {
         }
     }
 
+    /// Addresses of the target's name to which a worker makes no connections, because they accepted none.
+    pub fn left_out(&mut self, worker: u32, addresses: Vec<String>) {
+        if let Some(worker) = self.worker_mut(worker) {
+            worker.measured.addresses_left_out = addresses;
+        }
+    }
+
     /// A worker was told to start: `planned_start` on the coordinator's clock, from the fleet's first planned start.
     pub fn started(&mut self, worker: u32, planned_start: Duration, round_trip: Duration) {
         if let Some(worker) = self.worker_mut(worker) {

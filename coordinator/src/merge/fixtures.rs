@@ -45,11 +45,7 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
     Block {
         scenario,
         arm: Arm::Gateway,
-        target: Target {
-            url: Url::parse("http://127.0.0.1:9000").unwrap(),
-            extra_roots: None,
-            insecure: false,
-        },
+        target: Target::new(Url::parse("http://127.0.0.1:9000").unwrap()),
         load,
         extent,
         warm_up: WarmUp::None,
@@ -72,6 +68,8 @@ pub(crate) fn successes(response_times: &[u64]) -> (Counters, Latencies) {
         latencies.response_time.record(*nanos);
         latencies.service_time.record(nanos.saturating_sub(1_000));
         latencies.send_lag.record(1_000);
+        latencies.time_to_first_byte.record(nanos.saturating_sub(1_000) / 2);
+        latencies.transfer_time.record(nanos.saturating_sub(1_000) / 2);
     }
     (Counters { offered: count, started: count, successes: count, ..Counters::default() }, latencies)
 }

@@ -51,6 +51,8 @@ pub struct MeasuredWorker {
     pub connections: u32,
     /// Engine threads that it used.
     pub threads: u32,
+    /// Addresses of the target's name that accepted no connection, so that none went there.
+    pub addresses_left_out: Vec<String>,
     /// What the warm-up did; never part of a figure.
     pub warm_up: Counters,
     /// The sum of its intervals.
@@ -111,7 +113,7 @@ pub struct SeriesPoint {
     pub workers: u32,
     /// The sum.
     pub counters: Counters,
-    /// The merged histograms, encoded: a decoded one takes a million bytes.
+    /// The merged histograms, encoded: decoded they take up to two megabytes.
     pub encoded: EncodedLatencies,
 }
 
@@ -119,7 +121,7 @@ pub struct SeriesPoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedLatencies {
     /// In the order of [`Latencies::each`].
-    pub histograms: [EncodedHistogram; 5],
+    pub histograms: [EncodedHistogram; 9],
 }
 
 impl From<&Latencies> for EncodedLatencies {

@@ -37,6 +37,7 @@ impl WorkerMerge {
             end,
             connections: 0,
             threads: 0,
+            addresses_left_out: Vec::new(),
             warm_up: Counters::default(),
             totals: Counters::default(),
             successes_in_window: 0,

@@ -124,9 +124,7 @@ async fn in_folder(
     };
     let target = match (&config.target, &mock) {
         (TargetChoice::Url(target), _) => Some(target.clone()),
-        (TargetChoice::BuiltInMock, mock) => {
-            mock.as_ref().map(|mock| Target { url: mock.url().clone(), extra_roots: None, insecure: false })
-        }
+        (TargetChoice::BuiltInMock, mock) => mock.as_ref().map(|mock| Target::new(mock.url().clone())),
     };
     let mut measured = Ok(None);
     if let Some(target) = target {

@@ -41,6 +41,8 @@ pub enum News {
         warm_up: Counters,
         /// How long a message takes to it and back.
         round_trip: Duration,
+        /// Addresses of the target's name that accepted no connection, so that none goes there.
+        left_out: Vec<String>,
     },
     /// It has been told to start, so that it begins at this moment.
     Started {
@@ -335,8 +337,9 @@ impl Course {
         let Some(ready) = &self.ready else { return Ok(()) };
         let warm_up = Counters::try_from(ready.warm_up.clone().unwrap_or_default()).map_err(nonsense)?;
         let (threads, connections) = (ready.threads, ready.connections);
+        let left_out = ready.addresses_left_out.clone();
         self.told_ready = true;
-        self.tell(News::Ready { threads, connections, warm_up, round_trip }).await;
+        self.tell(News::Ready { threads, connections, warm_up, round_trip, left_out }).await;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use proto::counters::Counters;
 use proto::interval::{EndReason, Finished, Interval};
 
 use super::job::{Control, Report, ShardEnd};
-use super::recorder::Recorder;
+use super::recorder::{Recorder, Words};
 use crate::clock::{Clock, Nanos};
 use crate::host::{Meter, ThreadReading};
 
@@ -22,6 +22,8 @@ pub enum Output {
         threads: u32,
         /// What the warm-up did.
         warm_up: Counters,
+        /// Addresses of the target's name that accepted no connection, so that none goes there.
+        left_out: Vec<String>,
     },
     /// One span is complete on all threads.
     Interval(Box<Interval>),
@@ -34,8 +36,10 @@ pub enum Output {
 /// Gathers the reports of one engine.
 pub(super) struct Collector {
     pub(super) assignment_id: String,
-    /// The scenario's JSON pointers, for wording failures.
-    pub(super) pointers: Vec<String>,
+    /// For failures and connections.
+    pub(super) words: Words,
+    /// Addresses of the target's name that no connection goes to.
+    pub(super) left_out: Vec<String>,
     pub(super) clock: Clock,
     pub(super) control: Arc<Control>,
     /// Returns cleared recorders to each shard.
@@ -71,7 +75,8 @@ impl Collector {
             return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
         };
         let threads = self.spares.len() as u32;
-        output(Output::Prepared { threads, warm_up: warm_up.worded(&self.pointers) });
+        let (warm_up, left_out) = (warm_up.worded(&self.words), self.left_out.clone());
+        output(Output::Prepared { threads, warm_up, left_out });
 
         let shards = self.spares.len();
         let mut progress = Progress {
@@ -103,7 +108,7 @@ impl Collector {
                     progress.ends.push(end);
                 }
             }
-            while let Some(interval) = progress.seal(&self.pointers, self.clock.now()) {
+            while let Some(interval) = progress.seal(&self.words, self.clock.now()) {
                 output(Output::Interval(Box::new(interval)));
             }
         }
@@ -151,7 +156,7 @@ impl Collector {
             start_lateness_min: lateness().min().unwrap_or_default().into(),
             start_lateness_max: lateness().max().unwrap_or_default().into(),
             intervals: progress.intervals,
-            totals: progress.totals.worded(&self.pointers),
+            totals: progress.totals.worded(&self.words),
             latencies: progress.totals.latencies.clone(),
         }
     }
@@ -167,7 +172,7 @@ impl Progress {
     }
 
     /// The next interval, once every shard has reported it or ended.
-    fn seal(&mut self, pointers: &[String], now: Nanos) -> Option<Interval> {
+    fn seal(&mut self, words: &Words, now: Nanos) -> Option<Interval> {
         let sequence = self.intervals;
         if self.reported.iter().any(|spans| *spans <= sequence) {
             return None;
@@ -181,7 +186,7 @@ impl Progress {
             sequence,
             start: span.start.into(),
             end: span.end.into(),
-            counters: span.recorder.worded(pointers),
+            counters: span.recorder.worded(words),
             latencies: span.recorder.latencies,
             host: host.unwrap_or_default(),
         })

@@ -3,6 +3,7 @@
 use mio::event::Event;
 use mio::{Events, Token};
 
+use super::recorder::Made;
 use super::shard::{Shard, TIMER, WAKER};
 use super::slot::State;
 use crate::clock::Nanos;
@@ -46,10 +47,13 @@ impl Shard {
         if connection.is_ready() {
             return true;
         }
-        match connection.advance() {
+        let now = self.clock.now();
+        match connection.advance(now) {
             Ok(false) => false,
             Ok(true) => {
-                self.recorder.counters.connections_opened += 1;
+                let made = Made { way: slot.way, tls: connection.spoken() };
+                // The last step of a handshake is work of its own.
+                self.recorder.connected(made, connection.making(self.clock.now()));
                 if slot.state == State::Opening {
                     slot.state = State::Idle;
                 }
@@ -58,10 +62,7 @@ impl Shard {
             Err(fault) => {
                 slot.connection = None;
                 match slot.state {
-                    State::Sending => {
-                        let now = self.clock.now();
-                        self.fail(number, fault, now);
-                    }
+                    State::Sending => self.fail(number, fault, now),
                     _ => slot.state = State::Idle,
                 }
                 false
@@ -129,6 +130,9 @@ impl Shard {
             // Bytes that nobody asked for: this connection cannot be trusted with the next request.
             slot.connection = None;
             return false;
+        }
+        if slot.first == Nanos::ZERO {
+            slot.first = now;
         }
         let reading = &mut slot.answer.reading(&self.job.criteria, now);
         match slot.response.feed(&self.buffer[..bytes], reading) {

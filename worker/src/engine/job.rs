@@ -1,6 +1,5 @@
 //! What the engine's shards are told and what they tell: the only things that pass between threads.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use proto::interval::EndReason;
@@ -12,12 +11,13 @@ use crate::answer::Criteria;
 use crate::clock::Nanos;
 use crate::host::ThreadReading;
 use crate::tls::TargetTls;
+use crate::way::Way;
 
 /// What all shards of an engine have in common.
 #[derive(Debug)]
 pub struct Job {
-    /// Where connections go.
-    pub address: SocketAddr,
+    /// Where connections go, in turn.
+    pub ways: Vec<Way>,
     /// How they are encrypted.
     pub tls: Option<TargetTls>,
     /// The bytes of one request of the warm-up.

@@ -18,6 +18,7 @@ mod span;
 mod timer;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -35,8 +36,10 @@ use crate::host;
 use crate::request::{Purpose, render};
 use crate::resolve::{ResolveError, resolve};
 use crate::tls::{TargetTls, TlsError};
+use crate::way::Way;
 use collector::Collector;
 use job::{Control, Job, Report};
+use recorder::Words;
 use schedule::Limit;
 use shard::{Shard, WAKER, Wiring};
 
@@ -100,7 +103,8 @@ impl Engine {
         if lanes.is_empty() {
             return Err(EngineError::Idle);
         }
-        let job = Arc::new(job_for(assignment)?);
+        let ways = resolve(&assignment.target)?;
+        let job = Arc::new(job_for(assignment, ways.taken)?);
         let control = Arc::new(Control::default());
         let (reports, gathered) = channel();
         let mut engine = Self { control: control.clone(), wakers: Vec::new() };
@@ -120,8 +124,13 @@ impl Engine {
         }
         drop(reports);
 
-        let pointers = job.criteria.pointers().to_vec();
-        let collector = Collector { assignment_id: assignment.id.clone(), pointers, clock, control, spares };
+        let words = Words {
+            pointers: job.criteria.pointers().to_vec(),
+            addresses: job.ways.iter().map(Way::to_string).collect(),
+        };
+        let left_out = ways.left_out.iter().map(SocketAddr::to_string).collect();
+        let assignment_id = assignment.id.clone();
+        let collector = Collector { assignment_id, words, left_out, clock, control, spares };
         engine.spawn(shards, collector, gathered, output)?;
         Ok(engine)
     }
@@ -172,14 +181,14 @@ impl Drop for Engine {
     }
 }
 
-fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
+fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> {
     let (target, request) = (&assignment.target, &assignment.request);
     let limit = Limit {
         requests: assignment.extent.requests().map(std::num::NonZeroU64::get),
         end: assignment.extent.duration().map(Nanos::from),
     };
     Ok(Job {
-        address: resolve(target)?,
+        ways,
         tls: TargetTls::for_target(target)?,
         warm_up_request: render(target, request, assignment.keep_alive, Purpose::WarmUp),
         request: render(target, request, assignment.keep_alive, Purpose::Load),

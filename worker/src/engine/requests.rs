@@ -4,7 +4,7 @@ use mio::Token;
 
 use super::recorder::Times;
 use super::shard::Shard;
-use super::slot::State;
+use super::slot::{Slot, State};
 use crate::clock::Nanos;
 use crate::http1::connection::Connection;
 use crate::outcome::{Fault, Stage};
@@ -31,7 +31,7 @@ impl Shard {
 
         let slot = &mut self.slots[number as usize];
         slot.due = self.origin + due;
-        slot.sent = Nanos::ZERO;
+        (slot.sent, slot.first) = (Nanos::ZERO, Nanos::ZERO);
         slot.state = State::Sending;
         slot.response.begin(self.job.is_head);
         slot.answer.begin();
@@ -51,9 +51,12 @@ impl Shard {
     /// Begins to make the slot's connection.
     pub(super) fn open(&mut self, number: u32) -> Result<(), Fault> {
         let token = Token(number as usize);
-        let connection =
-            Connection::open(self.job.address, self.job.tls.as_ref(), self.poll.registry(), token)?;
-        self.slots[number as usize].connection = Some(connection);
+        let way = self.next_way % self.job.ways.len();
+        self.next_way = way + 1;
+        let (way_there, tls, now) = (&self.job.ways[way], self.job.tls.as_ref(), self.clock.now());
+        let connection = Connection::open(way_there, tls, self.poll.registry(), token, now)?;
+        let slot = &mut self.slots[number as usize];
+        (slot.connection, slot.way) = (Some(connection), way);
         Ok(())
     }
 
@@ -117,7 +120,8 @@ impl Shard {
         match outcome {
             Ok(()) => {
                 slot.backoff.reset();
-                self.recorder.success(Times { due: slot.due, sent: slot.sent, done: now });
+                let Slot { due, sent, first, .. } = *slot;
+                self.recorder.success(Times { due, sent, first, done: now });
                 if self.job.criteria.is_stream() {
                     self.recorder.stream(slot.due, slot.answer.stream());
                 }

@@ -45,6 +45,8 @@ pub struct Shard {
     timer: Timer,
     pub(super) buffer: Box<[u8]>,
     pub(super) slots: Vec<Slot>,
+    /// Which of the job's ways the next connection takes; each thread begins with another.
+    pub(super) next_way: usize,
     /// Idle slots of an open loop, the longest idle first, so that all connections stay in use.
     pub(super) idle: VecDeque<u32>,
     /// Slots that rest, in no order: there are few.
@@ -96,6 +98,7 @@ impl Shard {
         let seed = job.seed ^ (u64::from(wiring.lane.share.index()) << 32);
         Ok(Self {
             slots: (0..slots).map(|number| Slot::new(seed ^ u64::from(number))).collect(),
+            next_way: wiring.lane.share.index() as usize,
             deadlines: Deadlines::new(slots as usize),
             schedule: Schedule::new(job.load, wiring.lane, job.limit, job.seed),
             control: wiring.control,

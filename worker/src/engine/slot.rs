@@ -11,11 +11,15 @@ use crate::outcome::Stage;
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Option<Connection>,
+    /// Which of the job's ways the connection took.
+    pub(super) way: usize,
     pub(super) state: State,
     /// When the schedule wanted the current request sent.
     pub(super) due: Nanos,
     /// Just before the current request's first byte was written; `Nanos::ZERO` until then.
     pub(super) sent: Nanos,
+    /// Just after the read that brought the first byte of the current answer; `Nanos::ZERO` until then.
+    pub(super) first: Nanos,
     pub(super) response: Response,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
@@ -40,9 +44,11 @@ impl Slot {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             connection: None,
+            way: 0,
             state: State::Idle,
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
+            first: Nanos::ZERO,
             response: Response::default(),
             answer: Answer::default(),
             backoff: Backoff::new(seed),

@@ -4,3 +4,4 @@ mod chunked;
 pub mod connection;
 mod head;
 pub mod response;
+mod stream;

@@ -100,12 +100,13 @@ impl Block {
 
     fn take(&self, output: Output) {
         match output {
-            Output::Prepared { threads, warm_up } => {
+            Output::Prepared { threads, warm_up, left_out } => {
                 let ready = wire::Ready {
                     assignment_id: self.id.clone(),
                     warm_up: Some((&warm_up).into()),
                     threads,
                     connections: self.connections,
+                    addresses_left_out: left_out,
                     ..wire::Ready::default()
                 };
                 self.change(|outbox| outbox.ready = Some(ready));

@@ -24,7 +24,7 @@ const BOUND: Duration = Duration::from_secs(60);
 pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
     Assignment {
         id: "test".into(),
-        target: Target { url: url.parse().unwrap(), extra_roots: None, insecure: false },
+        target: Target::new(url.parse().unwrap()),
         request: Request {
             method: "POST".into(),
             path: "/chat".into(),
@@ -140,7 +140,13 @@ fn check(intervals: &[Interval], finished: &Finished) {
     }
     assert_eq!(totals.offered, totals.started + totals.dropped + totals.unsent);
     assert_eq!(totals.started, totals.successes + totals.failed() + totals.abandoned);
-    assert_eq!(finished.latencies.response_time.count(), totals.successes);
+    let latencies = &finished.latencies;
+    for of_success in [&latencies.response_time, &latencies.time_to_first_byte, &latencies.transfer_time] {
+        assert_eq!(of_success.count(), totals.successes);
+    }
+    assert_eq!(latencies.connect_time.count(), totals.connections_opened);
+    let over_tls = totals.connections.iter().filter(|(kind, _)| kind.tls.is_some());
+    assert_eq!(latencies.tls_handshake_time.count(), over_tls.map(|(_, count)| count).sum::<u64>());
     check_last_completion(intervals, finished);
 }
 

@@ -3,15 +3,19 @@
 // A helper that fails fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, missing_docs)]
 
+mod accounts;
 mod connections;
 mod failures;
 mod floods;
 mod framing;
 mod host;
 mod load;
+mod misbehaviour;
 mod open_loop;
+mod phases;
 mod probes;
 mod server;
 mod shares;
 mod streams;
 mod tls;
+mod ways;

@@ -53,7 +53,7 @@ fn a_stall_is_charged_to_every_request_that_was_due_in_it() {
     let stall = Duration::from_millis(400);
     let server = Server::start(move |peer| {
         while peer.request()?.is_some() {
-            if peer.requests() == 20 {
+            if peer.request_number() == 20 {
                 thread::sleep(stall);
             }
             peer.send(ok("{}").as_bytes())?;

@@ -22,7 +22,7 @@ const ERROR: &str = "event: error\ndata: overloaded\n\n";
 fn failure(server: &Server, scheme: &str) -> Failure {
     let url = format!("{scheme}://{}", server.address()).parse().unwrap();
     let assignment = Assignment {
-        target: Target { url, extra_roots: None, insecure: true },
+        target: Target { insecure: true, ..Target::new(url) },
         expectation: Expectation { stream: true, ..Expectation::default() },
         timeout: Duration::from_secs(1),
         keep_alive: false,

@@ -8,10 +8,13 @@ use std::time::Duration;
 use proto::assignment::Assignment;
 use proto::outcome::FailureKind;
 use proto::target::Target;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use proto::tls::ClientIdentity;
+use rcgen::{Certificate, CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::load::{assert_all_failed, assert_all_good, closed, json_at, run};
 use super::server::{Peer, Server, ok};
@@ -38,12 +41,21 @@ impl TlsServer {
         name: &str,
         script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
+        Self::wanting(None, name, script)
+    }
+
+    /// The same, which wants its clients to show a certificate that hangs from this one, where it is given.
+    fn wanting(
+        authority: Option<&Certificate>,
+        name: &str,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier(authority))
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
         let config = Arc::new(config);
@@ -54,8 +66,16 @@ impl TlsServer {
 
     fn target(&self, trusted: bool, insecure: bool) -> Target {
         let url = format!("https://{}", self.server.address()).parse().unwrap();
-        Target { url, extra_roots: trusted.then(|| self.certificate_pem.clone()), insecure }
+        Target { extra_roots: trusted.then(|| self.certificate_pem.clone()), insecure, ..Target::new(url) }
     }
+}
+
+fn verifier(authority: Option<&Certificate>) -> Arc<dyn ClientCertVerifier> {
+    let Some(authority) = authority else { return WebPkiClientVerifier::no_client_auth() };
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap()
 }
 
 fn serve(peer: &Peer, session: ServerConnection, answer: &[u8], close: bool) -> io::Result<()> {
@@ -146,7 +166,7 @@ fn a_target_that_speaks_plain_text_is_a_tls_failure() {
         peer.wait_for_close()
     });
     let url = format!("https://{}", server.address()).parse().unwrap();
-    let finished = run(&load(Target { url, extra_roots: None, insecure: true }));
+    let finished = run(&load(Target { insecure: true, ..Target::new(url) }));
     assert_all_failed(&finished, FailureKind::Tls, REQUESTS, "does the target speak TLS");
 }
 
@@ -199,4 +219,79 @@ fn an_end_that_tls_announces_needs_no_close() {
         assert_all_good(&finished, REQUESTS, "ended by close_notify");
         assert_eq!(server.server.connections(), REQUESTS);
     }
+}
+
+/// Connections that were made for the requests of a load without keep-alive, by whether they resumed a session.
+fn made(target: Target) -> [u64; 2] {
+    let finished = run(&Assignment { keep_alive: false, ..load(target) });
+    assert_all_good(&finished, REQUESTS, "a connection each");
+    let count = |resumed| {
+        let of_kind = finished.totals.connections.iter().filter(move |(kind, _)| {
+            let tls = kind.tls.as_ref().unwrap();
+            assert_eq!((tls.version.as_str(), tls.cipher_suite.starts_with("TLS13_")), ("TLSv1.3", true));
+            tls.resumed == resumed
+        });
+        of_kind.map(|(_, count)| *count).sum()
+    };
+    [count(false), count(true)]
+}
+
+#[test]
+fn sessions_are_resumed_only_when_asked_for() {
+    let server = TlsServer::start("127.0.0.1", ok("{\"a\":1}"), false);
+    let strangers = server.target(true, false);
+    assert_eq!(made(strangers.clone()), [REQUESTS, 0]);
+    let [whole, resumed] = made(Target { session_resumption: true, ..strangers });
+    // Two connections at once, of which each may be the first.
+    assert!((1..=2).contains(&whole) && whole + resumed == REQUESTS, "{whole} and {resumed}");
+}
+
+#[test]
+fn another_server_name_is_asked_for_and_looked_for_in_the_certificate() {
+    let server = TlsServer::scripted("elsewhere.example", |peer, session| {
+        let mut stream = StreamOwned::new(session, peer.stream());
+        let mut request = Vec::new();
+        while read_request(&mut stream, &mut request)? {
+            assert_eq!(stream.conn.server_name(), Some("elsewhere.example"));
+            stream.write_all(ok("{\"a\":1}").as_bytes())?;
+        }
+        Ok(())
+    });
+    let target = server.target(true, false);
+    assert_all_failed(&run(&load(target.clone())), FailureKind::Tls, REQUESTS, "for this name");
+    let named = Target { server_name: Some("elsewhere.example".into()), ..target };
+    assert_all_good(&run(&load(named)), REQUESTS, "by another name");
+}
+
+#[test]
+fn a_target_that_wants_to_know_its_client_is_shown_a_certificate() {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["client".to_owned()]).unwrap();
+    let answer = ok("{\"a\":1}");
+    let server = TlsServer::wanting(Some(&cert), "127.0.0.1", move |peer, session| {
+        serve(peer, session, answer.as_bytes(), false)
+    });
+    let nobody = server.target(true, false);
+    let refused = run(&load(nobody.clone()));
+    assert_eq!(refused.totals.successes, 0, "{:?}", refused.totals);
+    let client_identity =
+        Some(ClientIdentity { certificate_pem: cert.pem(), key_pem: signing_key.serialize_pem() });
+    assert_all_good(&run(&load(Target { client_identity, ..nobody })), REQUESTS, "a client that is known");
+}
+
+/// The server takes its time between the connection, which the system accepts for it, and its half of the handshake.
+#[test]
+fn a_slow_handshake_is_no_slow_connection() {
+    const SLOW: Duration = Duration::from_millis(30);
+    let answer = ok("{\"a\":1}");
+    let server = TlsServer::scripted("127.0.0.1", move |peer, session| {
+        std::thread::sleep(SLOW);
+        serve(peer, session, answer.as_bytes(), false)
+    });
+    let finished = run(&Assignment { keep_alive: false, ..load(server.target(true, false)) });
+    assert_all_good(&finished, REQUESTS, "slow handshakes");
+    let (connect, handshake) = (&finished.latencies.connect_time, &finished.latencies.tls_handshake_time);
+    assert_eq!((connect.count(), handshake.count()), (REQUESTS, REQUESTS));
+    // That the connection stands may be seen late.
+    assert!(handshake.mean().unwrap() >= 0.5 * SLOW.as_nanos() as f64, "{:?}", handshake.mean());
+    assert!(connect.min() < handshake.max(), "{:?}", connect.min());
 }

@@ -240,11 +240,7 @@ async fn serve(mut stream: TcpStream, answer: &'static [u8], requests: Arc<Atomi
 pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
     Assignment {
         id: id.into(),
-        target: Target {
-            url: format!("http://{}", target.address).parse().unwrap(),
-            extra_roots: None,
-            insecure: false,
-        },
+        target: Target::new(format!("http://{}", target.address).parse().unwrap()),
         request: Request { method: "GET".into(), path: "/".into(), headers: Vec::new(), body: Vec::new() },
         expectation: Expectation::default(),
         load: Load::Open {

@@ -6,6 +6,7 @@ use crate::plan::Arm;
 use crate::statistics::verdict::{Finding, Verdict};
 
 mod format;
+mod phases;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ pub fn summary(record: &RunRecord) -> String {
         Some(tables::latency(record)),
         Some(notes(record)),
         section("Load", tables::load(record)),
+        section("Phases", phases::table_of(record)),
+        section("Connections", tables::connections(record)),
         section("Failures", tables::failures(record)),
         section("Streams", tables::streams(record)),
         section("Workers", tables::workers(record)),
@@ -104,6 +107,21 @@ fn target(record: &RunRecord) -> String {
     }
     if target.extra_roots {
         text += ", extra root certificates trusted";
+    }
+    if target.tls_client_certificate {
+        text += ", a client certificate shown";
+    }
+    if target.tls_session_resumption == Some(true) {
+        text += ", TLS sessions resumed";
+    }
+    if let Some(name) = &target.tls_server_name {
+        text += &format!(", TLS server name {}", escape(name));
+    }
+    if let Some(there) = &target.connect_to {
+        text += &format!(", connected to {}", escape(there));
+    }
+    if !target.local_addresses.is_empty() {
+        text += &format!(", from {}", escape(&target.local_addresses.join(", ")));
     }
     text
 }
@@ -194,6 +212,13 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
             block.workers.len()
         ));
     }
+    let mut left_out: Vec<&String> =
+        block.workers.iter().flat_map(|worker| &worker.addresses_left_out).collect();
+    left_out.sort_unstable();
+    left_out.dedup();
+    notes.extend(left_out.into_iter().map(|address| {
+        format!("{name}: nothing was sent to {}, which accepted no connection.", escape(address))
+    }));
     let beyond = block.figures.response_time.map_or(0, |response_time| response_time.above_range);
     if beyond > 0 {
         notes.push(format!("{name}: {beyond} response times above 1 h are counted as 1 h."));

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use proto::counters::Counters;
+use proto::counters::{ConnectionKind, Counters};
 use proto::latencies::{CodecError, Histogram, Latencies};
 use proto::load::{Extent, Load, Rate};
 use proto::outcome::Failure;
+use proto::tls::TlsSession;
 
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord, SCHEMA_VERSION,
-    WorkerEndRecord, WorkerRecord,
+    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord,
+    OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
 use crate::statistics::Evidence;
@@ -31,7 +32,7 @@ pub enum RecordError {
     },
     /// Of another version of this software.
     #[error(
-        "it has schema version {found}, and this version reads {SCHEMA_VERSION}: \
+        "it has schema version {found}, and this version reads {OLDEST_SCHEMA_VERSION} to {SCHEMA_VERSION}: \
          use the version of archestra-bench that wrote it"
     )]
     OtherVersion {
@@ -113,6 +114,7 @@ impl WorkerRecord {
             end: (&self.end).into(),
             connections: self.connections,
             threads: self.threads,
+            addresses_left_out: self.addresses_left_out.clone(),
             warm_up: self.warm_up.content(),
             totals: self.totals.content(),
             successes_in_window: self.successes_in_window,
@@ -130,7 +132,7 @@ impl WorkerRecord {
 }
 
 impl CountersRecord {
-    /// The counts; equal failures that are listed twice are added.
+    /// The counts; equal failures, or equal kinds of connections, that are listed twice are added.
     pub(in crate::report) fn content(&self) -> Counters {
         let mut counters = Counters {
             offered: self.offered,
@@ -145,10 +147,21 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            connections: Default::default(),
         };
         for entry in &self.failures {
             let failure = Failure { kind: entry.kind, status: entry.status, detail: entry.detail.clone() };
             let sum = counters.failures.entry(failure).or_default();
+            *sum = sum.saturating_add(entry.count);
+        }
+        for entry in &self.connections_by_address {
+            let tls = entry.tls.clone().map(|TlsRecord { version, cipher_suite, resumed }| TlsSession {
+                version,
+                cipher_suite,
+                resumed,
+            });
+            let kind = ConnectionKind { address: entry.address.clone(), tls };
+            let sum = counters.connections.entry(kind).or_default();
             *sum = sum.saturating_add(entry.count);
         }
         counters
@@ -166,6 +179,10 @@ impl LatenciesRecord {
             send_lag: decode("send_lag", &self.send_lag)?,
             time_to_first_token: decode("time_to_first_token", &self.time_to_first_token)?,
             inter_token_gap: decode("inter_token_gap", &self.inter_token_gap)?,
+            connect_time: decode("connect_time", &self.connect_time)?,
+            tls_handshake_time: decode("tls_handshake_time", &self.tls_handshake_time)?,
+            time_to_first_byte: decode("time_to_first_byte", &self.time_to_first_byte)?,
+            transfer_time: decode("transfer_time", &self.transfer_time)?,
         })
     }
 }

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use proto::counters::Counters;
+use proto::counters::{ConnectionKind, Counters};
 use proto::description::WorkerDescription;
-use proto::latencies::Latencies;
+use proto::latencies::{Histogram, Latencies};
 use proto::load::{Extent, Load, WarmUp};
+use proto::route::Route;
 use proto::target::Target;
+use proto::tls::TlsSession;
 
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
-    JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
-    SkewRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
+    HistogramRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord,
+    SeriesRecord, SkewRecord, TargetRecord, TlsRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -62,6 +64,7 @@ impl WorkerRecord {
             end: (&worker.end).into(),
             connections: worker.connections,
             threads: worker.threads,
+            addresses_left_out: worker.addresses_left_out.clone(),
             intervals: worker.intervals,
             last_interval_end_ns: nanos(worker.last_interval_end),
             start_offset_ns: worker.start_offset.map(nanos),
@@ -81,7 +84,7 @@ impl WorkerRecord {
 
 impl SeriesRecord {
     pub(in crate::report) fn new(stream: bool, point: &SeriesPoint) -> Self {
-        let [response_time, _, _, time_to_first_token, _] = &point.encoded.histograms;
+        let [response_time, _, _, time_to_first_token, ..] = &point.encoded.histograms;
         let mut record = Self {
             start_ns: nanos(point.start),
             end_ns: nanos(point.end),
@@ -124,10 +127,19 @@ impl TargetRecord {
     /// A target, and whether it is the mock upstream that the run started itself.
     pub fn new(target: &Target, is_built_in_mock: bool) -> Self {
         Self {
-            url: target.url.as_str().trim_end_matches('/').to_owned(),
+            url: target.shown(),
             is_built_in_mock,
             insecure_target: target.insecure,
             extra_roots: target.extra_roots.is_some(),
+            connect_to: match &target.route {
+                Route::ConnectTo { host, port } if host.contains(':') => Some(format!("[{host}]:{port}")),
+                Route::ConnectTo { host, port } => Some(format!("{host}:{port}")),
+                Route::Url | Route::UnixSocket(_) => None,
+            },
+            local_addresses: target.local_addresses.iter().map(ToString::to_string).collect(),
+            tls_server_name: target.server_name.clone(),
+            tls_session_resumption: target.is_tls().then_some(target.session_resumption),
+            tls_client_certificate: target.client_identity.is_some(),
         }
     }
 }
@@ -229,15 +241,34 @@ impl From<&Counters> for CountersRecord {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            connections_by_address: counters.connections.iter().map(connections).collect(),
         }
     }
 }
 
+fn connections((kind, count): (&ConnectionKind, &u64)) -> ConnectionRecord {
+    let tls = kind.tls.clone().map(|TlsSession { version, cipher_suite, resumed }| TlsRecord {
+        version,
+        cipher_suite,
+        resumed,
+    });
+    ConnectionRecord { address: kind.address.clone(), tls, count: *count }
+}
+
 impl From<&Latencies> for LatenciesRecord {
     fn from(latencies: &Latencies) -> Self {
-        let [response_time, service_time, send_lag, time_to_first_token, inter_token_gap] =
-            latencies.each().map(|(_, histogram)| (&EncodedHistogram::from(histogram)).into());
-        Self { response_time, service_time, send_lag, time_to_first_token, inter_token_gap }
+        let record = |histogram: &Histogram| (&EncodedHistogram::from(histogram)).into();
+        Self {
+            response_time: record(&latencies.response_time),
+            service_time: record(&latencies.service_time),
+            send_lag: record(&latencies.send_lag),
+            time_to_first_token: record(&latencies.time_to_first_token),
+            inter_token_gap: record(&latencies.inter_token_gap),
+            connect_time: record(&latencies.connect_time),
+            tls_handshake_time: record(&latencies.tls_handshake_time),
+            time_to_first_byte: record(&latencies.time_to_first_byte),
+            transfer_time: record(&latencies.transfer_time),
+        }
     }
 }
 

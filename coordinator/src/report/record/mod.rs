@@ -21,13 +21,15 @@ mod recompute;
 pub use decode::RecordError;
 pub(super) use encode::nanos;
 pub use measurement::{
-    CountersRecord, FailureRecord, HistogramRecord, HostRecord, LatenciesRecord, PercentilesRecord,
-    SeriesRecord, SkewRecord, WorkerEndRecord, WorkerRecord,
+    ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, LatenciesRecord,
+    PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
 
 /// The version of the meaning of `report.json`.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+/// The oldest that can still be read: what it does not hold is not checked.
+pub const OLDEST_SCHEMA_VERSION: u32 = 1;
 
 /// A run: what was asked for, on what, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +96,21 @@ pub struct TargetRecord {
     pub insecure_target: bool,
     /// Root certificates were trusted beside the system's.
     pub extra_roots: bool,
+    /// Where connections went in the place of the URL's host and port.
+    #[serde(default)]
+    pub connect_to: Option<String>,
+    /// Addresses of the workers' machines that connections came from; empty for the system's choice.
+    #[serde(default)]
+    pub local_addresses: Vec<String>,
+    /// What TLS asked for in the place of the URL's host.
+    #[serde(default)]
+    pub tls_server_name: Option<String>,
+    /// Whether connections could resume the TLS sessions of earlier ones; `None` in plain text.
+    #[serde(default)]
+    pub tls_session_resumption: Option<bool>,
+    /// Whether a certificate was shown to the target.
+    #[serde(default)]
+    pub tls_client_certificate: bool,
 }
 
 /// One worker of the fleet and its machine.

@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use super::{Check, spans};
 use crate::merge::{counters_difference, latencies_difference};
-use crate::report::record::{BlockRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord};
+use crate::report::record::{
+    BlockRecord, CountersRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord,
+};
 
 /// Compares a block as it is stored with the same block worked out again, and looks at its sums.
-pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
+pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
     let check = |claim, problem| Check::of_block(stored, claim, problem);
     vec![
         check("the figures follow from the histograms", fields(&stored.figures, &again.figures)),
@@ -21,11 +23,15 @@ pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Chec
         check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
         check("the seconds' figures follow from their histograms", second_figures(stored, again)),
         check("every request is accounted for", of_workers(stored, unaccounted)),
+        check(
+            "every connection is accounted for",
+            of_workers(stored, |worker| unknown_connections(version, worker)),
+        ),
         check("the load is what was asked for", not_as_asked(stored)),
         check("the workers' starts and ends fit together", spans::problem(stored)),
         check(
             "the histograms hold one value for each success",
-            of_workers(stored, |worker| values(stored, worker)),
+            of_workers(stored, |worker| values(version, stored, worker)),
         ),
     ]
 }
@@ -147,6 +153,17 @@ fn unaccounted(worker: &WorkerRecord) -> Option<String> {
     })
 }
 
+/// Where each connection went is known since the second version.
+fn unknown_connections(version: u32, worker: &WorkerRecord) -> Option<String> {
+    let of = |counters: &CountersRecord| {
+        let known = counters.connections_by_address.iter();
+        (known.fold(0, |sum: u64, entry| sum.saturating_add(entry.count)), counters.connections_opened)
+    };
+    let (known, opened) =
+        [of(&worker.warm_up), of(&worker.totals)].into_iter().find(|(known, opened)| known != opened)?;
+    (version > 1).then(|| format!("it is known where {known} of {opened} connections went"))
+}
+
 /// Where every worker came to its own end, the load and its extent are known exactly.
 fn not_as_asked(stored: &BlockRecord) -> Option<String> {
     let active: Vec<&WorkerRecord> = stored.workers.iter().filter(|worker| !worker.is_idle()).collect();
@@ -176,8 +193,24 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
     }
 }
 
+/// Since the second version every success has its phases, and every connection its own.
+fn phases(totals: &CountersRecord, latencies: &Latencies) -> Option<String> {
+    let made = totals.connections_by_address.iter();
+    let over_tls =
+        made.filter(|made| made.tls.is_some()).fold(0, |sum: u64, made| sum.saturating_add(made.count));
+    let rows = [
+        ("time_to_first_byte", &latencies.time_to_first_byte, totals.successes, "successes"),
+        ("transfer_time", &latencies.transfer_time, totals.successes, "successes"),
+        ("connect_time", &latencies.connect_time, totals.connections_opened, "connections"),
+        ("tls_handshake_time", &latencies.tls_handshake_time, over_tls, "connections over TLS"),
+    ];
+    let (name, histogram, count, of) =
+        rows.into_iter().find(|(_, histogram, count, _)| histogram.count() != *count)?;
+    Some(format!("{} values of {name} for {count} {of}", histogram.count()))
+}
+
 /// `latencies` must hold what the outcomes say.
-fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
+fn values(version: u32, block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let latencies =
         match worker.latencies.content(&format!("block {}, worker {}", block.number, worker.number)) {
             Ok(latencies) => latencies,
@@ -192,6 +225,11 @@ fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let wrong_exact = exact.into_iter().find(|(_, histogram)| histogram.count() != successes);
     if let Some((name, histogram)) = wrong_exact {
         return Some(format!("{} values of {name} for {successes} successes", histogram.count()));
+    }
+    if version > 1
+        && let Some(problem) = phases(&worker.totals, &latencies)
+    {
+        return Some(problem);
     }
     let (name, histogram, most) = few.into_iter().find(|(_, histogram, most)| histogram.count() > *most)?;
     Some(format!("{} values of {name}, of which there can be {most}", histogram.count()))

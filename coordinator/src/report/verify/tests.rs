@@ -9,7 +9,7 @@ use crate::merge::fixtures::{block, closed, interval, requests, totals};
 use crate::report::files::tests::TemporaryFolder;
 use crate::report::fixtures;
 use crate::report::interval_log::IntervalRecord;
-use crate::report::json::to_json;
+use crate::report::json::{from_json, to_json};
 use crate::report::record::{BlockRecord, HistogramRecord, LoadRecord, RunRecord, WorkerEndRecord};
 use crate::statistics::verdict::Verdict;
 
@@ -28,8 +28,63 @@ fn after(change: impl FnOnce(&mut RunRecord)) -> String {
 fn an_honest_record_passes_every_check() {
     let checks = verify(&fixtures::record());
     assert_eq!(failed(&checks), [""; 0]);
-    assert_eq!(checks.len(), 23);
+    assert_eq!(checks.len(), 25);
     assert_eq!(checks[1].to_string(), "ok      block 1, simple_chat: the figures follow from the histograms");
+}
+
+/// Takes out what the first version did not know, wherever it is.
+fn forget(value: &mut serde_json::Value) {
+    const NEW: [&str; 11] = [
+        "connect_time",
+        "tls_handshake_time",
+        "time_to_first_byte",
+        "transfer_time",
+        "connections_by_address",
+        "addresses_left_out",
+        "connect_to",
+        "local_addresses",
+        "tls_server_name",
+        "tls_session_resumption",
+        "tls_client_certificate",
+    ];
+    if let Some(fields) = value.as_object_mut() {
+        NEW.iter().for_each(|name| drop(fields.remove(*name)));
+        fields.values_mut().for_each(forget);
+    }
+    value.as_array_mut().into_iter().flatten().for_each(forget);
+}
+
+fn as_version(version: u32, record: &RunRecord) -> RunRecord {
+    let mut json = serde_json::to_value(record).unwrap();
+    forget(&mut json);
+    json["schema_version"] = version.into();
+    from_json(json.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn an_older_record_can_be_read_and_passes_every_check() {
+    let mut record = fixtures::record();
+    // The first version counted connections, and did not know where they went.
+    record.blocks.iter_mut().for_each(|block| {
+        block.totals.connections_opened = 5;
+        block.workers[0].totals.connections_opened = 5;
+        block.series[0].counters.connections_opened = 5;
+    });
+    assert_eq!(failed(&verify(&as_version(1, &record))), [""; 0]);
+    let newer = failed(&verify(&as_version(2, &record))).join("");
+    assert!(newer.contains("it is known where 0 of 5 connections went"), "{newer}");
+    assert!(newer.contains("0 values of time_to_first_byte for 500 successes"), "{newer}");
+}
+
+#[test]
+fn an_older_log_adds_up_to_its_older_record() {
+    let older = |line: String| {
+        let mut json = serde_json::from_str(&line).unwrap();
+        forget(&mut json);
+        Ok(json.to_string())
+    };
+    let record = as_version(1, &fixtures::record_of(&[fixtures::calm_block()]));
+    assert_eq!(failed(&verify_intervals(&record, log_lines().into_iter().map(older))), [""; 0]);
 }
 
 #[test]
