@@ -66,7 +66,7 @@ impl Workshop {
             client: super::client(config)?,
             config: config.clone(),
             names: Names::of(&config.fleet_name),
-            journal: Journal::open(&config.state_dir, &config.fleet_name)?,
+            journal: Journal::of(&config.state_dir, &config.fleet_name),
             run,
             news,
             interrupt,
@@ -237,7 +237,7 @@ impl Workshop {
             return error.into();
         };
         let each = match name.as_str() {
-            quota if quota.ends_with("CPUS") => {
+            quota if quota.contains("CPUS") => {
                 let kind = self.client.machine_type(zone, &self.config.machine_type).await;
                 kind.ok().map(|kind| f64::from(kind.guest_cpus.max(1)))
             }
