@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::api::Instance;
 use super::bodies::{Delivery, Machine, metadata};
 use super::boot::until_ready;
-use super::delivery::Parcel;
+use super::delivery::{Parcel, unless_interrupted};
 use super::error::GcpError;
 use super::names::{OWNER_LABEL, Role, role_of};
 use super::scale::{Slot, Wish, life_left, slots};
@@ -95,7 +95,7 @@ async fn bring_up(workshop: &Workshop, order: &Order<'_>) -> Result<Vec<Ready>, 
     let parcel = Parcel::read(config)?;
     let (authority, leaf) = authority(workshop)?;
     let now = clock::local_now().timestamp();
-    let all = workshop.client.instances(&workshop.names.labels()).await?;
+    let all = unless_interrupted(workshop, workshop.client.instances(&workshop.names.labels())).await?;
     check_platform(&all, order, life, now)?;
 
     let load_vms: Vec<_> = all.into_iter().filter(|vm| role_of(vm) == Some(Role::Load)).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::api::Instance;
 use super::bodies::{MOCK_PORT, Machine, metadata};
 use super::boot::until_ready;
-use super::delivery::Parcel;
+use super::delivery::{Parcel, unless_interrupted};
 use super::error::GcpError;
 use super::load_vms::authority;
 use super::names::Role;
@@ -69,7 +69,7 @@ async fn bring_up(
     let parcel = Parcel::read(&workshop.config)?;
     let (authority, leaf) = authority(workshop)?;
     let name = workshop.names.platform_vm();
-    let all = workshop.client.instances(&workshop.names.labels()).await?;
+    let all = unless_interrupted(workshop, workshop.client.instances(&workshop.names.labels())).await?;
     let there = all.into_iter().find(|vm| vm.name == name);
 
     let more = wanted(setup);
