@@ -5,10 +5,15 @@
 
 mod support;
 
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::clock::wait_until;
 use support::cloud::{Cloud, Fate};
 use support::gce::{Fault, Rule, errors};
 use support::results::{Results, names};
 
+const A_WHILE: Duration = Duration::from_secs(30);
 const INSTANCES: &str = "/compute/v1/projects/*/zones/*/instances";
 
 /// One sentence that holds each of `parts`, and nothing left behind.
@@ -50,6 +55,20 @@ fn what_google_refuses_is_one_sentence_with_its_cure() {
             &["quota CPUS", "500", "125 more VMs of type e2-standard-4 would fit"],
         ),
         (
+            insert(Fault::Answer(errors::quota_of_all_regions("CPUS_ALL_REGIONS", 32))),
+            &["quota CPUS_ALL_REGIONS", "32", "3 more VMs of type e2-standard-4 would fit"],
+        ),
+        (insert(Fault::Answer(errors::billing_disabled("p"))), &["billing is off", "billing account"]),
+        (insert(Fault::Answer(errors::outside_perimeter())), &["VPC Service Controls", "perimeter"]),
+        (
+            insert(Fault::Answer(errors::constraint_violated("compute.vmExternalIpAccess", "p"))),
+            &["no external addresses", "--reach iap"],
+        ),
+        (
+            insert(Fault::Answer(errors::constraint_violated("compute.requireOsLogin", "p"))),
+            &["policy of the organization", "exception"],
+        ),
+        (
             insert(Fault::FailOperation(errors::pool_exhausted(
                 "europe-west1-b",
                 "e2-standard-4",
@@ -74,6 +93,34 @@ fn what_google_refuses_is_one_sentence_with_its_cure() {
         &["--workers", "1", "--image", "projects/debian-cloud/global/images/family/debian-9"],
         &["debian-9", "--image"],
     );
+}
+
+/// Whatever hangs when the user has had enough, nothing is asked for after it.
+#[test]
+fn ctrl_c_ends_a_list_and_an_upload_that_hang() {
+    for (method, path, end) in [
+        ("GET", "/compute/v1/projects/*/aggregated/instances", "/aggregated/instances"),
+        ("GET", "/storage/v1/b", "/storage/v1/b"),
+        ("POST", "/upload/storage/v1/b/*/o", "/o"),
+    ] {
+        let cloud = Cloud::new();
+        cloud.gce.script(Rule::next(method, path, Fault::Hang));
+        let flags =
+            ["run", "--fleet", "gcp", "--target", "http://127.0.0.1:9", "--workers", "1", "--requests", "9"];
+        let running = cloud.bench.start(&flags);
+        let asked = || cloud.gce.log().iter().any(|call| call.method == method && call.path.ends_with(end));
+        assert!(wait_until(A_WHILE, asked), "{path}: {}", running.stderr());
+        running.signal(Signal::INT);
+        let ended = running.wait(Duration::from_secs(10));
+        assert_eq!(ended.code, Some(130), "{path}: {}", ended.stderr);
+        assert_eq!(cloud.gce.resources(), Vec::<String>::new(), "{path}");
+        let made = cloud
+            .gce
+            .log()
+            .into_iter()
+            .filter(|call| call.method == "POST" && call.path.ends_with("/instances"));
+        assert_eq!(made.count(), 0, "{path}");
+    }
 }
 
 #[test]

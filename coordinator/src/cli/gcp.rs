@@ -70,7 +70,7 @@ pub struct GcpArgs {
     #[arg(env = "ARCHESTRA_BENCH_SPOT", help_heading = GCP)]
     pub spot: bool,
 
-    /// After which Google deletes a VM, whatever becomes of the coordinator; at least 10m
+    /// After which Google deletes a VM, whatever becomes of the coordinator; at least 20m
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     #[arg(env = "ARCHESTRA_BENCH_MAX_RUN_DURATION", help_heading = GCP)]
     pub max_run_duration: Duration,

@@ -158,8 +158,8 @@ pub enum ConfigError {
         /// What was given.
         name: String,
     },
-    /// VMs that would hardly have booted before they are deleted.
-    #[error("{place} must be at least 10m: a VM is deleted after it, and needs minutes to boot")]
+    /// VMs that would hardly have done anything before they are deleted.
+    #[error("{place} must be at least 20m: a VM is deleted after it, and must outlive a run by 10 minutes")]
     ShortLife {
         /// Where it was given.
         place: String,
@@ -179,6 +179,15 @@ pub enum ConfigError {
         flag: String,
         /// What was not.
         other: String,
+    },
+    /// An account that nobody would have.
+    #[error(
+        "{place} is for a binary in a bucket: with --worker-url or --worker-delivery ssh the VMs have no account; leave one of \
+         them out"
+    )]
+    IdleAccount {
+        /// Where the account was given.
+        place: String,
     },
     /// Two ways for one binary.
     #[error("{place} and --worker-url are two ways for the worker's binary: leave one of them out")]

@@ -15,8 +15,8 @@ use crate::scenario::{Scenario, ScenarioOptions};
 
 /// The longest name of a fleet that fits into the names of what is made.
 const LONGEST_FLEET_NAME: usize = 30;
-/// Shorter than this a VM would hardly have booted.
-const SHORTEST_LIFE: Duration = Duration::from_secs(600);
+/// A run wants VMs that live 10 minutes beyond its plan, and `setup` makes a platform anew that has less than 15 left.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1200);
 const COMPUTE: &str = "https://compute.googleapis.com/compute/v1/";
 const STORAGE: &str = "https://storage.googleapis.com/storage/v1/";
 
@@ -170,12 +170,12 @@ impl GcpConfig {
         if args.max_run_duration < SHORTEST_LIFE {
             return Err(ConfigError::ShortLife { place: given.place("max_run_duration").into() });
         }
-        Ok(Self {
-            source: source(args, given)?,
-            binary: binary(args, machines, given)?,
-            on_partial: machines.on_partial,
-            ..config
-        })
+        let binary = binary(args, machines, given)?;
+        // Only a bucket is read with an account; elsewhere the VMs would have none in spite of the flag.
+        if !matches!(binary, BinarySource::Bucket(_)) && given.origin("service_account") == Origin::Flag {
+            return Err(ConfigError::IdleAccount { place: given.place("service_account").into() });
+        }
+        Ok(Self { source: source(args, given)?, binary, on_partial: machines.on_partial, ..config })
     }
 
     /// Of a command that looks or deletes.

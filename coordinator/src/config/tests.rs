@@ -477,7 +477,7 @@ fn vms_need_a_project_a_zone_and_a_target_that_they_can_reach() {
     assert!(gcp(&place).starts_with("VMs cannot reach the built-in mock"));
     let with = |flags: &[&str]| gcp(&[&place[..], &["--target", "http://h:1"], flags].concat());
     for (flags, part) in [
-        (&["--max-run-duration", "9m"][..], "at least 10m"),
+        (&["--max-run-duration", "19m"][..], "at least 20m"),
         (&["--own-address-url", "none"], "--source-range"),
         (&["--own-address-url", "ftp://x"], "https://"),
         (&["--worker-url", "https://x/w"], "--worker-sha256"),
@@ -485,6 +485,14 @@ fn vms_need_a_project_a_zone_and_a_target_that_they_can_reach() {
         (
             &["--worker-url", "https://x/w", "--worker-sha256", &"0".repeat(64), "--worker-delivery", "ssh"],
             "--worker-delivery and --worker-url are two ways",
+        ),
+        (
+            &["--worker-url", "https://x/w", "--worker-sha256", &"0".repeat(64), "--service-account", "a@p"],
+            "--service-account is for a binary in a bucket",
+        ),
+        (
+            &["--worker-delivery", "ssh", "--service-account", "a@p"],
+            "--service-account is for a binary in a bucket",
         ),
         (&["--fleet-name", "Blue"], "lower-case"),
         (&["--host", "a"], "--fleet ssh"),

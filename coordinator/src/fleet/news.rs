@@ -30,6 +30,13 @@ pub enum MachineState {
         /// Where.
         place: String,
     },
+    /// It is on its way into the cloud: how much, and for how long by now.
+    Uploading {
+        /// Of a million bytes.
+        megabytes: u64,
+        /// Since it began.
+        seconds: u64,
+    },
     /// It exists, and starts.
     Booting,
     /// Its worker answers.

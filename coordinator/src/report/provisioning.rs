@@ -76,6 +76,10 @@ fn lines(news: &MachineNews) -> Vec<String> {
         }
         MachineState::Reused { place } => format!("is there already, in {place}"),
         MachineState::Creating { place } => format!("is being made in {place}"),
+        MachineState::Uploading { megabytes, seconds: 0 } => format!("is being uploaded ({megabytes} MB)"),
+        MachineState::Uploading { megabytes, seconds } => {
+            format!("is still being uploaded ({megabytes} MB), after {seconds} s")
+        }
         MachineState::Booting => "boots".to_owned(),
         MachineState::Ready => "is ready".to_owned(),
         MachineState::Failed(problem) => format!("failed: {}", super::markdown::visible(problem)),

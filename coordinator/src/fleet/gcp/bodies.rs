@@ -109,7 +109,7 @@ pub fn instance(
             "initializeParams": {
                 "sourceImage": config.image,
                 "diskSizeGb": machine.disk_gb.to_string(),
-                "diskType": format!("projects/{}/zones/{zone}/diskTypes/pd-standard", config.project),
+                "diskType": disk_type(&config.project, zone, &config.machine_type),
             },
         }],
         "networkInterfaces": [interface],
@@ -121,6 +121,21 @@ pub fn instance(
         body["serviceAccounts"] = json!([{ "email": account, "scopes": [READ_STORAGE] }]);
     }
     body
+}
+
+/// The cheapest disk that machines of a type can boot from, by the generation in their family's name: machines of the
+/// fourth and later take hyperdisks only, those of the third (and G2) no standard ones.
+fn disk_type(project: &str, zone: &str, machine_type: &str) -> String {
+    let family = machine_type.split('-').next().unwrap_or_default();
+    // `custom-4-8192` is of the first generation, and names none.
+    let generation = family.chars().find_map(|letter| letter.to_digit(10)).unwrap_or(1);
+    let kind = match (family, generation) {
+        ("g2", _) => "pd-balanced",
+        (_, ..=2) => "pd-standard",
+        (_, 3) => "pd-balanced",
+        _ => "hyperdisk-balanced",
+    };
+    format!("projects/{project}/zones/{zone}/diskTypes/{kind}")
 }
 
 fn labels(config: &GcpConfig, names: &Names, machine: &Machine<'_>) -> BTreeMap<String, String> {
@@ -232,3 +247,6 @@ fn subnetwork(project: &str, zone: &str, name: &str) -> String {
         format!("projects/{project}/regions/{}/subnetworks/{name}", region_of(zone))
     }
 }
+
+#[cfg(test)]
+mod tests;

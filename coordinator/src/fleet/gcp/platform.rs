@@ -78,7 +78,7 @@ async fn bring_up(
         kind: bodies::kind(&workshop.config),
         zones: workshop.config.zones.clone(),
         sha256: parcel.sha256().to_owned(),
-        life: SHORTEST_LIFE.min(workshop.config.max_run_duration / 2),
+        life: SHORTEST_LIFE,
         now: clock::local_now().timestamp(),
     };
     let zone = match there {

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::api::{ApiError, Client, Instance, Kind, Operation};
 use super::bodies::{self, Delivery, Machine, region_of};
+use super::delivery::unless_interrupted;
 use super::error::{GcpError, NOTHING_MADE};
 use super::iap::Tunnels;
 use super::journal::{Intent, Journal};
@@ -82,7 +83,7 @@ impl Workshop {
             client: super::client(config)?,
             config: config.clone(),
             names: Names::of(&config.fleet_name),
-            journal: Journal::open(&config.state_dir, &config.fleet_name)?.ok_or_else(at_work)?,
+            journal: Journal::take(&config.state_dir, &config.fleet_name).ok_or_else(at_work)?,
             run,
             news,
             interrupt,
@@ -98,7 +99,7 @@ impl Workshop {
     /// # Errors
     /// When they cannot be listed, or Google cannot look into a zone that is to be used.
     pub async fn instances(&self) -> Result<Vec<Instance>, GcpError> {
-        let mut instances = self.client.instances(&self.names.labels()).await?;
+        let mut instances = unless_interrupted(self, self.client.instances(&self.names.labels())).await?;
         instances.unseen.retain(|zone| self.config.zones.contains(zone));
         match instances.blind_spots() {
             Some(zones) => Err(GcpError::Unseen { zones }),
@@ -307,7 +308,7 @@ impl Workshop {
             return error.into();
         };
         let each = match name.as_str() {
-            quota if quota.ends_with("CPUS") => {
+            quota if quota.contains("CPUS") => {
                 let kind = self.client.machine_type(zone, &self.config.machine_type).await;
                 kind.ok().map(|kind| f64::from(kind.guest_cpus.max(1)))
             }

@@ -44,6 +44,11 @@ impl Handle {
         self.shared.state().projects.insert(project.to_owned());
     }
 
+    /// Another network, of every project.
+    pub fn add_network(&self, network: &str) {
+        self.shared.state().catalogue.networks.insert(network.to_owned());
+    }
+
     /// An image family that there is no more.
     pub fn remove_image_family(&self, family: &str) {
         self.shared.state().catalogue.images.retain(|(_, known, _)| known != family);

@@ -165,13 +165,17 @@ impl Client {
         self.list("list the operations", url, &[]).await
     }
 
-    /// A region's quotas.
+    /// The quotas that hold in a region: its own, and the project's.
     ///
     /// # Errors
     /// When they cannot be read.
     pub async fn quotas(&self, region: &str) -> Result<Vec<Quota>, ApiError> {
         let url = self.compute(&["regions", region]);
-        Ok(self.call::<Region>(Call::get(format!("read the quotas of {region}"), url)).await?.quotas)
+        let of_region = Call::get(format!("read the quotas of {region}"), url);
+        let of_project = Call::get("read the project's quotas", self.compute(&[]));
+        let mut quotas = self.call::<Region>(of_region).await?.quotas;
+        quotas.extend(self.call::<Project>(of_project).await?.quotas);
+        Ok(quotas)
     }
 
     /// A kind of machine.

@@ -302,6 +302,8 @@ pub struct SerialOutput {
 pub struct Project {
     /// The account of machines that name none.
     pub default_service_account: Option<String>,
+    /// Those that hold in all regions together.
+    pub quotas: Vec<Quota>,
 }
 
 /// A region's quotas.
