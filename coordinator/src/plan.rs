@@ -64,7 +64,7 @@ pub struct Plan {
 impl Block {
     /// How many of `workers` workers have something to do: in a closed loop, no more than there are connections.
     pub fn active_workers(&self, workers: u32) -> u32 {
-        match self.load {
+        match &self.load {
             Load::Closed { concurrency } => workers.min(concurrency.get()),
             Load::Open { .. } => workers,
         }
@@ -77,7 +77,7 @@ impl Block {
             target: self.target.clone(),
             request: self.scenario.request.clone(),
             expectation: self.scenario.expectation.clone(),
-            load: self.load,
+            load: self.load.clone(),
             extent: self.extent,
             warm_up: self.warm_up,
             share,

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::expectation::Expectation;
-use crate::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use crate::load::{Extent, Load, Pace, WarmUp};
 use crate::share::Share;
 use crate::target::{Request, Target};
 use crate::{InvalidMessage, wire};
@@ -67,7 +67,7 @@ impl From<&Assignment> for wire::Assignment {
             target: Some((&assignment.target).into()),
             request: Some((&assignment.request).into()),
             expectation: Some((&assignment.expectation).into()),
-            load: Some(load_to_wire(assignment.load)),
+            load: Some((&assignment.load).into()),
             requests: assignment.extent.requests().map(NonZeroU64::get),
             duration_ns: assignment.extent.duration().map(nanos),
             warm_up: match assignment.warm_up {
@@ -97,16 +97,19 @@ impl TryFrom<wire::Assignment> for Assignment {
         }
         let requests = wire.requests.map(|requests| non_zero("assignment.requests", requests)).transpose()?;
         let duration = wire.duration_ns.map(|nanos| span("assignment.duration_ns", nanos)).transpose()?;
+        let load = wire.load.ok_or(InvalidMessage::missing("assignment.load"))?.try_into()?;
+        let extent = Extent::new(requests, duration).ok_or(InvalidMessage::new(
+            "assignment.requests",
+            "and assignment.duration_ns are both missing",
+        ))?;
+        check_extent(&load, extent)?;
         Ok(Self {
             id: wire.id,
             target: wire.target.ok_or(InvalidMessage::missing("assignment.target"))?.try_into()?,
             request: wire.request.ok_or(InvalidMessage::missing("assignment.request"))?.try_into()?,
             expectation: wire.expectation.unwrap_or_default().try_into()?,
-            load: load_from_wire(wire.load.ok_or(InvalidMessage::missing("assignment.load"))?)?,
-            extent: Extent::new(requests, duration).ok_or(InvalidMessage::new(
-                "assignment.requests",
-                "and assignment.duration_ns are both missing",
-            ))?,
+            load,
+            extent,
             warm_up: match wire.warm_up {
                 None => WarmUp::None,
                 Some(wire::assignment::WarmUp::WarmUpRequests(requests)) => {
@@ -129,55 +132,17 @@ impl TryFrom<wire::Assignment> for Assignment {
     }
 }
 
-fn load_to_wire(load: Load) -> wire::assignment::Load {
+/// Stages say themselves how long they last.
+fn check_extent(load: &Load, extent: Extent) -> Result<(), InvalidMessage> {
     match load {
-        Load::Closed { concurrency } => {
-            wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: concurrency.get() })
+        Load::Open { pace: Pace::Stages(stages), .. } if extent != Extent::Duration(stages.duration()) => {
+            Err(InvalidMessage::new("assignment.duration_ns", "is not how long open.stages last"))
         }
-        Load::Open { rate, arrivals, connections, max_in_flight } => {
-            let arrivals = match arrivals {
-                Arrivals::Constant => wire::Arrivals::Constant,
-                Arrivals::Poisson => wire::Arrivals::Poisson,
-            };
-            wire::assignment::Load::Open(wire::OpenLoad {
-                rate_millihertz: rate.millihertz(),
-                arrivals: arrivals as i32,
-                connections: connections.get(),
-                max_in_flight: max_in_flight.map(NonZeroU64::get),
-            })
-        }
+        _ => Ok(()),
     }
 }
 
-fn load_from_wire(load: wire::assignment::Load) -> Result<Load, InvalidMessage> {
-    match load {
-        wire::assignment::Load::Closed(closed) => Ok(Load::Closed {
-            concurrency: NonZeroU32::new(closed.concurrency)
-                .ok_or(InvalidMessage::new("closed.concurrency", "is 0"))?,
-        }),
-        wire::assignment::Load::Open(open) => Ok(Load::Open {
-            rate: Rate::from_millihertz(open.rate_millihertz).ok_or(InvalidMessage::new(
-                "open.rate_millihertz",
-                "is 0 or beyond a thousand million a second",
-            ))?,
-            arrivals: match wire::Arrivals::try_from(open.arrivals) {
-                Ok(wire::Arrivals::Constant) => Arrivals::Constant,
-                Ok(wire::Arrivals::Poisson) => Arrivals::Poisson,
-                Ok(wire::Arrivals::Unspecified) | Err(_) => {
-                    return Err(InvalidMessage::new(
-                        "open.arrivals",
-                        "is a kind that this version does not know",
-                    ));
-                }
-            },
-            connections: NonZeroU32::new(open.connections)
-                .ok_or(InvalidMessage::new("open.connections", "is 0"))?,
-            max_in_flight: open.max_in_flight.map(|most| non_zero("open.max_in_flight", most)).transpose()?,
-        }),
-    }
-}
-
-fn non_zero(field: &'static str, number: u64) -> Result<NonZeroU64, InvalidMessage> {
+pub(crate) fn non_zero(field: &'static str, number: u64) -> Result<NonZeroU64, InvalidMessage> {
     NonZeroU64::new(number).ok_or(InvalidMessage::new(field, "is 0"))
 }
 
@@ -193,6 +158,8 @@ pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidM
 mod tests {
     use super::*;
     use crate::expectation::JsonExpectation;
+    use crate::load::{Arrivals, Rate};
+    use crate::stages::{Stage, Stages};
     use url::Url;
 
     fn assignment(load: Load, extent: Extent, warm_up: WarmUp) -> Assignment {
@@ -230,18 +197,30 @@ mod tests {
     fn every_kind() -> Vec<Assignment> {
         let (some, second) = (NonZeroU64::new(5).unwrap(), Duration::from_secs(1));
         let connections = NonZeroU32::new(64).unwrap();
-        let rate = Rate::from_millihertz(1500).unwrap();
+        let pace = Pace::Steady(Rate::from_millihertz(1500).unwrap());
+        let stage = Stage { duration: second, from_millihertz: 0, to_millihertz: 1500 };
+        let stages = Pace::Stages(Stages::new([stage, stage]).unwrap());
         vec![
             assignment(Load::Closed { concurrency: connections }, Extent::Requests(some), WarmUp::None),
             assignment(
-                Load::Open { rate, arrivals: Arrivals::Constant, connections, max_in_flight: None },
+                Load::Open {
+                    pace: pace.clone(),
+                    arrivals: Arrivals::Constant,
+                    connections,
+                    max_in_flight: None,
+                },
                 Extent::Duration(second),
                 WarmUp::Requests(some),
             ),
             assignment(
-                Load::Open { rate, arrivals: Arrivals::Poisson, connections, max_in_flight: Some(some) },
+                Load::Open { pace, arrivals: Arrivals::Poisson, connections, max_in_flight: Some(some) },
                 Extent::Either(some, second),
                 WarmUp::Duration(second),
+            ),
+            assignment(
+                Load::Open { pace: stages, arrivals: Arrivals::Poisson, connections, max_in_flight: None },
+                Extent::Duration(2 * second),
+                WarmUp::None,
             ),
         ]
     }
@@ -270,6 +249,18 @@ mod tests {
             "closed.concurrency"
         );
         assert_eq!(spoil(&|m| m.requests = None), "assignment.requests");
+        let spoil_stages = |change: &dyn Fn(&mut wire::Assignment, &mut wire::OpenLoad)| {
+            let mut message = wire::Assignment::from(&every_kind()[3]);
+            let Some(wire::assignment::Load::Open(mut open)) = message.load.take() else { panic!() };
+            change(&mut message, &mut open);
+            message.load = Some(wire::assignment::Load::Open(open));
+            Assignment::try_from(message).unwrap_err().field
+        };
+        assert_eq!(spoil_stages(&|_, open| open.rate_millihertz = 1), "open.rate_millihertz");
+        assert_eq!(spoil_stages(&|_, open| open.stages.clear()), "open.rate_millihertz");
+        assert_eq!(spoil_stages(&|_, open| open.stages[0].duration_ns = 0), "open.stages");
+        assert_eq!(spoil_stages(&|m, _| m.duration_ns = Some(1)), "assignment.duration_ns");
+        assert_eq!(spoil_stages(&|m, _| m.requests = Some(1)), "assignment.duration_ns");
         assert_eq!(spoil(&|m| m.worker_index = 3), "assignment.worker_index");
         assert_eq!(spoil(&|m| m.timeout_ns = u64::MAX), "assignment.timeout_ns");
         assert_eq!(spoil(&|m| m.expectation.as_mut().unwrap().status = 404), "expectation.status");

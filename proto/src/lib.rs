@@ -2,7 +2,7 @@
 //!
 //! - [`wire`]: what the proto file generates; only this crate, the worker's gRPC face and the coordinator's session name it.
 //! - [`assignment`]: one block's work for one worker, validated ([`target`], [`expectation`] and [`load`] are its parts).
-//! - [`share`]: which part of a global sequence belongs to whom.
+//! - [`share`]: which part of a global sequence belongs to whom; [`stages`]: when its items are due where the rate changes.
 //! - [`outcome`] and [`interval`]: what came of it, second by second ([`counters`] and [`latencies`] are its parts).
 //! - [`description`]: who a worker is.
 //!
@@ -17,6 +17,7 @@ pub mod latencies;
 pub mod load;
 pub mod outcome;
 pub mod share;
+pub mod stages;
 pub mod target;
 
 /// What the proto file generates, unvalidated.
@@ -26,7 +27,7 @@ pub mod wire {
 }
 
 /// The revision of the meaning of `loadtest.v1`; a coordinator refuses a worker of another revision.
-pub const WIRE_REVISION: u32 = 1;
+pub const WIRE_REVISION: u32 = 2;
 
 /// The version of this software, as both sides show it.
 pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,12 +1,16 @@
 //! How much is asked of a target, and until when.
 
+mod codec;
+
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::stages::Stages;
+
 /// How requests come about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Load {
     /// A fixed number in flight.
     Closed {
@@ -15,8 +19,8 @@ pub enum Load {
     },
     /// Arrivals that do not wait for the target.
     Open {
-        /// Arrivals a second over the whole fleet.
-        rate: Rate,
+        /// How many arrive over the whole fleet.
+        pace: Pace,
         /// How they are spaced.
         arrivals: Arrivals,
         /// Connections of each worker; due requests wait when all are busy.
@@ -24,6 +28,15 @@ pub enum Load {
         /// Requests waiting or in flight over the whole fleet beyond which arrivals are dropped.
         max_in_flight: Option<NonZeroU64>,
     },
+}
+
+/// How many requests arrive, as time goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pace {
+    /// So many a second.
+    Steady(Rate),
+    /// One stage after another; the block lasts as long as they do.
+    Stages(Stages),
 }
 
 /// How arrivals are spaced.

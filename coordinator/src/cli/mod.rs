@@ -7,6 +7,7 @@ mod error;
 mod gcp;
 mod machines;
 mod parse;
+mod shape;
 mod ssh;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -28,6 +29,7 @@ pub use error::UsageError;
 pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
+pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use values::{HttpVersion, WorkerAddress};
 pub use variables::{Origin, process_variables};
@@ -232,6 +234,10 @@ pub struct RunArgs {
     /// [default: closed loop]
     #[arg(long, value_name = "R", value_parser = values::rate, env = "ARCHESTRA_BENCH_RATE", help_heading = LOAD)]
     pub rate: Option<Rate>,
+
+    /// How the load changes.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
 
     /// Open loop: how arrivals are spaced
     #[arg(long, value_name = "KIND", value_enum, default_value_t = ArrivalKind::Constant)]

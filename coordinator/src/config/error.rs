@@ -125,18 +125,26 @@ pub enum ConfigError {
          ARCHESTRA_API_URL, or run `archestra-bench setup` first"
     )]
     MockOutOfReachOfVms,
-    /// Closed and open loop at once.
-    #[error(
-        "{rate} and {concurrency} exclude each other; keep the rate for an open loop, or the concurrency for a closed one"
-    )]
-    TwoLoads {
-        /// Where the rate was given.
-        rate: String,
-        /// Where the concurrency was given.
-        concurrency: String,
+    /// Two settings that cannot both be meant.
+    #[error("{one} and {other} exclude each other; {cure}")]
+    Contradiction {
+        /// Where the one was given.
+        one: String,
+        /// Where the other was given.
+        other: String,
+        /// How to mend it.
+        cure: &'static str,
+    },
+    /// Stages that make no load.
+    #[error("{place}: the stages {problem}; change them")]
+    Stages {
+        /// Where they were given.
+        place: String,
+        /// Reads on from the stages.
+        problem: String,
     },
     /// An open-loop flag in a closed loop.
-    #[error("{flag} is for an open loop; give --rate as well, or leave it out")]
+    #[error("{flag} is for an open loop; give --rate or --stage as well, or leave it out")]
     NeedsRate {
         /// The flag.
         flag: String,

@@ -3,7 +3,8 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
+use proto::stages::{Stage, Stages};
 
 use super::ConfigError;
 use crate::cli::{ArrivalKind, Given, Origin, RunArgs};
@@ -14,40 +15,75 @@ const CONCURRENCY: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 const REQUESTS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
 const OPEN_LOOP_WARM_UP: Duration = Duration::from_secs(1);
 
-/// Closed, or open where a rate was given and nothing that beats it.
+/// Closed, or open where a rate or stages were given and nothing that beats them.
 pub(super) fn load(args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
-    match open_loop_rate(args, given)? {
-        Some(rate) => open(rate, args, given, workers),
-        None => closed(args, given),
+    match (chosen(args, given)?, args.rate) {
+        (Some("stages"), _) => open(Pace::Stages(stages(args, given)?), args, given, workers),
+        (Some("rate"), Some(rate)) => open(Pace::Steady(rate), args, given, workers),
+        _ => closed(args, given),
     }
 }
 
-/// A number of requests that was given, a duration that was given, or else the default number.
-pub(super) fn extent(args: &RunArgs) -> Extent {
-    Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS))
+/// Stages say themselves how long they last. Otherwise a number of requests that was given, a duration that was given, or
+/// else the default number.
+pub(super) fn extent(args: &RunArgs, given: &Given, load: &Load) -> Result<Extent, ConfigError> {
+    let Load::Open { pace: Pace::Stages(stages), .. } = load else {
+        return Ok(Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS)));
+    };
+    let also = [("requests", args.requests.is_some()), ("duration", args.duration.is_some())];
+    let beside = |(id, is_given): &(&str, bool)| *is_given && given.origin(id) >= given.origin("stages");
+    match also.into_iter().find(beside) {
+        Some((id, _)) => Err(ConfigError::Contradiction {
+            one: given.place("stages").into(),
+            other: given.place(id).into(),
+            cure: "the stages say how long the load lasts, so leave that out",
+        }),
+        None => Ok(Extent::Duration(stages.duration())),
+    }
 }
 
 /// By default enough that every connection of a closed loop has been used.
-pub(super) fn warm_up(args: &RunArgs, load: Load) -> WarmUp {
+pub(super) fn warm_up(args: &RunArgs, load: &Load) -> WarmUp {
     args.warmup.unwrap_or(match load {
-        Load::Closed { concurrency } => WarmUp::Requests(concurrency.into()),
+        Load::Closed { concurrency } => WarmUp::Requests((*concurrency).into()),
         Load::Open { .. } => WarmUp::Duration(OPEN_LOOP_WARM_UP),
     })
 }
 
-/// Rate and concurrency exclude each other: the one from the greater origin wins, and two from the same are an error.
-fn open_loop_rate(args: &RunArgs, given: &Given) -> Result<Option<Rate>, ConfigError> {
-    if args.rate.is_none() || args.concurrency.is_none() {
-        return Ok(args.rate);
+/// What the load goes by, of those that exclude each other: the one from the greatest origin wins, and two from the same
+/// are an error.
+fn chosen(args: &RunArgs, given: &Given) -> Result<Option<&'static str>, ConfigError> {
+    let all = [
+        ("stages", !args.shape.stages.is_empty()),
+        ("rate", args.rate.is_some()),
+        ("concurrency", args.concurrency.is_some()),
+    ];
+    let found = all.into_iter().filter(|(_, is_given)| *is_given).map(|(id, _)| id);
+    let greatest = found.clone().map(|id| given.origin(id)).max();
+    let mut rivals = found.filter(|id| Some(given.origin(id)) == greatest);
+    match (rivals.next(), rivals.next()) {
+        (Some(one), Some(other)) => Err(ConfigError::Contradiction {
+            one: given.place(one).into(),
+            other: given.place(other).into(),
+            cure: match (one, other) {
+                ("rate", _) => "keep the rate for an open loop, or the concurrency for a closed one",
+                (_, "rate") => "keep the rate where it stays the same, or the stages where it changes",
+                _ => "keep the stages for an open loop, or the concurrency for a closed one",
+            },
+        }),
+        (winner, _) => Ok(winner),
     }
-    let (rate, concurrency) = (given.origin("rate"), given.origin("concurrency"));
-    if rate == concurrency {
-        return Err(ConfigError::TwoLoads {
-            rate: given.place("rate").into(),
-            concurrency: given.place("concurrency").into(),
-        });
-    }
-    Ok(args.rate.filter(|_| rate > concurrency))
+}
+
+fn stages(args: &RunArgs, given: &Given) -> Result<Stages, ConfigError> {
+    let mut before = 0;
+    let stages = args.shape.stages.iter().map(|stage| {
+        let from_millihertz = stage.from_millihertz.unwrap_or(before);
+        before = stage.to_millihertz;
+        Stage { duration: stage.duration, from_millihertz, to_millihertz: stage.to_millihertz }
+    });
+    Stages::new(stages)
+        .map_err(|problem| ConfigError::Stages { place: given.place("stages").into(), problem })
 }
 
 fn closed(args: &RunArgs, given: &Given) -> Result<Load, ConfigError> {
@@ -58,7 +94,7 @@ fn closed(args: &RunArgs, given: &Given) -> Result<Load, ConfigError> {
     Ok(Load::Closed { concurrency: args.concurrency.unwrap_or(CONCURRENCY) })
 }
 
-fn open(rate: Rate, args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
+fn open(pace: Pace, args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
     let max_in_flight = args.max_in_flight;
     if let Some(max_in_flight) = max_in_flight.map(NonZeroU64::get).filter(|most| *most < u64::from(workers))
     {
@@ -72,5 +108,8 @@ fn open(rate: Rate, args: &RunArgs, given: &Given, workers: u32) -> Result<Load,
         ArrivalKind::Constant => Arrivals::Constant,
         ArrivalKind::Poisson => Arrivals::Poisson,
     };
-    Ok(Load::Open { rate, arrivals, connections: args.connections, max_in_flight })
+    Ok(Load::Open { pace, arrivals, connections: args.connections, max_in_flight })
 }
+
+#[cfg(test)]
+mod tests;

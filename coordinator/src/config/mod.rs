@@ -150,6 +150,7 @@ impl RunConfig {
         target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
         let load = load::load(args, given, fleet.workers())?;
+        let extent = load::extent(args, given, &load)?;
         let api_key = Secret::api_key(given)?;
         let scenarios = Scenario::load_all(
             &args.scenarios,
@@ -169,9 +170,9 @@ impl RunConfig {
             fleet,
             target,
             scenarios,
+            warm_up: load::warm_up(args, &load),
             load,
-            extent: load::extent(args),
-            warm_up: load::warm_up(args, load),
+            extent,
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
             threads: args.threads,
@@ -206,7 +207,7 @@ impl RunConfig {
             scenario: scenario.clone(),
             arm: Arm::Gateway,
             target: target.clone(),
-            load: self.load,
+            load: self.load.clone(),
             extent: self.extent,
             warm_up: self.warm_up,
             timeout: self.timeout,

@@ -2,23 +2,27 @@ use std::error::Error;
 use std::num::NonZeroU64;
 
 use proptest::prelude::*;
-use proto::load::Arrivals;
+use proto::load::{Arrivals, Pace};
 
 use super::*;
 use crate::cli::tests::parse_run;
 
 const HOME: (&str, &str) = ("HOME", "/home/me");
 
-fn configure(flags: &[&str], process: &[(&str, &str)], files: [&str; 2]) -> Result<RunConfig, ConfigError> {
+pub(super) fn configure(
+    flags: &[&str],
+    process: &[(&str, &str)],
+    files: [&str; 2],
+) -> Result<RunConfig, ConfigError> {
     let (args, given) = parse_run(flags, &[&[HOME], process].concat(), files).unwrap();
     RunConfig::new(&args, &given)
 }
 
-fn run(flags: &[&str]) -> RunConfig {
+pub(super) fn run(flags: &[&str]) -> RunConfig {
     configure(flags, &[], ["", ""]).unwrap()
 }
 
-fn refused(flags: &[&str]) -> String {
+pub(super) fn refused(flags: &[&str]) -> String {
     configure(flags, &[], ["", ""]).unwrap_err().to_string()
 }
 
@@ -74,7 +78,7 @@ fn a_plan_has_a_block_for_each_scenario() {
     );
     for block in plan.blocks {
         assert_eq!((block.arm, &block.target), (Arm::Gateway, &target));
-        assert_eq!((block.load, block.extent, block.warm_up), (config.load, config.extent, config.warm_up));
+        assert_eq!((&block.load, block.extent, block.warm_up), (&config.load, config.extent, config.warm_up));
         assert_eq!((block.seed, block.keep_alive, block.threads.unwrap().get()), (7, false, 3));
         assert_eq!(block.timeout, config.timeout);
     }
@@ -97,7 +101,7 @@ fn a_rate_makes_an_open_loop() {
     assert_eq!(
         config.load,
         Load::Open {
-            rate: "250".parse().unwrap(),
+            pace: Pace::Steady("250".parse().unwrap()),
             arrivals: Arrivals::Poisson,
             connections: NonZeroU32::new(8).unwrap(),
             max_in_flight: Some(requests(100)),
@@ -134,7 +138,7 @@ fn open_loop_flags_need_a_rate_but_variables_may_wait_for_one() {
     for flags in [["--arrivals", "poisson"], ["--connections", "9"], ["--max-in-flight", "9"]] {
         assert_eq!(
             refused(&flags),
-            format!("{} is for an open loop; give --rate as well, or leave it out", flags[0])
+            format!("{} is for an open loop; give --rate or --stage as well, or leave it out", flags[0])
         );
         assert!(configure(&flags, &[("ARCHESTRA_BENCH_RATE", "9")], ["", ""]).is_ok());
     }

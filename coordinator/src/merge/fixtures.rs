@@ -7,7 +7,7 @@ use proto::counters::Counters;
 use proto::expectation::Expectation;
 use proto::interval::{EndReason, Finished, HostReading, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::target::{Request, Target};
 use url::Url;
 
@@ -20,7 +20,7 @@ pub(crate) fn closed(concurrency: u32) -> Load {
 
 pub(crate) fn open(per_second: u64) -> Load {
     Load::Open {
-        rate: Rate::from_millihertz(per_second * 1_000).unwrap(),
+        pace: Pace::Steady(Rate::from_millihertz(per_second * 1_000).unwrap()),
         arrivals: Arrivals::Constant,
         connections: NonZeroU32::new(64).unwrap(),
         max_in_flight: None,

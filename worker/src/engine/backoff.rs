@@ -1,6 +1,6 @@
 //! How long a slot rests before it connects again, so that a target that is down meets no storm.
 
-use super::schedule::mix;
+use super::sequence::mix;
 use crate::clock::Nanos;
 use crate::outcome::Fault;
 

@@ -30,6 +30,10 @@ pub struct Job {
     pub criteria: Criteria,
     /// How requests come about.
     pub load: Load,
+    /// The same before the measurement.
+    pub warm_up_load: Load,
+    /// Where spans end, beside every whole second; in order.
+    pub cuts: Vec<Nanos>,
     /// When the warm-up ends; `None` for no warm-up.
     pub warm_up: Option<Limit>,
     /// When the measurement ends.

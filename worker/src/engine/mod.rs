@@ -12,6 +12,7 @@ mod job;
 mod recorder;
 mod requests;
 mod schedule;
+mod sequence;
 mod shard;
 mod slot;
 mod span;
@@ -25,7 +26,7 @@ use std::thread;
 use mio::{Poll, Waker};
 use proto::assignment::Assignment;
 use proto::interval::EndReason;
-use proto::load::WarmUp;
+use proto::load::{Load, Pace, WarmUp};
 
 pub use collector::Output;
 
@@ -185,7 +186,9 @@ fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
         request: render(target, request, assignment.keep_alive, Purpose::Load),
         is_head: request.method == "HEAD",
         criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
-        load: assignment.load,
+        warm_up_load: warm_up_load(&assignment.load),
+        cuts: cuts(assignment),
+        load: assignment.load.clone(),
         warm_up: match assignment.warm_up {
             WarmUp::None => None,
             WarmUp::Requests(requests) => Some(Limit { requests: Some(requests.get()), end: None }),
@@ -196,4 +199,29 @@ fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
         keep_alive: assignment.keep_alive,
         seed: assignment.seed,
     })
+}
+
+/// Stages are for the measurement: before it their lowest rate goes on and on.
+fn warm_up_load(load: &Load) -> Load {
+    let mut load = load.clone();
+    if let Load::Open { pace, .. } = &mut load
+        && let Pace::Stages(stages) = pace
+        && let Some(rate) = stages.lowest_rate()
+    {
+        *pace = Pace::Steady(rate);
+    }
+    load
+}
+
+/// Where a span must end, beside every whole second: at the end of the block, and at the end of each stage.
+fn cuts(assignment: &Assignment) -> Vec<Nanos> {
+    let of_stages = match &assignment.load {
+        Load::Open { pace: Pace::Stages(stages), .. } => stages.spans().map(|(_, end)| end).collect(),
+        _ => Vec::new(),
+    };
+    let mut cuts: Vec<Nanos> =
+        of_stages.into_iter().chain(assignment.extent.duration()).map(Nanos::from).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use proto::assignment::Assignment;
-use proto::load::{Arrivals, Load, Rate};
+use proto::load::Load;
 use proto::share::{Share, requests_of};
 
+use super::sequence::Sequence;
 use crate::clock::Nanos;
 
 /// One thread's part of a block's load. Times count from the start of the block.
@@ -55,7 +56,7 @@ pub struct Limit {
 
 impl Schedule {
     /// One lane's schedule for a load that ends at `limit`.
-    pub fn new(load: Load, lane: Lane, limit: Limit, seed: u64) -> Self {
+    pub fn new(load: &Load, lane: Lane, limit: Limit, seed: u64) -> Self {
         let end = limit.end.unwrap_or(Nanos::MAX);
         match load {
             Load::Closed { concurrency } => {
@@ -63,11 +64,8 @@ impl Schedule {
                     limit.requests.map_or(u64::MAX, |all| requests_of(lane.share, concurrency.get(), all));
                 Self::Closed(Closed { left, end, started: 0 })
             }
-            Load::Open { rate, arrivals, max_in_flight, .. } => Self::Open(Open {
-                arrivals: match arrivals {
-                    Arrivals::Constant => Sequence::Constant { rate, share: lane.share, next: 0 },
-                    Arrivals::Poisson => Sequence::poisson(rate, lane.share, seed),
-                },
+            Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {
+                arrivals: Sequence::new(pace, *arrivals, lane.share, seed),
                 left: limit.requests.map_or(u64::MAX, |all| lane.share.of(all)),
                 end,
                 waiting: VecDeque::new(),
@@ -251,64 +249,6 @@ impl Open {
         self.in_flight += 1;
         Some(due)
     }
-}
-
-/// The due times of one share of the global sequence. Item *i* has the same due time whatever the share.
-#[derive(Debug)]
-enum Sequence {
-    /// Item *i* is due at *i* ÷ rate.
-    Constant { rate: Rate, share: Share, next: u64 },
-    /// Item *i* is due after *i* + 1 gaps drawn from the exponential distribution: a Poisson process.
-    Poisson { rate: Rate, share: Share, seed: u64, next: u64, due: f64 },
-}
-
-impl Sequence {
-    fn poisson(rate: Rate, share: Share, seed: u64) -> Self {
-        let mut due = 0.0;
-        for item in 0..=share.item(0) {
-            due += exponential_gap(seed, item, rate);
-        }
-        Self::Poisson { rate, share, seed, next: 0, due }
-    }
-
-    #[inline]
-    fn next_due(&self) -> Nanos {
-        match self {
-            Self::Constant { rate, share, next } => {
-                let picos = u128::from(share.item(*next)) * 1_000_000_000_000;
-                Nanos(u64::try_from(picos / u128::from(rate.millihertz())).unwrap_or(u64::MAX))
-            }
-            Self::Poisson { due, .. } => Nanos(*due as u64),
-        }
-    }
-
-    #[inline]
-    fn advance(&mut self) {
-        match self {
-            Self::Constant { next, .. } => *next += 1,
-            Self::Poisson { rate, share, seed, next, due } => {
-                let (from, to) = (share.item(*next) + 1, share.item(*next + 1));
-                for item in from..=to {
-                    *due += exponential_gap(*seed, item, *rate);
-                }
-                *next += 1;
-            }
-        }
-    }
-}
-
-/// The gap before item `item` of a Poisson process, in nanoseconds: −ln(u) ÷ rate with u uniform in (0, 1].
-fn exponential_gap(seed: u64, item: u64, rate: Rate) -> f64 {
-    let uniform = ((mix(seed ^ mix(item)) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-    -uniform.ln() * 1e12 / rate.millihertz() as f64
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input changes every bit of the result.
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl Shard {
         Ok(Self {
             slots: (0..slots).map(|number| Slot::new(seed ^ u64::from(number))).collect(),
             deadlines: Deadlines::new(slots as usize),
-            schedule: Schedule::new(job.load, wiring.lane, job.limit, job.seed),
+            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
             control: wiring.control,
             lane: wiring.lane,
             clock: wiring.clock,
@@ -195,7 +195,7 @@ impl Shard {
     }
 
     fn warm_up(&mut self, limit: Limit, events: &mut Events) -> io::Result<()> {
-        let measured = Schedule::new(self.job.load, self.lane, limit, !self.job.seed);
+        let measured = Schedule::new(&self.job.warm_up_load, self.lane, limit, !self.job.seed);
         let measured = std::mem::replace(&mut self.schedule, measured);
         self.is_warm_up = true;
         self.origin = self.clock.now();
@@ -223,7 +223,7 @@ impl Shard {
 
     fn measure(&mut self, start: Nanos, events: &mut Events) -> io::Result<()> {
         self.origin = start;
-        self.spans = Spans::new(self.job.limit.end);
+        self.spans = Spans::new(self.job.cuts.clone());
         self.meter.restart(self.clock.now());
         self.report(Report::Started);
         self.carry(events)?;

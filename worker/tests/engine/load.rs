@@ -10,7 +10,7 @@ use proto::counters::Counters;
 use proto::expectation::{Expectation, JsonExpectation};
 use proto::interval::{EndReason, Finished, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::outcome::FailureKind;
 use proto::share::Share;
 use proto::target::{Request, Target};
@@ -48,7 +48,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
 pub fn open(url: &str, connections: u32, rate: &str, duration: Duration) -> Assignment {
     Assignment {
         load: Load::Open {
-            rate: rate.parse().unwrap(),
+            pace: Pace::Steady(rate.parse().unwrap()),
             arrivals: Arrivals::Constant,
             connections: NonZeroU32::new(connections).unwrap(),
             max_in_flight: None,

@@ -6,6 +6,7 @@ use crate::plan::Arm;
 use crate::statistics::verdict::{Finding, Verdict};
 
 mod format;
+mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub fn summary(record: &RunRecord) -> String {
         Some(tables::latency(record)),
         Some(notes(record)),
         section("Load", tables::load(record)),
+        section("Stages", stages::table_of(record)),
         section("Failures", tables::failures(record)),
         section("Streams", tables::streams(record)),
         section("Workers", tables::workers(record)),
@@ -133,8 +135,12 @@ fn concurrency(load: &LoadRecord) -> Option<String> {
 fn offered_rate(load: &LoadRecord) -> Option<String> {
     match load {
         LoadRecord::Closed { .. } => None,
-        LoadRecord::Open { rate_millihertz, arrivals, .. } => {
-            Some(format!("{} req/s, {} arrivals", *rate_millihertz as f64 / 1e3, arrivals.name()))
+        LoadRecord::Open { rate_millihertz, stages, arrivals, .. } => {
+            let pace = match rate_millihertz {
+                Some(rate) => format!("{} req/s", *rate as f64 / 1e3),
+                None => stages::in_words(stages),
+            };
+            Some(format!("{pace}, {} arrivals", arrivals.name()))
         }
     }
 }

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::Counters;
 use proto::latencies::{CodecError, Histogram, Latencies};
-use proto::load::{Extent, Load, Rate};
+use proto::load::{Extent, Load, Pace, Rate};
 use proto::outcome::Failure;
+use proto::stages::{Stage, Stages};
 
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord, SCHEMA_VERSION,
@@ -67,7 +68,7 @@ impl BlockContent {
     /// As statistics want it.
     pub(super) fn evidence(&self) -> Evidence<'_> {
         Evidence {
-            load: self.load,
+            load: &self.load,
             extent: self.extent,
             workers: &self.workers,
             start_skew: self.start_skew,
@@ -207,12 +208,15 @@ impl From<&WorkerEndRecord> for WorkerEnd {
 }
 
 fn load(record: &LoadRecord) -> Option<Load> {
-    Some(match *record {
-        LoadRecord::Closed { concurrency } => Load::Closed { concurrency: NonZeroU32::new(concurrency)? },
-        LoadRecord::Open { rate_millihertz, arrivals, connections, max_in_flight } => Load::Open {
-            rate: Rate::from_millihertz(rate_millihertz)?,
-            arrivals,
-            connections: NonZeroU32::new(connections)?,
+    Some(match record {
+        LoadRecord::Closed { concurrency } => Load::Closed { concurrency: NonZeroU32::new(*concurrency)? },
+        LoadRecord::Open { rate_millihertz, stages, arrivals, connections, max_in_flight } => Load::Open {
+            pace: match rate_millihertz {
+                Some(rate) => Pace::Steady(Rate::from_millihertz(*rate)?),
+                None => Pace::Stages(Stages::new(stages.iter().map(Stage::from)).ok()?),
+            },
+            arrivals: *arrivals,
+            connections: NonZeroU32::new(*connections)?,
             max_in_flight: max_in_flight.and_then(NonZeroU64::new),
         },
     })

@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::Counters;
 use proto::description::WorkerDescription;
 use proto::latencies::Latencies;
-use proto::load::{Extent, Load, WarmUp};
+use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::target::Target;
 
+use super::stages::stage_figures;
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
     JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
-    SkewRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    SkewRecord, StageRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -29,11 +30,14 @@ impl BlockRecord {
         let merged = Merged::of(&measured.workers);
         let figures = Figures::of_block(&evidence, &merged);
         let stream = block.scenario.expectation.stream;
+        let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
+        let stages = stage_figures(&block.load, &series);
+        debug_assert!(stages.is_ok());
         Self {
             number,
             scenario: (&block.scenario).into(),
             arm: block.arm,
-            load: block.load.into(),
+            load: (&block.load).into(),
             extent: block.extent.into(),
             warm_up: block.warm_up.into(),
             timeout_ns: nanos(block.timeout),
@@ -49,7 +53,8 @@ impl BlockRecord {
                 .iter()
                 .map(|worker| WorkerRecord::new(figures.window, worker))
                 .collect(),
-            series: measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect(),
+            series,
+            stages: stages.unwrap_or_default(),
             figures,
         }
     }
@@ -155,13 +160,20 @@ impl From<&Scenario> for ScenarioRecord {
     }
 }
 
-impl From<Load> for LoadRecord {
-    fn from(load: Load) -> Self {
+impl From<&Load> for LoadRecord {
+    fn from(load: &Load) -> Self {
         match load {
             Load::Closed { concurrency } => Self::Closed { concurrency: concurrency.get() },
-            Load::Open { rate, arrivals, connections, max_in_flight } => Self::Open {
-                rate_millihertz: rate.millihertz(),
-                arrivals,
+            Load::Open { pace, arrivals, connections, max_in_flight } => Self::Open {
+                rate_millihertz: match pace {
+                    Pace::Steady(rate) => Some(rate.millihertz()),
+                    Pace::Stages(_) => None,
+                },
+                stages: match pace {
+                    Pace::Steady(_) => Vec::new(),
+                    Pace::Stages(stages) => stages.iter().map(StageRecord::from).collect(),
+                },
+                arrivals: *arrivals,
                 connections: connections.get(),
                 max_in_flight: max_in_flight.map(NonZeroU64::get),
             },

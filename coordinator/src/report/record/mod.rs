@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::MeasuredBlock;
 use crate::plan::Arm;
-use crate::statistics::Figures;
 use crate::statistics::verdict::{Finding, Verdict};
+use crate::statistics::{Figures, StageFigures};
 
 mod decode;
 mod encode;
 mod measurement;
 mod recompute;
+mod stages;
 
 pub use decode::RecordError;
 pub(super) use encode::nanos;
@@ -25,6 +26,7 @@ pub use measurement::{
     SeriesRecord, SkewRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
+pub use stages::StageRecord;
 
 /// The version of the meaning of `report.json`.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -161,6 +163,9 @@ pub struct BlockRecord {
     pub workers: Vec<WorkerRecord>,
     /// All workers together, second by second.
     pub series: Vec<SeriesRecord>,
+    /// What came of each stage, where the load had stages.
+    #[serde(default)]
+    pub stages: Vec<StageFigures>,
 }
 
 /// A request, and what a good answer is, without the values of headers.
@@ -196,7 +201,7 @@ pub struct JsonExpectationRecord {
 }
 
 /// How requests came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LoadRecord {
     /// A fixed number in flight.
@@ -206,8 +211,11 @@ pub enum LoadRecord {
     },
     /// Arrivals that did not wait for the target.
     Open {
-        /// Thousandths of a request a second, over the whole fleet.
-        rate_millihertz: u64,
+        /// Thousandths of a request a second, over the whole fleet; `None` where there were stages.
+        rate_millihertz: Option<u64>,
+        /// One after another, in place of a rate.
+        #[serde(default)]
+        stages: Vec<StageRecord>,
         /// How they were spaced.
         #[serde(with = "ArrivalsRecord")]
         arrivals: Arrivals,
