@@ -4,7 +4,7 @@ use proto::counters::Counters;
 use proto::latencies::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::Distribution;
+use super::{Distribution, Window};
 
 /// What came of one stage: what happened in it, whenever it had been due. Times in nanoseconds, rates a second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct StageFigures {
     pub start_ns: u64,
     /// From the start of the block.
     pub end_ns: u64,
-    /// How much of it was measured: all of it, unless the block was cut short.
+    /// How much of it lies in the block's window: all of it, unless the block was cut short.
     pub measured_ns: u64,
     /// Requests that fell due in it.
     pub offered: u64,
@@ -40,8 +40,6 @@ pub struct StageFigures {
 /// The sum of the spans within a stage.
 #[derive(Debug, Clone, Default)]
 pub struct StageSum {
-    /// How long they are together.
-    pub measured_ns: u64,
     /// Their counts.
     pub counters: Counters,
     /// Their response times.
@@ -51,14 +49,15 @@ pub struct StageSum {
 }
 
 impl StageFigures {
-    /// Of a stage from `start_ns` to `end_ns`.
-    pub fn of((start_ns, end_ns): (u64, u64), sum: &StageSum) -> Self {
-        let StageSum { measured_ns, counters, response_time, time_to_first_token } = sum;
-        let rate = |count: u64| (*measured_ns > 0).then(|| count as f64 * 1e9 / *measured_ns as f64);
+    /// Of a stage from `start_ns` to `end_ns` in a block with this window.
+    pub fn of((start_ns, end_ns): (u64, u64), window: Window, sum: &StageSum) -> Self {
+        let StageSum { counters, response_time, time_to_first_token } = sum;
+        let measured_ns = window.length_ns.min(end_ns).saturating_sub(start_ns);
+        let rate = |count: u64| (measured_ns > 0).then(|| count as f64 * 1e9 / measured_ns as f64);
         Self {
             start_ns,
             end_ns,
-            measured_ns: *measured_ns,
+            measured_ns,
             offered: counters.offered,
             requests: counters.started,
             successes: counters.successes,

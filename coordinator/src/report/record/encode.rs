@@ -31,7 +31,7 @@ impl BlockRecord {
         let figures = Figures::of_block(&evidence, &merged);
         let stream = block.scenario.expectation.stream;
         let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
-        let stages = stage_figures(&block.load, &series);
+        let stages = stage_figures(&block.load, figures.window, &series);
         debug_assert!(stages.is_ok());
         Self {
             number,

@@ -33,7 +33,7 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     for second in &mut again.series {
         second.work_out()?;
     }
-    again.stages = stage_figures(evidence.load, &again.series)?;
+    again.stages = stage_figures(evidence.load, figures.window, &again.series)?;
     again.figures = figures;
     Ok(again)
 }

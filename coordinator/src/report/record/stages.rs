@@ -7,7 +7,7 @@ use proto::stages::Stage;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordError, SeriesRecord, nanos};
-use crate::statistics::{StageFigures, StageSum};
+use crate::statistics::{StageFigures, StageSum, Window};
 
 /// A span in which the rate went in a straight line from one value to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,11 @@ impl From<&StageRecord> for Stage {
 }
 
 /// What came of each stage; nothing for a load without. Spans end with stages, so each is in one stage or behind them all.
-pub(super) fn stage_figures(load: &Load, series: &[SeriesRecord]) -> Result<Vec<StageFigures>, RecordError> {
+pub(super) fn stage_figures(
+    load: &Load,
+    window: Window,
+    series: &[SeriesRecord],
+) -> Result<Vec<StageFigures>, RecordError> {
     let Load::Open { pace: Pace::Stages(stages), .. } = load else { return Ok(Vec::new()) };
     let figures = stages.spans().map(|(start, end)| {
         let (start, end) = (nanos(start), nanos(end));
@@ -43,7 +47,7 @@ pub(super) fn stage_figures(load: &Load, series: &[SeriesRecord]) -> Result<Vec<
         for second in series.iter().filter(|second| start <= second.start_ns && second.end_ns <= end) {
             second.add_to(&mut sum)?;
         }
-        Ok(StageFigures::of((start, end), &sum))
+        Ok(StageFigures::of((start, end), window, &sum))
     });
     figures.collect()
 }
@@ -51,7 +55,6 @@ pub(super) fn stage_figures(load: &Load, series: &[SeriesRecord]) -> Result<Vec<
 impl SeriesRecord {
     fn add_to(&self, sum: &mut StageSum) -> Result<(), RecordError> {
         let place = format!("the second from {} ns", self.start_ns);
-        sum.measured_ns = sum.measured_ns.saturating_add(self.end_ns.saturating_sub(self.start_ns));
         sum.counters.add(&self.counters.content());
         sum.response_time.merge(&self.response_time_histogram.content(&place)?);
         if let Some(histogram) = &self.time_to_first_token_histogram {
