@@ -65,7 +65,7 @@ impl Block {
     /// How many of `workers` workers have something to do: in a closed loop, no more than there are connections.
     pub fn active_workers(&self, workers: u32) -> u32 {
         match &self.load {
-            Load::Closed { concurrency } => workers.min(concurrency.get()),
+            Load::Closed { concurrency, .. } => workers.min(concurrency.get()),
             Load::Open { .. } => workers,
         }
     }

@@ -87,3 +87,38 @@ fn beyond_the_limit_in_flight_arrivals_are_dropped_to_the_last_one() {
     assert!(results.is_blamed_by("offered_load_not_reached"));
     assert_verified(&bench, &results);
 }
+
+#[test]
+fn a_connection_thinks_before_its_next_request_is_due() {
+    let (bench, target) = (Bench::new(), Target::good());
+    let flags =
+        ["--concurrency", "3", "--requests", "15", "--think-time", "100ms..150ms", "--warmup", "none"];
+    let finished = run(&bench, &target, &[&flags[..], &["--workers", "2"]].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert_eq!((results.count(0, "successes"), target.counts().load), (15, 15));
+    // Five requests of each connection, and four rests between them.
+    let window = results.block(0)["figures"]["window"]["length_ns"].as_u64().unwrap();
+    assert!(window >= 400_000_000, "{window}");
+    // A rest is no part of a response: one would make all responses at least this long.
+    let p50 = results.block(0)["figures"]["response_time"]["p50_ns"].as_u64().unwrap();
+    assert!(p50 < 100_000_000, "{p50}");
+    assert_eq!(results.block(0)["load"]["think_time"]["max_ns"], 150_000_000);
+    let said = "3 connections, each resting 0.1 s to 0.15 s after an answer";
+    assert!(results.summary.contains(said), "{}", results.summary);
+    assert_verified(&bench, &results);
+}
+
+#[test]
+fn a_duration_ends_a_load_whose_connections_all_think() {
+    let (bench, target) = (Bench::new(), Target::good());
+    let started = support::clock::now();
+    let flags = ["--concurrency", "3", "--duration", "500ms", "--think-time", "1h", "--warmup", "300ms"];
+    let finished = run(&bench, &target, &flags);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(support::clock::now().duration_since(started) < Duration::from_secs(30));
+    let results = Results::of(&bench);
+    assert_eq!((target.counts().warm_up, results.count(0, "successes")), (3, 3));
+    assert_eq!(results.block(0)["figures"]["window"]["length_ns"], 500_000_000);
+    assert_verified(&bench, &results);
+}

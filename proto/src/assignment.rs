@@ -49,7 +49,7 @@ impl Assignment {
     pub fn connections(&self) -> u32 {
         match self.load {
             // A share of a u32 is a u32.
-            Load::Closed { concurrency } => self.share.of(u64::from(concurrency.get())) as u32,
+            Load::Closed { concurrency, .. } => self.share.of(u64::from(concurrency.get())) as u32,
             Load::Open { connections, .. } => connections.get(),
         }
     }
@@ -158,7 +158,7 @@ pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidM
 mod tests {
     use super::*;
     use crate::expectation::JsonExpectation;
-    use crate::load::{Arrivals, Rate};
+    use crate::load::{Arrivals, Rate, ThinkTime};
     use crate::stages::{Stage, Stages};
     use url::Url;
 
@@ -201,7 +201,11 @@ mod tests {
         let stage = Stage { duration: second, from_millihertz: 0, to_millihertz: 1500 };
         let stages = Pace::Stages(Stages::new([stage, stage]).unwrap());
         vec![
-            assignment(Load::Closed { concurrency: connections }, Extent::Requests(some), WarmUp::None),
+            assignment(
+                Load::Closed { concurrency: connections, think_time: None },
+                Extent::Requests(some),
+                WarmUp::None,
+            ),
             assignment(
                 Load::Open {
                     pace: pace.clone(),
@@ -220,6 +224,11 @@ mod tests {
             assignment(
                 Load::Open { pace: stages, arrivals: Arrivals::Poisson, connections, max_in_flight: None },
                 Extent::Duration(2 * second),
+                WarmUp::None,
+            ),
+            assignment(
+                Load::Closed { concurrency: connections, think_time: ThinkTime::new(second / 2, second) },
+                Extent::Requests(some),
                 WarmUp::None,
             ),
         ]
@@ -245,10 +254,15 @@ mod tests {
         assert_eq!(spoil(&|m| m.request.as_mut().unwrap().path = "/ HTTP/1.1\r\n".into()), "request.path");
         assert_eq!(spoil(&|m| m.load = None), "assignment.load");
         assert_eq!(
-            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: 0 }))),
+            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(wire::ClosedLoad::default()))),
             "closed.concurrency"
         );
         assert_eq!(spoil(&|m| m.requests = None), "assignment.requests");
+        let backwards = wire::ClosedLoad { concurrency: 1, think_time_min_ns: 2, think_time_max_ns: 1 };
+        assert_eq!(
+            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(backwards))),
+            "closed.think_time_max_ns"
+        );
         let spoil_stages = |change: &dyn Fn(&mut wire::Assignment, &mut wire::OpenLoad)| {
             let mut message = wire::Assignment::from(&every_kind()[3]);
             let Some(wire::assignment::Load::Open(mut open)) = message.load.take() else { panic!() };

@@ -7,6 +7,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::assignment::MAX_SPAN;
 use crate::stages::Stages;
 
 /// How requests come about.
@@ -16,6 +17,8 @@ pub enum Load {
     Closed {
         /// Requests in flight over the whole fleet.
         concurrency: NonZeroU32,
+        /// How long a connection rests after an answer, before its next request is due.
+        think_time: Option<ThinkTime>,
     },
     /// Arrivals that do not wait for the target.
     Open {
@@ -28,6 +31,31 @@ pub enum Load {
         /// Requests waiting or in flight over the whole fleet beyond which arrivals are dropped.
         max_in_flight: Option<NonZeroU64>,
     },
+}
+
+/// A time, or a range to draw from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThinkTime {
+    shortest: Duration,
+    longest: Duration,
+}
+
+impl ThinkTime {
+    /// From the shortest to the longest; `None` when that is no range, or nothing but 0, or longer than the wire accepts.
+    pub fn new(shortest: Duration, longest: Duration) -> Option<Self> {
+        let is_range = shortest <= longest && !longest.is_zero() && longest <= MAX_SPAN;
+        is_range.then_some(Self { shortest, longest })
+    }
+
+    /// The shortest that is drawn.
+    pub fn shortest(self) -> Duration {
+        self.shortest
+    }
+
+    /// The longest that is drawn.
+    pub fn longest(self) -> Duration {
+        self.longest
+    }
 }
 
 /// How many requests arrive, as time goes on.

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             json: vec![JsonExpectation { pointer: "/choices/0/message/content".into(), equals: None }],
             ..Expectation::default()
         },
-        load: Load::Closed { concurrency: connections.parse()? },
+        load: Load::Closed { concurrency: connections.parse()?, think_time: None },
         extent: Extent::Duration(Duration::from_secs(seconds.parse()?)),
         warm_up: WarmUp::None,
         share: Share::WHOLE,

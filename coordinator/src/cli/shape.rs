@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use proto::load::Rate;
+use proto::load::{Rate, ThinkTime};
 
 use super::values;
 
@@ -16,6 +16,12 @@ pub struct ShapeArgs {
     #[arg(long = "stage", value_name = "DURATION:RATE", value_parser = stage, value_delimiter = ',')]
     #[arg(env = "ARCHESTRA_BENCH_STAGES", help_heading = super::LOAD)]
     pub stages: Vec<StageArg>,
+
+    /// Closed loop: how long a connection rests after an answer, before its next request is due; a time (100ms), or a
+    /// range from which it is drawn evenly (50ms..150ms) [default: not at all]
+    #[arg(long, value_name = "DURATION[..DURATION]", value_parser = think_time)]
+    #[arg(env = "ARCHESTRA_BENCH_THINK_TIME", help_heading = super::LOAD)]
+    pub think_time: Option<ThinkTime>,
 }
 
 /// One stage as it was written.
@@ -45,6 +51,20 @@ fn stage(text: &str) -> Result<StageArg, String> {
         Some((from, to)) => (Some(rate(from)?), rate(to)?),
     };
     Ok(StageArg { duration, from_millihertz, to_millihertz })
+}
+
+/// `100ms` or `50ms..150ms`.
+fn think_time(text: &str) -> Result<ThinkTime, String> {
+    let text = text.trim();
+    let wrong = || format!("must be a time such as 100ms, or a range such as 50ms..150ms, not `{text}`");
+    let (shortest, longest) = text.split_once("..").unwrap_or((text, text));
+    let longest = values::duration(longest).map_err(|_| wrong())?;
+    let shortest = match values::duration(shortest) {
+        Ok(shortest) => shortest,
+        Err(_) if ["0", "0s", "0ms"].contains(&shortest.trim()) => Duration::ZERO,
+        Err(_) => return Err(wrong()),
+    };
+    ThinkTime::new(shortest, longest).ok_or_else(wrong)
 }
 
 /// A rate, or 0 for none.
@@ -93,11 +113,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_think_time_is_a_time_or_a_range() {
+        let read = |text| {
+            think_time(text).map(|time| [time.shortest(), time.longest()].map(|time| time.as_millis()))
+        };
+        assert_eq!(read("100ms"), Ok([100, 100]));
+        assert_eq!(read(" 50ms .. 1s "), Ok([50, 1_000]));
+        assert_eq!(read("0..1s"), Ok([0, 1_000]));
+        for bad in ["", "0s", "100", "1s..50ms", "1s..", "..1s", "8d"] {
+            let sentence =
+                format!("must be a time such as 100ms, or a range such as 50ms..150ms, not `{bad}`");
+            assert_eq!(read(bad), Err(sentence));
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused_in_a_sentence_that_reads_on(text in "[0-9smh:./ -]{0,16}|.{0,20}") {
             if let Err(problem) = stage(&text) {
                 prop_assert!(problem.starts_with("must be a stage"), "{}", problem);
+            }
+            if let Err(problem) = think_time(&text) {
+                prop_assert!(problem.starts_with("must be a time"), "{}", problem);
             }
         }
     }

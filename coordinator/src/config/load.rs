@@ -17,11 +17,19 @@ const OPEN_LOOP_WARM_UP: Duration = Duration::from_secs(1);
 
 /// Closed, or open where a rate or stages were given and nothing that beats them.
 pub(super) fn load(args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
-    match (chosen(args, given)?, args.rate) {
-        (Some("stages"), _) => open(Pace::Stages(stages(args, given)?), args, given, workers),
-        (Some("rate"), Some(rate)) => open(Pace::Steady(rate), args, given, workers),
-        _ => closed(args, given),
+    let (id, pace) = match (chosen(args, given)?, args.rate) {
+        (Some("stages"), _) => ("stages", Pace::Stages(stages(args, given)?)),
+        (Some("rate"), Some(rate)) => ("rate", Pace::Steady(rate)),
+        _ => return closed(args, given),
+    };
+    if given.origin("think_time") == Origin::Flag {
+        return Err(ConfigError::Contradiction {
+            one: given.place("think_time").into(),
+            other: given.place(id).into(),
+            cure: "arrivals wait for no answer, so leave one of them out",
+        });
     }
+    open(pace, args, given, workers)
 }
 
 /// Stages say themselves how long they last. Otherwise a number of requests that was given, a duration that was given, or
@@ -45,7 +53,7 @@ pub(super) fn extent(args: &RunArgs, given: &Given, load: &Load) -> Result<Exten
 /// By default enough that every connection of a closed loop has been used.
 pub(super) fn warm_up(args: &RunArgs, load: &Load) -> WarmUp {
     args.warmup.unwrap_or(match load {
-        Load::Closed { concurrency } => WarmUp::Requests((*concurrency).into()),
+        Load::Closed { concurrency, .. } => WarmUp::Requests((*concurrency).into()),
         Load::Open { .. } => WarmUp::Duration(OPEN_LOOP_WARM_UP),
     })
 }
@@ -91,7 +99,8 @@ fn closed(args: &RunArgs, given: &Given) -> Result<Load, ConfigError> {
     if let Some(id) = for_open_loop.into_iter().find(|id| given.origin(id) == Origin::Flag) {
         return Err(ConfigError::NeedsRate { flag: given.place(id).into() });
     }
-    Ok(Load::Closed { concurrency: args.concurrency.unwrap_or(CONCURRENCY) })
+    let concurrency = args.concurrency.unwrap_or(CONCURRENCY);
+    Ok(Load::Closed { concurrency, think_time: args.shape.think_time })
 }
 
 fn open(pace: Pace, args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {

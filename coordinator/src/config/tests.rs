@@ -27,7 +27,7 @@ pub(super) fn refused(flags: &[&str]) -> String {
 }
 
 fn closed(concurrency: u32) -> Load {
-    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap(), think_time: None }
 }
 
 fn is_open(config: &RunConfig) -> bool {

@@ -15,7 +15,7 @@ use crate::plan::{Arm, Block};
 use crate::scenario::Scenario;
 
 pub(crate) fn closed(concurrency: u32) -> Load {
-    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap(), think_time: None }
 }
 
 pub(crate) fn open(per_second: u64) -> Load {

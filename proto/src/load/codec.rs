@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use super::{Arrivals, Load, Pace, Rate};
+use super::{Arrivals, Load, Pace, Rate, ThinkTime};
 use crate::assignment::{nanos, non_zero};
 use crate::stages::{Stage, Stages};
 use crate::{InvalidMessage, wire};
@@ -11,8 +11,14 @@ use crate::{InvalidMessage, wire};
 impl From<&Load> for wire::assignment::Load {
     fn from(load: &Load) -> Self {
         match load {
-            Load::Closed { concurrency } => {
-                wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: concurrency.get() })
+            Load::Closed { concurrency, think_time } => {
+                let (shortest, longest) =
+                    think_time.map(|time| (time.shortest(), time.longest())).unwrap_or_default();
+                wire::assignment::Load::Closed(wire::ClosedLoad {
+                    concurrency: concurrency.get(),
+                    think_time_min_ns: nanos(shortest),
+                    think_time_max_ns: nanos(longest),
+                })
             }
             Load::Open { pace, arrivals, connections, max_in_flight } => {
                 let (rate, stages) = match pace {
@@ -43,6 +49,7 @@ impl TryFrom<wire::assignment::Load> for Load {
             wire::assignment::Load::Closed(closed) => Ok(Load::Closed {
                 concurrency: NonZeroU32::new(closed.concurrency)
                     .ok_or(InvalidMessage::new("closed.concurrency", "is 0"))?,
+                think_time: think_time_from_wire(closed.think_time_min_ns, closed.think_time_max_ns)?,
             }),
             wire::assignment::Load::Open(open) => Ok(Load::Open {
                 pace: pace_from_wire(open.rate_millihertz, open.stages)?,
@@ -65,6 +72,15 @@ impl TryFrom<wire::assignment::Load> for Load {
             }),
         }
     }
+}
+
+fn think_time_from_wire(shortest: u64, longest: u64) -> Result<Option<ThinkTime>, InvalidMessage> {
+    if (shortest, longest) == (0, 0) {
+        return Ok(None);
+    }
+    let time = ThinkTime::new(Duration::from_nanos(shortest), Duration::from_nanos(longest));
+    let problem = "is below closed.think_time_min_ns or longer than a week";
+    time.map(Some).ok_or(InvalidMessage::new("closed.think_time_max_ns", problem))
 }
 
 fn stage_to_wire(stage: Stage) -> wire::Stage {

@@ -16,6 +16,7 @@ mod sequence;
 mod shard;
 mod slot;
 mod span;
+mod thinking;
 mod timer;
 
 use std::io;

@@ -1,5 +1,7 @@
 //! One request from the schedule to its outcome: given a slot, written, judged, recorded.
 
+use std::cmp::Reverse;
+
 use mio::Token;
 
 use super::recorder::Times;
@@ -114,24 +116,25 @@ impl Shard {
         if !reusable {
             slot.connection = None;
         }
-        match outcome {
+        let rest = match outcome {
             Ok(()) => {
                 slot.backoff.reset();
                 self.recorder.success(Times { due: slot.due, sent: slot.sent, done: now });
                 if self.job.criteria.is_stream() {
                     self.recorder.stream(slot.due, slot.answer.stream());
                 }
-                self.release(number, elapsed, now);
+                None
             }
             Err(fault) => {
                 self.recorder.failure(fault);
-                match slot.backoff.after(fault) {
-                    None => self.release(number, elapsed, now),
-                    Some(rest) => {
-                        slot.state = State::Resting;
-                        self.resting.push((now + rest, number));
-                    }
-                }
+                slot.backoff.after(fault)
+            }
+        };
+        match rest.max(self.schedule.rest(number)) {
+            None => self.release(number, elapsed, now),
+            Some(rest) => {
+                slot.state = State::Resting;
+                self.resting.push(Reverse((now + rest, number)));
             }
         }
     }

@@ -7,6 +7,7 @@ use proto::load::Load;
 use proto::share::{Share, requests_of};
 
 use super::sequence::Sequence;
+use super::thinking::Thinking;
 use crate::clock::Nanos;
 
 /// One thread's part of a block's load. Times count from the start of the block.
@@ -37,7 +38,7 @@ pub fn lanes(assignment: &Assignment, threads: u32) -> Vec<Lane> {
     let lane = |index: u32| {
         let share = assignment.share.sub(index, threads)?;
         let connections = match assignment.load {
-            Load::Closed { concurrency } => share.of(u64::from(concurrency.get())),
+            Load::Closed { concurrency, .. } => share.of(u64::from(concurrency.get())),
             Load::Open { connections, .. } => Share::new(index, threads)?.of(u64::from(connections.get())),
         };
         Some(Lane { share, connections: connections as u32 })
@@ -59,10 +60,11 @@ impl Schedule {
     pub fn new(load: &Load, lane: Lane, limit: Limit, seed: u64) -> Self {
         let end = limit.end.unwrap_or(Nanos::MAX);
         match load {
-            Load::Closed { concurrency } => {
+            Load::Closed { concurrency, think_time } => {
                 let left =
                     limit.requests.map_or(u64::MAX, |all| requests_of(lane.share, concurrency.get(), all));
-                Self::Closed(Closed { left, end, started: 0 })
+                let thinking = think_time.map(|time| Thinking::new(time, lane.share, lane.connections, seed));
+                Self::Closed(Closed { left, end, started: 0, thinking })
             }
             Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {
                 arrivals: Sequence::new(pace, *arrivals, lane.share, seed),
@@ -119,6 +121,24 @@ impl Schedule {
     pub fn complete(&mut self) {
         if let Self::Open(open) = self {
             open.in_flight -= 1;
+        }
+    }
+
+    /// How long a connection rests after an answer, before it is free for its next request.
+    #[inline]
+    pub fn rest(&mut self, slot: u32) -> Option<Nanos> {
+        match self {
+            Self::Closed(closed) => closed.thinking.as_mut().map(|thinking| thinking.rest(slot)),
+            Self::Open(_) => None,
+        }
+    }
+
+    /// When it is over even if its connections still rest; `None` where only requests end it.
+    #[inline]
+    pub fn end_of_rests(&self) -> Option<Nanos> {
+        match self {
+            Self::Closed(closed) => Some(closed.end).filter(|end| *end < Nanos::MAX),
+            Self::Open(_) => None,
         }
     }
 
@@ -194,6 +214,7 @@ pub struct Closed {
     left: u64,
     end: Nanos,
     started: u64,
+    thinking: Option<Thinking>,
 }
 
 impl Closed {

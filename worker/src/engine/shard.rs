@@ -4,7 +4,8 @@
 //! lock, allocates nothing and formats nothing; every second it hands its recorder to the collector and goes on with
 //! another.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -47,8 +48,8 @@ pub struct Shard {
     pub(super) slots: Vec<Slot>,
     /// Idle slots of an open loop, the longest idle first, so that all connections stay in use.
     pub(super) idle: VecDeque<u32>,
-    /// Slots that rest, in no order: there are few.
-    pub(super) resting: Vec<(Nanos, u32)>,
+    /// Slots that rest, the first to be free on top.
+    pub(super) resting: BinaryHeap<Reverse<(Nanos, u32)>>,
     /// Slots whose connections had more to read than their turn.
     pub(super) unread: VecDeque<u32>,
     pub(super) deadlines: Deadlines,
@@ -105,7 +106,7 @@ impl Shard {
             timer,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             idle: VecDeque::new(),
-            resting: Vec::new(),
+            resting: BinaryHeap::with_capacity(slots as usize),
             unread: VecDeque::new(),
             in_flight: 0,
             is_warm_up: false,
@@ -311,8 +312,8 @@ impl Shard {
         let elapsed = now.since(self.origin);
         self.cut_until(elapsed);
         self.schedule.advance(elapsed);
-        while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
-            let (until, slot) = self.resting.swap_remove(position);
+        while let Some(Reverse((until, slot))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
+            self.resting.pop();
             self.release(slot, until.since(self.origin), now);
         }
         while let Some(slot) = self.idle.front().copied() {
@@ -346,7 +347,11 @@ impl Shard {
         if let Some(end) = self.schedule.drain_end(self.job.timeout) {
             wake = wake.min(self.origin + end);
         }
-        self.resting.iter().fold(wake, |wake, (until, _)| wake.min(*until))
+        // Otherwise nothing need wake it before the first of the resting is free.
+        if let Some(end) = self.schedule.end_of_rests().filter(|_| self.in_flight == 0) {
+            wake = wake.min(self.origin + end);
+        }
+        self.resting.peek().map_or(wake, |Reverse((until, _))| wake.min(*until))
     }
 
     fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {

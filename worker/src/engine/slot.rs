@@ -32,7 +32,7 @@ pub(super) enum State {
     Sending,
     /// Waits for the rest of the answer.
     Receiving,
-    /// Must not connect again yet.
+    /// Must not take its next request yet: after a failure, or because a user would think.
     Resting,
 }
 

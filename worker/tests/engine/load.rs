@@ -32,7 +32,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
             body: b"{}".into(),
         },
         expectation: Expectation::default(),
-        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap() },
+        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap(), think_time: None },
         extent: Extent::new(NonZeroU64::new(requests), None).unwrap(),
         warm_up: WarmUp::None,
         share: Share::WHOLE,

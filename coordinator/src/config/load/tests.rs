@@ -65,6 +65,30 @@ fn of_what_excludes_each_other_the_one_from_the_higher_place_wins() {
 }
 
 #[test]
+fn only_connections_think() {
+    let shortest = |flags: &[&str], variables: &[(&str, &str)]| match configure(flags, variables, ["", ""])
+        .unwrap()
+        .load
+    {
+        Load::Closed { think_time, .. } => think_time.map(|time| time.shortest().as_millis()),
+        Load::Open { .. } => None,
+    };
+    assert_eq!(shortest(&["--think-time", "50ms..150ms"], &[]), Some(50));
+    let variable = [("ARCHESTRA_BENCH_THINK_TIME", "100ms")];
+    assert_eq!(shortest(&[], &variable), Some(100));
+    assert_eq!(shortest(&["--rate", "5"], &variable), None, "a variable may wait for a closed loop");
+    for beside in [["--rate", "9"], ["--stage", "1s:9/s"]] {
+        assert_eq!(
+            refused(&[&["--think-time", "1s"][..], &beside].concat()),
+            format!(
+                "--think-time and {} exclude each other; arrivals wait for no answer, so leave one of them out",
+                beside[0]
+            )
+        );
+    }
+}
+
+#[test]
 fn stages_without_a_request_or_too_short_are_refused() {
     assert_eq!(
         refused(&["--stage", "30s:0/s"]),

@@ -127,7 +127,12 @@ fn requests(extent: &ExtentRecord) -> Option<String> {
 
 fn concurrency(load: &LoadRecord) -> Option<String> {
     match load {
-        LoadRecord::Closed { concurrency } => Some(format!("{concurrency} in flight")),
+        LoadRecord::Closed { concurrency, think_time: None } => Some(format!("{concurrency} in flight")),
+        LoadRecord::Closed { concurrency, think_time: Some(time) } => {
+            let [shortest, longest] = [time.min_ns, time.max_ns].map(seconds);
+            let time = if shortest == longest { shortest } else { format!("{shortest} to {longest}") };
+            Some(format!("{concurrency} connections, each resting {time} after an answer"))
+        }
         LoadRecord::Open { .. } => None,
     }
 }

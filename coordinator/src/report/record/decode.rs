@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::Counters;
 use proto::latencies::{CodecError, Histogram, Latencies};
-use proto::load::{Extent, Load, Pace, Rate};
+use proto::load::{Extent, Load, Pace, Rate, ThinkTime};
 use proto::outcome::Failure;
 use proto::stages::{Stage, Stages};
 
@@ -209,7 +209,16 @@ impl From<&WorkerEndRecord> for WorkerEnd {
 
 fn load(record: &LoadRecord) -> Option<Load> {
     Some(match record {
-        LoadRecord::Closed { concurrency } => Load::Closed { concurrency: NonZeroU32::new(*concurrency)? },
+        LoadRecord::Closed { concurrency, think_time } => Load::Closed {
+            concurrency: NonZeroU32::new(*concurrency)?,
+            think_time: match think_time {
+                Some(time) => Some(ThinkTime::new(
+                    Duration::from_nanos(time.min_ns),
+                    Duration::from_nanos(time.max_ns),
+                )?),
+                None => None,
+            },
+        },
         LoadRecord::Open { rate_millihertz, stages, arrivals, connections, max_in_flight } => Load::Open {
             pace: match rate_millihertz {
                 Some(rate) => Pace::Steady(Rate::from_millihertz(*rate)?),

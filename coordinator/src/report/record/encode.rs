@@ -15,7 +15,7 @@ use super::stages::stage_figures;
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
     JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
-    SkewRecord, StageRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -163,7 +163,13 @@ impl From<&Scenario> for ScenarioRecord {
 impl From<&Load> for LoadRecord {
     fn from(load: &Load) -> Self {
         match load {
-            Load::Closed { concurrency } => Self::Closed { concurrency: concurrency.get() },
+            Load::Closed { concurrency, think_time } => Self::Closed {
+                concurrency: concurrency.get(),
+                think_time: think_time.map(|time| ThinkTimeRecord {
+                    min_ns: nanos(time.shortest()),
+                    max_ns: nanos(time.longest()),
+                }),
+            },
             Load::Open { pace, arrivals, connections, max_in_flight } => Self::Open {
                 rate_millihertz: match pace {
                     Pace::Steady(rate) => Some(rate.millihertz()),

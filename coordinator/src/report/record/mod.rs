@@ -208,6 +208,9 @@ pub enum LoadRecord {
     Closed {
         /// Over the whole fleet.
         concurrency: u32,
+        /// How long a connection rested after an answer; `None` for not at all.
+        #[serde(default)]
+        think_time: Option<ThinkTimeRecord>,
     },
     /// Arrivals that did not wait for the target.
     Open {
@@ -224,6 +227,15 @@ pub enum LoadRecord {
         /// Over the whole fleet; `None` for no limit.
         max_in_flight: Option<u64>,
     },
+}
+
+/// A time, or a range from which it was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThinkTimeRecord {
+    /// The shortest.
+    pub min_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
 }
 
 /// When a block was to end: at whichever came first.

@@ -179,7 +179,7 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
         ));
     }
     match &stored.load {
-        LoadRecord::Closed { concurrency } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
+        LoadRecord::Closed { concurrency, .. } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
             let held = sum(|worker| worker.connections.into());
             (held != u64::from(*concurrency)).then(|| {
                 format!("{concurrency} were to be in flight, and the workers had {held} connections")

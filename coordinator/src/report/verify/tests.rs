@@ -134,7 +134,8 @@ fn what_the_window_and_the_verdict_rest_on_cannot_be_moved() {
     assert!(after(|record| record.interrupted = true).contains("it says true, and the blocks make it false"));
     let fewer = after(|record| record.blocks[0].extent.requests = Some(100));
     assert!(fewer.contains("all workers ended with their requests, 1000 together, and 100 was asked for"));
-    let narrower = after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1 });
+    let narrower =
+        after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1, think_time: None });
     assert!(narrower.contains("1 were to be in flight, and the workers had 10 connections"), "{narrower}");
 }
 

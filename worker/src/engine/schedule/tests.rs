@@ -57,7 +57,7 @@ fn arrivals_beyond_the_limit_in_flight_are_dropped_and_counted() {
 
 #[test]
 fn a_closed_loop_is_due_when_its_connection_is_free() {
-    let load = Load::Closed { concurrency: NonZeroU32::new(2).unwrap() };
+    let load = Load::Closed { concurrency: NonZeroU32::new(2).unwrap(), think_time: None };
     let limit = Limit { requests: Some(3), end: Some(Nanos(100)) };
     let mut schedule = Schedule::new(&load, Lane { share: Share::WHOLE, connections: 2 }, limit, 0);
     assert_eq!(schedule.take(Nanos(5)), Some(Nanos(5)));
