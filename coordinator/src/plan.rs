@@ -50,7 +50,7 @@ pub struct Block {
     pub keep_alive: bool,
     /// Threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
 }
 
@@ -86,6 +86,7 @@ impl Block {
             threads: self.threads,
             seed: self.seed,
             lease,
+            variety: self.scenario.variety.clone(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! One block's work for one worker: the wire's message and its validated form.
 
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::expectation::Expectation;
 use crate::load::{Extent, Load, Pace, WarmUp};
 use crate::share::Share;
 use crate::target::{Request, Target};
+use crate::variety::Variety;
 use crate::{InvalidMessage, wire};
 
 /// The longest span that the wire accepts.
@@ -38,10 +40,12 @@ pub struct Assignment {
     pub keep_alive: bool,
     /// Threads; `None` for one per core that the worker may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The worker stops its load when it hears nothing for this long.
     pub lease: Duration,
+    /// Bodies that differ, in place of the request's own.
+    pub variety: Option<Arc<Variety>>,
 }
 
 impl Assignment {
@@ -84,6 +88,7 @@ impl From<&Assignment> for wire::Assignment {
             threads: assignment.threads.map_or(0, NonZeroU32::get),
             seed: assignment.seed,
             lease_ns: nanos(assignment.lease),
+            variety: assignment.variety.as_deref().map(Into::into),
         }
     }
 }
@@ -128,6 +133,7 @@ impl TryFrom<wire::Assignment> for Assignment {
             threads: NonZeroU32::new(wire.threads),
             seed: wire.seed,
             lease: span("assignment.lease_ns", wire.lease_ns)?,
+            variety: wire.variety.map(Variety::try_from).transpose()?.map(Arc::new),
         })
     }
 }
@@ -191,6 +197,7 @@ mod tests {
             threads: NonZeroU32::new(2),
             seed: 7,
             lease: Duration::from_secs(10),
+            variety: None,
         }
     }
 

@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),
+        variety: None,
     };
 
     let (sender, outputs) = channel();

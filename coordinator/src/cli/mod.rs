@@ -2,6 +2,7 @@
 //!
 //! [`parse`] also takes settings from the environment and from two files; [`values`] says how each value is read.
 
+mod bodies;
 mod env_file;
 mod error;
 mod gcp;
@@ -24,6 +25,7 @@ use proto::load::{Rate, WarmUp};
 use crate::scenario::Header;
 use crate::trust::FleetName;
 
+pub use bodies::BodyArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
@@ -194,6 +196,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "gpt-4o", value_parser = values::text)]
     #[arg(env = "ARCHESTRA_BENCH_MODEL", help_heading = REQUESTS)]
     pub model: String,
+
+    /// What bodies are made of.
+    #[command(flatten)]
+    pub body: BodyArgs,
 
     /// Header of every request, in place of one of the same name; without a value it takes that one away; repeatable
     /// (in the variable: one a line) [default: none]

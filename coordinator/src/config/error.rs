@@ -135,6 +135,23 @@ pub enum ConfigError {
         /// How to mend it.
         cure: &'static str,
     },
+    /// A flag for bodies that differ, where all are the same.
+    #[error(
+        "{flag} is for scenarios whose body is a template, and none is; put {{{{ seq }}}} or the like into a scenario file's \
+         body, or leave it out"
+    )]
+    NoTemplate {
+        /// The flag.
+        flag: String,
+    },
+    /// A dataset that no template uses.
+    #[error(
+        "{flag} names a dataset of which no scenario puts a column into its body; do so, or leave it out"
+    )]
+    UnusedDataset {
+        /// The flag.
+        flag: String,
+    },
     /// Stages that make no load.
     #[error("{place}: the stages {problem}; change them")]
     Stages {

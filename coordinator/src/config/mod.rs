@@ -1,5 +1,6 @@
 //! What a run is to do, complete and free of contradictions: from here on there is nothing left to validate.
 
+mod bodies;
 mod command_line;
 mod error;
 mod fleet;
@@ -21,7 +22,7 @@ use proto::target::Target;
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Arm, Block, Plan};
-use crate::scenario::{Scenario, ScenarioOptions};
+use crate::scenario::{DatasetFile, Scenario, ScenarioOptions};
 use crate::trust::FleetName;
 
 pub(crate) use command_line::shell_quoted;
@@ -50,7 +51,7 @@ pub struct RunConfig {
     pub keep_alive: bool,
     /// Engine threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
@@ -152,6 +153,8 @@ impl RunConfig {
         let load = load::load(args, given, fleet.workers())?;
         let extent = load::extent(args, given, &load)?;
         let api_key = Secret::api_key(given)?;
+        let seed = args.seed.unwrap_or_else(random_seed);
+        let dataset = args.body.dataset.as_deref().map(DatasetFile::read).transpose()?;
         let scenarios = Scenario::load_all(
             &args.scenarios,
             &ScenarioOptions {
@@ -159,8 +162,12 @@ impl RunConfig {
                 model: &args.model,
                 headers: &args.headers,
                 api_key: api_key.expose(),
+                dataset: dataset.as_ref(),
+                bodies: bodies::number(args, extent),
+                seed,
             },
         )?;
+        bodies::check(given, &scenarios)?;
         let redactor = Redactor::new(&api_key, &scenarios);
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });
@@ -176,7 +183,7 @@ impl RunConfig {
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
             threads: args.threads,
-            seed: args.seed.unwrap_or_else(random_seed),
+            seed,
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,

@@ -90,6 +90,13 @@ impl BlockMerge {
         }
     }
 
+    /// A worker has made so many bodies.
+    pub fn made(&mut self, worker: u32, bodies: u64) {
+        if let Some(worker) = self.worker_mut(worker) {
+            worker.measured.bodies = bodies;
+        }
+    }
+
     /// A worker was told to start: `planned_start` on the coordinator's clock, from the fleet's first planned start.
     pub fn started(&mut self, worker: u32, planned_start: Duration, round_trip: Duration) {
         if let Some(worker) = self.worker_mut(worker) {

@@ -40,6 +40,7 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
             headers: vec![("authorization".into(), "Bearer sk-secret".into())],
             body: br#"{"model":"gpt-4o"}"#.to_vec(),
         },
+        variety: None,
         expectation: Expectation { finish_reason: Some("stop".into()), ..Expectation::default() },
     };
     Block {

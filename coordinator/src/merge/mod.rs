@@ -51,6 +51,8 @@ pub struct MeasuredWorker {
     pub connections: u32,
     /// Engine threads that it used.
     pub threads: u32,
+    /// Bodies that it made before the load; 0 where all requests are the same.
+    pub bodies: u64,
     /// What the warm-up did; never part of a figure.
     pub warm_up: Counters,
     /// The sum of its intervals.

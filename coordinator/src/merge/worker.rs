@@ -37,6 +37,7 @@ impl WorkerMerge {
             end,
             connections: 0,
             threads: 0,
+            bodies: 0,
             warm_up: Counters::default(),
             totals: Counters::default(),
             successes_in_window: 0,

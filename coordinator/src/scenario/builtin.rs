@@ -12,12 +12,12 @@ pub(super) const NAMES: [&str; 4] =
 /// The built-in scenario of this name.
 pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
     let (body, expectation) = match name {
-        "simple_chat" => (simple_chat(options.model), answer_with("/choices/0/message/content")),
+        "simple_chat" => (simple_chat(options), answer_with("/choices/0/message/content")),
         // Whether a model calls a tool is its own choice, and mock modes of real gateways answer with plain text: only
         // that there is a message can be asked for.
-        "chat_with_tools" => (chat_with_tools(options.model), answer_with("/choices/0/message")),
-        "simple_chat_stream" => (streamed(simple_chat(options.model)), a_stream()),
-        "chat_with_tools_stream" => (streamed(chat_with_tools(options.model)), a_stream()),
+        "chat_with_tools" => (chat_with_tools(options), answer_with("/choices/0/message")),
+        "simple_chat_stream" => (streamed(simple_chat(options)), a_stream()),
+        "chat_with_tools_stream" => (streamed(chat_with_tools(options)), a_stream()),
         _ => return None,
     };
     Some(Draft {
@@ -26,6 +26,7 @@ pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
         path: options.path.into(),
         headers: Vec::new(),
         body: body.to_string().into_bytes(),
+        may_be_template: options.dataset.is_some(),
         expectation,
     })
 }
@@ -45,17 +46,19 @@ fn streamed(mut body: Value) -> Value {
     body
 }
 
+/// What the user says: the scenario's own question, or a dataset's.
+fn asked(question: &str, options: &ScenarioOptions<'_>) -> String {
+    if options.dataset.is_some() { "{{ prompt }}".into() } else { question.into() }
+}
+
 /// About 300 bytes.
-fn simple_chat(model: &str) -> Value {
+fn simple_chat(options: &ScenarioOptions<'_>) -> Value {
+    let question = "What is the difference between latency and throughput, and why does raising one not lower the other?";
     json!({
-        "model": model,
+        "model": options.model,
         "messages": [
             { "role": "system", "content": "You are a helpful assistant. Answer in one or two short sentences." },
-            {
-                "role": "user",
-                "content": "What is the difference between latency and throughput, and why does raising one not \
-                    lower the other?"
-            }
+            { "role": "user", "content": asked(question, options) }
         ],
         "max_tokens": 100,
         "temperature": 0.7
@@ -63,16 +66,17 @@ fn simple_chat(model: &str) -> Value {
 }
 
 /// About 1,500 bytes: an agent that looks after orders.
-fn chat_with_tools(model: &str) -> Value {
+fn chat_with_tools(options: &ScenarioOptions<'_>) -> Value {
+    let question = "Where is my order A-20417, and will it be delivered to Berlin in this rain?";
     json!({
-        "model": model,
+        "model": options.model,
         "messages": [
             {
                 "role": "system",
                 "content": "You look after the orders of a shop. Use the tools to look things up; never guess an \
                     order's state."
             },
-            { "role": "user", "content": "Where is my order A-20417, and will it be delivered to Berlin in this rain?" }
+            { "role": "user", "content": asked(question, options) }
         ],
         "tools": [
             tool(

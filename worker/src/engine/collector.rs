@@ -20,6 +20,8 @@ pub enum Output {
     Prepared {
         /// Threads that carry the load.
         threads: u32,
+        /// Bodies that were rendered for it; 0 where all requests are the same.
+        bodies: u64,
         /// What the warm-up did.
         warm_up: Counters,
     },
@@ -34,6 +36,8 @@ pub enum Output {
 /// Gathers the reports of one engine.
 pub(super) struct Collector {
     pub(super) assignment_id: String,
+    /// Bodies that were rendered.
+    pub(super) bodies: u64,
     /// The scenario's JSON pointers, for wording failures.
     pub(super) pointers: Vec<String>,
     pub(super) clock: Clock,
@@ -71,7 +75,7 @@ impl Collector {
             return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
         };
         let threads = self.spares.len() as u32;
-        output(Output::Prepared { threads, warm_up: warm_up.worded(&self.pointers) });
+        output(Output::Prepared { threads, bodies: self.bodies, warm_up: warm_up.worded(&self.pointers) });
 
         let shards = self.spares.len();
         let mut progress = Progress {

@@ -20,10 +20,6 @@ pub struct Job {
     pub address: SocketAddr,
     /// How they are encrypted.
     pub tls: Option<TargetTls>,
-    /// The bytes of one request of the warm-up.
-    pub warm_up_request: Vec<u8>,
-    /// The bytes of one request of the measurement.
-    pub request: Vec<u8>,
     /// Whether the request's method is HEAD, whose answers have no body.
     pub is_head: bool,
     /// What a good answer is.

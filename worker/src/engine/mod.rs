@@ -11,6 +11,7 @@ mod events;
 mod job;
 mod recorder;
 mod requests;
+mod ring;
 mod schedule;
 mod sequence;
 mod shard;
@@ -34,11 +35,11 @@ pub use collector::Output;
 use crate::answer::Criteria;
 use crate::clock::{Clock, Nanos};
 use crate::host;
-use crate::request::{Purpose, render};
 use crate::resolve::{ResolveError, resolve};
 use crate::tls::{TargetTls, TlsError};
 use collector::Collector;
 use job::{Control, Job, Report};
+use ring::{RingError, Rings};
 use schedule::Limit;
 use shard::{Shard, WAKER, Wiring};
 
@@ -64,6 +65,9 @@ pub enum EngineError {
     /// The expectation cannot be checked.
     #[error("the scenario's expectation cannot be checked: {0}")]
     Expectation(String),
+    /// The bodies cannot be rendered.
+    #[error(transparent)]
+    Bodies(#[from] RingError),
     /// More connections than the system allows.
     #[error(
         "{connections} connections are asked of a worker that may open {files} files: raise its limit (`ulimit -n`) or add workers"
@@ -103,13 +107,14 @@ impl Engine {
             return Err(EngineError::Idle);
         }
         let job = Arc::new(job_for(assignment)?);
+        let Rings { lanes: rings, bodies } = Rings::new(assignment, &lanes)?;
         let control = Arc::new(Control::default());
         let (reports, gathered) = channel();
         let mut engine = Self { control: control.clone(), wakers: Vec::new() };
 
         let mut spares = Vec::new();
         let mut shards = Vec::new();
-        for (number, lane) in lanes.into_iter().enumerate() {
+        for (number, (lane, rings)) in lanes.into_iter().zip(rings).enumerate() {
             let poll = Poll::new()?;
             engine.wakers.push(Waker::new(poll.registry(), WAKER)?);
             let (spare, returned) = channel();
@@ -117,13 +122,14 @@ impl Engine {
             let (control, reports) = (control.clone(), reports.clone());
             shards.push(Shard::new(
                 job.clone(),
-                Wiring { number, lane, clock, poll, control, reports, spares: returned },
+                Wiring { number, lane, rings, clock, poll, control, reports, spares: returned },
             )?);
         }
         drop(reports);
 
         let pointers = job.criteria.pointers().to_vec();
-        let collector = Collector { assignment_id: assignment.id.clone(), pointers, clock, control, spares };
+        let assignment_id = assignment.id.clone();
+        let collector = Collector { assignment_id, bodies, pointers, clock, control, spares };
         engine.spawn(shards, collector, gathered, output)?;
         Ok(engine)
     }
@@ -175,7 +181,7 @@ impl Drop for Engine {
 }
 
 fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
-    let (target, request) = (&assignment.target, &assignment.request);
+    let target = &assignment.target;
     let limit = Limit {
         requests: assignment.extent.requests().map(std::num::NonZeroU64::get),
         end: assignment.extent.duration().map(Nanos::from),
@@ -183,9 +189,7 @@ fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
     Ok(Job {
         address: resolve(target)?,
         tls: TargetTls::for_target(target)?,
-        warm_up_request: render(target, request, assignment.keep_alive, Purpose::WarmUp),
-        request: render(target, request, assignment.keep_alive, Purpose::Load),
-        is_head: request.method == "HEAD",
+        is_head: assignment.request.method == "HEAD",
         criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
         warm_up_load: warm_up_load(&assignment.load),
         cuts: cuts(assignment),

@@ -31,7 +31,9 @@ impl Shard {
         self.recorder.counters.started += 1;
         self.deadlines.set(number, now + self.job.timeout);
 
+        let request = self.rings[usize::from(!self.is_warm_up)].next();
         let slot = &mut self.slots[number as usize];
+        slot.request = request;
         slot.due = self.origin + due;
         slot.sent = Nanos::ZERO;
         slot.state = State::Sending;
@@ -64,7 +66,7 @@ impl Shard {
     pub(super) fn send(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
         let Some(connection) = &mut slot.connection else { return };
-        let request = if self.is_warm_up { &self.job.warm_up_request } else { &self.job.request };
+        let request = self.rings[usize::from(!self.is_warm_up)].get(slot.request);
         if slot.sent == Nanos::ZERO {
             slot.sent = self.clock.now();
             self.recorder.sent(slot.due, slot.sent);

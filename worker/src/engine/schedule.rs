@@ -28,6 +28,16 @@ pub struct Lane {
     pub connections: u32,
 }
 
+impl Lane {
+    /// How many of the requests `0..all` are this lane's.
+    pub fn requests_of(self, load: &Load, all: u64) -> u64 {
+        match load {
+            Load::Closed { concurrency, .. } => requests_of(self.share, concurrency.get(), all),
+            Load::Open { .. } => self.share.of(all),
+        }
+    }
+}
+
 /// Divides a worker's part among at most `threads` threads, so that each has a connection and room for a request.
 pub fn lanes(assignment: &Assignment, threads: u32) -> Vec<Lane> {
     let room = match assignment.load {
@@ -59,16 +69,15 @@ impl Schedule {
     /// One lane's schedule for a load that ends at `limit`.
     pub fn new(load: &Load, lane: Lane, limit: Limit, seed: u64) -> Self {
         let end = limit.end.unwrap_or(Nanos::MAX);
+        let left = limit.requests.map_or(u64::MAX, |all| lane.requests_of(load, all));
         match load {
-            Load::Closed { concurrency, think_time } => {
-                let left =
-                    limit.requests.map_or(u64::MAX, |all| requests_of(lane.share, concurrency.get(), all));
+            Load::Closed { think_time, .. } => {
                 let thinking = think_time.map(|time| Thinking::new(time, lane.share, lane.connections, seed));
                 Self::Closed(Closed { left, end, started: 0, thinking })
             }
             Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {
                 arrivals: Sequence::new(pace, *arrivals, lane.share, seed),
-                left: limit.requests.map_or(u64::MAX, |all| lane.share.of(all)),
+                left,
                 end,
                 waiting: VecDeque::new(),
                 most_in_flight: max_in_flight.map_or(u64::MAX, |most| lane.share.of(most.get())),

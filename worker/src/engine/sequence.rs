@@ -1,6 +1,7 @@
 //! When the requests of an open loop are due: pure, and the same for every request whatever the share.
 
 use proto::load::{Arrivals, Pace, Rate};
+use proto::random::mix;
 use proto::share::Share;
 use proto::stages::Stages;
 
@@ -108,14 +109,6 @@ impl Gaps {
 fn gap(seed: u64, item: u64) -> f64 {
     let uniform = ((mix(seed ^ mix(item)) >> 11) + 1) as f64 / (1u64 << 53) as f64;
     -uniform.ln()
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input changes every bit of the result.
-pub fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

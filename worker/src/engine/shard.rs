@@ -15,6 +15,7 @@ use mio::{Events, Poll, Token};
 use super::deadlines::Deadlines;
 use super::job::{Control, Job, Report, ShardEnd};
 use super::recorder::Recorder;
+use super::ring::Ring;
 use super::schedule::{Lane, Limit, Schedule};
 use super::slot::{Slot, State};
 use super::span::Spans;
@@ -41,6 +42,8 @@ pub struct Shard {
     pub(super) job: Arc<Job>,
     control: Arc<Control>,
     lane: Lane,
+    /// What is sent: in the warm-up, and in the load.
+    pub(super) rings: [Ring; 2],
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     timer: Timer,
@@ -74,6 +77,8 @@ pub struct Wiring {
     pub number: usize,
     /// Its part of the load.
     pub lane: Lane,
+    /// What it sends.
+    pub rings: [Ring; 2],
     /// The engine's clock.
     pub clock: Clock,
     /// The event loop, whose waker the engine keeps.
@@ -101,6 +106,7 @@ impl Shard {
             schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
             control: wiring.control,
             lane: wiring.lane,
+            rings: wiring.rings,
             clock: wiring.clock,
             poll: wiring.poll,
             timer,

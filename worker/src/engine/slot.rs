@@ -16,6 +16,8 @@ pub(super) struct Slot {
     pub(super) due: Nanos,
     /// Just before the current request's first byte was written; `Nanos::ZERO` until then.
     pub(super) sent: Nanos,
+    /// The current request's number in its ring.
+    pub(super) request: u32,
     pub(super) response: Response,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
@@ -43,6 +45,7 @@ impl Slot {
             state: State::Idle,
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
+            request: 0,
             response: Response::default(),
             answer: Answer::default(),
             backoff: Backoff::new(seed),

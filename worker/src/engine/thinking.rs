@@ -1,9 +1,9 @@
 //! How long a connection of a closed loop rests after an answer, as a user reads and thinks before the next request.
 
 use proto::load::ThinkTime;
+use proto::random::{below, mix};
 use proto::share::Share;
 
-use super::sequence::mix;
 use crate::clock::Nanos;
 
 /// The rests of one thread's connections. Rest *n* of connection *c* depends on the seed, *c* and *n* alone.
@@ -29,8 +29,7 @@ impl Thinking {
     pub fn rest(&mut self, slot: u32) -> Nanos {
         let drawn = &mut self.drawn[slot as usize];
         *drawn = mix(*drawn);
-        // The upper half of the product: every length is as likely as any other, to one part in 2^64 of the choice.
-        Nanos(self.shortest + ((u128::from(*drawn) * u128::from(self.choice)) >> 64) as u64)
+        Nanos(self.shortest + below(self.choice, *drawn))
     }
 }
 

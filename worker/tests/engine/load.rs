@@ -41,6 +41,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),
+        variety: None,
     }
 }
 

@@ -261,5 +261,6 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         threads: Some(2.try_into().unwrap()),
         seed: 1,
         lease: Duration::from_secs(3600),
+        variety: None,
     }
 }

@@ -198,6 +198,7 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
             seconds_or_milliseconds(tail)
         ));
     }
+    notes.extend(bodies(block).map(|made| format!("{name}: {made}.")));
     let idle = block.workers.iter().filter(|worker| worker.is_idle()).count();
     if idle > 0 {
         notes.push(format!(
@@ -210,6 +211,20 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
         notes.push(format!("{name}: {beyond} response times above 1 h are counted as 1 h."));
     }
     notes
+}
+
+/// How many different bodies there were, and how often each was used.
+fn bodies(block: &BlockRecord) -> Option<String> {
+    let variety = block.scenario.variety?;
+    let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
+    let rows = match variety.dataset_rows {
+        0 => String::new(),
+        rows => format!(" of {rows} rows"),
+    };
+    let times = block.figures.requests as f64 / made.max(1) as f64;
+    Some(format!(
+        "{made} different bodies were made{rows} before the load, and each was sent {times:.1} times on average"
+    ))
 }
 
 fn seconds_or_milliseconds(nanos: u64) -> String {

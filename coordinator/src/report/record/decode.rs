@@ -114,6 +114,7 @@ impl WorkerRecord {
             end: (&self.end).into(),
             connections: self.connections,
             threads: self.threads,
+            bodies: self.bodies,
             warm_up: self.warm_up.content(),
             totals: self.totals.content(),
             successes_in_window: self.successes_in_window,

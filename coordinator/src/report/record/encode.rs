@@ -15,7 +15,8 @@ use super::stages::stage_figures;
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
     JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
-    SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord,
+    WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -67,6 +68,7 @@ impl WorkerRecord {
             end: (&worker.end).into(),
             connections: worker.connections,
             threads: worker.threads,
+            bodies: worker.bodies,
             intervals: worker.intervals,
             last_interval_end_ns: nanos(worker.last_interval_end),
             start_offset_ns: worker.start_offset.map(nanos),
@@ -146,7 +148,14 @@ impl From<&Scenario> for ScenarioRecord {
             method: request.method.clone(),
             path: request.path.clone(),
             header_names: request.headers.iter().map(|(name, _)| name.clone()).collect(),
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+            body: match &scenario.variety {
+                Some(variety) => variety.template.clone(),
+                None => String::from_utf8_lossy(&request.body).into_owned(),
+            },
+            variety: scenario.variety.as_deref().map(|variety| VarietyRecord {
+                bodies: variety.bodies,
+                dataset_rows: variety.dataset.rows.len() as u64,
+            }),
             expected_status: expectation.status,
             expected_json: json
                 .map(|json| JsonExpectationRecord {

@@ -14,6 +14,9 @@ pub struct WorkerRecord {
     pub connections: u32,
     /// Engine threads that it used.
     pub threads: u32,
+    /// Bodies that it made before the load; 0 where all requests were the same.
+    #[serde(default)]
+    pub bodies: u64,
     /// How many intervals arrived.
     pub intervals: u64,
     /// From the start of the block.

@@ -63,7 +63,7 @@ pub struct RunHead {
     pub fleet: String,
     /// What was loaded.
     pub target: TargetRecord,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The coordinator's machine.
     pub environment: serde_json::Value,
@@ -179,8 +179,11 @@ pub struct ScenarioRecord {
     pub path: String,
     /// Their values may be secrets.
     pub header_names: Vec<String>,
-    /// As text; bytes that are no UTF-8 are replaced.
+    /// As text; bytes that are no UTF-8 are replaced. Where bodies differed, the template.
     pub body: String,
+    /// How bodies differed; `None` where all were the same.
+    #[serde(default)]
+    pub variety: Option<VarietyRecord>,
     /// The only status that is a success; `None` for any 2xx.
     pub expected_status: Option<u16>,
     /// What the answer must hold.
@@ -189,6 +192,15 @@ pub struct ScenarioRecord {
     pub expected_finish_reason: Option<String>,
     /// The answer is a stream of server-sent events.
     pub stream: bool,
+}
+
+/// Bodies that differed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VarietyRecord {
+    /// How many were asked for, over the whole fleet.
+    pub bodies: u32,
+    /// Rows of the dataset that they were made with; 0 for none.
+    pub dataset_rows: u64,
 }
 
 /// A value that must be there.
