@@ -147,6 +147,23 @@ fn an_open_loop_takes_bodies_in_the_order_of_its_arrivals() {
 }
 
 #[test]
+fn prompts_are_as_long_as_asked_for_and_no_two_are_alike() {
+    let (bench, target) = (Bench::new(), Keeping::start());
+    let flags = ["--input-tokens", "300", "--output-tokens", "12", "--requests", "40", "--warmup", "none"];
+    let finished =
+        target.run(&bench, &[&flags[..], &["--scenario", "simple_chat,chat_with_tools_stream"]].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let bodies = target.taken(Purpose::Load);
+    let prompts: Vec<&str> =
+        bodies.iter().map(|body| body["messages"][1]["content"].as_str().unwrap()).collect();
+    assert!(prompts.iter().all(|prompt| prompt.split(' ').count() == 300), "{prompts:?}");
+    assert!(bodies.iter().all(|body| body["max_tokens"] == 12));
+    // Two scenarios of one run may ask the same.
+    let ones = bodies.iter().filter(|body| body.get("tools").is_none());
+    assert_eq!(counts(ones.map(|body| body["messages"][1]["content"].clone())).len(), 40);
+}
+
+#[test]
 fn what_cannot_be_rendered_is_a_sentence_and_sends_nothing() {
     let (bench, target) = (Bench::new(), Keeping::start());
     bench.file("a.toml", "body = '''{\n\"a\": \"{{ promt }}\"}'''");
@@ -158,6 +175,21 @@ fn what_cannot_be_rendered_is_a_sentence_and_sends_nothing() {
         (&[&good[..], &["a.toml"]].concat()[..], 2, "line 2: there is no `promt`; there are seq, uuid"),
         (&["--dataset", "rows.jsonl"], 2, "the dataset rows.jsonl has a line 2 that is no JSON object"),
         (&["--dataset", "missing.csv"], 2, "failed to read the dataset missing.csv"),
+        (
+            &["--dataset", "good.jsonl", "--input-tokens", "9"],
+            2,
+            "--input-tokens and --dataset exclude each other",
+        ),
+        (
+            &["--scenario", "large.toml", "--input-tokens", "9"],
+            2,
+            "--input-tokens is for built-in scenarios, and none",
+        ),
+        (
+            &["--scenario", "large.toml", "--output-tokens", "9"],
+            2,
+            "--output-tokens is for built-in scenarios, and none",
+        ),
         (&["--bodies", "5"], 2, "--bodies is for scenarios whose body is a template, and none is"),
         (&[&good[..], &["large.toml"]].concat(), 2, "--dataset names a dataset of which no scenario"),
         (

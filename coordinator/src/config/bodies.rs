@@ -15,9 +15,35 @@ pub(super) fn number(args: &RunArgs, extent: Extent) -> u32 {
     requests.map_or(bodies, |requests| requests.min(bodies))
 }
 
+/// How long the built-in scenarios' messages are to be; `None` where they come from elsewhere. Of a length and a dataset
+/// the one from the greater origin wins, and two from the same are an error.
+pub(super) fn input_tokens(args: &RunArgs, given: &Given) -> Result<Option<u32>, ConfigError> {
+    let tokens = args.body.input_tokens.map(NonZeroU32::get);
+    if tokens.is_none() || args.body.dataset.is_none() {
+        return Ok(tokens);
+    }
+    let (of_tokens, of_dataset) = (given.origin("input_tokens"), given.origin("dataset"));
+    if of_tokens == of_dataset {
+        return Err(ConfigError::Contradiction {
+            one: given.place("input_tokens").into(),
+            other: given.place("dataset").into(),
+            cure: "the user's message is made of words or comes from the dataset, so leave one of them out",
+        });
+    }
+    Ok(tokens.filter(|_| of_tokens > of_dataset))
+}
+
 /// Refuses flags that no scenario has a use for.
-pub(super) fn check(given: &Given, scenarios: &[Scenario]) -> Result<(), ConfigError> {
+pub(super) fn check(args: &RunArgs, given: &Given, scenarios: &[Scenario]) -> Result<(), ConfigError> {
     let is_flag = |id: &str| given.origin(id) == Origin::Flag;
+    let of_files = [
+        ("input_tokens", "{{ words(500) }} into a scenario file's body"),
+        ("output_tokens", "max_tokens into a scenario file's body"),
+    ];
+    let any_built_in = args.scenarios.iter().any(|name| Scenario::is_built_in(name));
+    if let Some((id, cure)) = of_files.into_iter().find(|(id, _)| is_flag(id) && !any_built_in) {
+        return Err(ConfigError::NeedsBuiltIn { flag: given.place(id).into(), cure });
+    }
     let varieties = || scenarios.iter().filter_map(|scenario| scenario.variety.as_deref());
     if is_flag("bodies") && varieties().next().is_none() {
         return Err(ConfigError::NoTemplate { flag: given.place("bodies").into() });

@@ -144,6 +144,14 @@ pub enum ConfigError {
         /// The flag.
         flag: String,
     },
+    /// A flag that only built-in scenarios obey, without one.
+    #[error("{flag} is for built-in scenarios, and none is named; put {cure}, or leave it out")]
+    NeedsBuiltIn {
+        /// The flag.
+        flag: String,
+        /// What to write in its place.
+        cure: &'static str,
+    },
     /// A dataset that no template uses.
     #[error(
         "{flag} names a dataset of which no scenario puts a column into its body; do so, or leave it out"

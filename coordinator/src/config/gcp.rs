@@ -10,7 +10,7 @@ use super::{ConfigError, state_dir};
 use crate::cli::{
     FleetArgs, GcpArgs, Given, InventoryArgs, MachinesArgs, OnPartial, Origin, ReachKind, SetupArgs,
 };
-use crate::scenario::{BODIES, Scenario, ScenarioOptions};
+use crate::scenario::{Scenario, ScenarioOptions};
 
 /// The longest name of a fleet that fits into the names of what is made.
 const LONGEST_FLEET_NAME: usize = 30;
@@ -119,15 +119,7 @@ impl SetupConfig {
     pub fn new(args: &SetupArgs, given: &Given) -> Result<Self, ConfigError> {
         let gcp = GcpConfig::to_make(&args.gcp, &args.machines, &args.fleet, given)?;
         let key = super::Secret::api_key(given)?;
-        let options = ScenarioOptions {
-            path: &args.path,
-            model: &args.model,
-            headers: &[],
-            api_key: key.expose(),
-            dataset: None,
-            bodies: BODIES,
-            seed: 0,
-        };
+        let options = ScenarioOptions::new(&args.path, &args.model, &[], key.expose());
         let scenario = Scenario::load_all(&["simple_chat".to_owned()], &options)?.remove(0);
         Ok(Self {
             gcp,

@@ -164,10 +164,12 @@ impl RunConfig {
                 api_key: api_key.expose(),
                 dataset: dataset.as_ref(),
                 bodies: bodies::number(args, extent),
+                input_tokens: bodies::input_tokens(args, given)?,
+                output_tokens: args.body.output_tokens.map(NonZeroU32::get),
                 seed,
             },
         )?;
-        bodies::check(given, &scenarios)?;
+        bodies::check(args, given, &scenarios)?;
         let redactor = Redactor::new(&api_key, &scenarios);
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });

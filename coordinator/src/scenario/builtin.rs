@@ -26,7 +26,7 @@ pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
         path: options.path.into(),
         headers: Vec::new(),
         body: body.to_string().into_bytes(),
-        may_be_template: options.dataset.is_some(),
+        may_be_template: options.dataset.is_some() || options.input_tokens.is_some(),
         expectation,
     })
 }
@@ -46,9 +46,13 @@ fn streamed(mut body: Value) -> Value {
     body
 }
 
-/// What the user says: the scenario's own question, or a dataset's.
+/// What the user says: so many words, a dataset's prompt, or the scenario's own question.
 fn asked(question: &str, options: &ScenarioOptions<'_>) -> String {
-    if options.dataset.is_some() { "{{ prompt }}".into() } else { question.into() }
+    match options.input_tokens {
+        Some(tokens) => format!("{{{{ words({tokens}) }}}}"),
+        None if options.dataset.is_some() => "{{ prompt }}".into(),
+        None => question.into(),
+    }
 }
 
 /// About 300 bytes.
@@ -60,7 +64,7 @@ fn simple_chat(options: &ScenarioOptions<'_>) -> Value {
             { "role": "system", "content": "You are a helpful assistant. Answer in one or two short sentences." },
             { "role": "user", "content": asked(question, options) }
         ],
-        "max_tokens": 100,
+        "max_tokens": options.output_tokens.unwrap_or(100),
         "temperature": 0.7
     })
 }
@@ -109,7 +113,7 @@ fn chat_with_tools(options: &ScenarioOptions<'_>) -> Value {
             )
         ],
         "tool_choice": "auto",
-        "max_tokens": 200,
+        "max_tokens": options.output_tokens.unwrap_or(200),
         "temperature": 0.2
     })
 }

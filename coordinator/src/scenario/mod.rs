@@ -52,8 +52,20 @@ pub struct ScenarioOptions<'a> {
     pub dataset: Option<&'a DatasetFile>,
     /// How many different bodies a template makes.
     pub bodies: u32,
+    /// Built-in scenarios: so many words as the user's message, in place of a dataset's prompt or their own question.
+    pub input_tokens: Option<u32>,
+    /// Built-in scenarios: most tokens of an answer.
+    pub output_tokens: Option<u32>,
     /// What is random in them follows from it.
     pub seed: u64,
+}
+
+impl<'a> ScenarioOptions<'a> {
+    /// Bodies as they are, which nobody changes.
+    pub const fn new(path: &'a str, model: &'a str, headers: &'a [Header], api_key: &'a str) -> Self {
+        let (dataset, input_tokens, output_tokens) = (None, None, None);
+        Self { path, model, headers, api_key, dataset, bodies: BODIES, input_tokens, output_tokens, seed: 0 }
+    }
 }
 
 /// A scenario before it has the headers that all share.
@@ -82,6 +94,11 @@ impl Scenario {
             Some(twice) => Err(ScenarioError::Duplicate { name: twice.name.clone() }),
             None => Ok(scenarios),
         }
+    }
+
+    /// Whether a built-in scenario has this name.
+    pub fn is_built_in(name: &str) -> bool {
+        builtin::NAMES.contains(&name)
     }
 
     fn load(name: &str, options: &ScenarioOptions<'_>) -> Result<Self, ScenarioError> {

@@ -5,15 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-pub(super) const OPTIONS: ScenarioOptions<'static> = ScenarioOptions {
-    path: "/v1/openai/chat/completions",
-    model: "gpt-4o",
-    headers: &[],
-    api_key: "sk-key",
-    dataset: None,
-    bodies: BODIES,
-    seed: 7,
-};
+pub(super) const OPTIONS: ScenarioOptions<'static> =
+    ScenarioOptions::new("/v1/openai/chat/completions", "gpt-4o", &[], "sk-key");
 
 fn load(name: &str) -> Result<Scenario, ScenarioError> {
     Scenario::load(name, &OPTIONS)

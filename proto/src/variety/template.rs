@@ -154,8 +154,8 @@ impl Names {
     }
 }
 
-/// A prompt of a few megabytes.
-const MOST_WORDS: usize = 1_000_000;
+/// The most that `words` makes: a prompt of a few megabytes.
+pub const MOST_WORDS: usize = 1_000_000;
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {

@@ -2,7 +2,8 @@
 
 use crate::random::below;
 
-/// Short and common English words, which the tokenizers of large models keep in one piece.
+/// Short and common English words. With a space before it each is one token of GPT's `cl100k_base` and `o200k_base`, as
+/// their tables were asked; other tokenizers may take some of them apart.
 const WORDS: &str = "\
 a about above accept account across act action active add address afternoon again age agree air all allow almost \
 alone along already also although always among amount angle animal another answer any apple area argue arm \
