@@ -173,8 +173,8 @@ fn what_cannot_be_rendered_is_a_sentence_and_sends_nothing() {
     let good = ["--dataset", "good.jsonl", "--scenario"];
     for (flags, code, said) in [
         (&[&good[..], &["a.toml"]].concat()[..], 2, "line 2: there is no `promt`; there are seq, uuid"),
-        (&["--dataset", "rows.jsonl"], 2, "the dataset rows.jsonl has a line 2 that is no JSON object"),
-        (&["--dataset", "missing.csv"], 2, "failed to read the dataset missing.csv"),
+        (&["--dataset", "rows.jsonl"], 2, "the file rows.jsonl has a line 2 that is no JSON object"),
+        (&["--dataset", "missing.csv"], 2, "failed to read the file of rows missing.csv"),
         (
             &["--dataset", "good.jsonl", "--input-tokens", "9"],
             2,

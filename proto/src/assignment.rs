@@ -138,11 +138,16 @@ impl TryFrom<wire::Assignment> for Assignment {
     }
 }
 
-/// Stages say themselves how long they last.
+/// Stages say themselves how long they last, and a trace how many it holds.
 fn check_extent(load: &Load, extent: Extent) -> Result<(), InvalidMessage> {
     match load {
         Load::Open { pace: Pace::Stages(stages), .. } if extent != Extent::Duration(stages.duration()) => {
             Err(InvalidMessage::new("assignment.duration_ns", "is not how long open.stages last"))
+        }
+        Load::Open { pace: Pace::Trace(trace), .. }
+            if extent.requests().map(NonZeroU64::get) != Some(trace.requests()) =>
+        {
+            Err(InvalidMessage::new("assignment.requests", "is not how many open.trace_deflate holds"))
         }
         _ => Ok(()),
     }
@@ -166,6 +171,7 @@ mod tests {
     use crate::expectation::JsonExpectation;
     use crate::load::{Arrivals, Rate, ThinkTime};
     use crate::stages::{Stage, Stages};
+    use crate::trace::Trace;
     use url::Url;
 
     fn assignment(load: Load, extent: Extent, warm_up: WarmUp) -> Assignment {
@@ -206,6 +212,7 @@ mod tests {
         let connections = NonZeroU32::new(64).unwrap();
         let pace = Pace::Steady(Rate::from_millihertz(1500).unwrap());
         let stage = Stage { duration: second, from_millihertz: 0, to_millihertz: 1500 };
+        let trace = Pace::Trace(Trace::new(vec![0, 7]).unwrap());
         let stages = Pace::Stages(Stages::new([stage, stage]).unwrap());
         vec![
             assignment(
@@ -231,6 +238,11 @@ mod tests {
             assignment(
                 Load::Open { pace: stages, arrivals: Arrivals::Poisson, connections, max_in_flight: None },
                 Extent::Duration(2 * second),
+                WarmUp::None,
+            ),
+            assignment(
+                Load::Open { pace: trace, arrivals: Arrivals::Constant, connections, max_in_flight: None },
+                Extent::Requests(NonZeroU64::new(2).unwrap()),
                 WarmUp::None,
             ),
             assignment(
@@ -278,6 +290,14 @@ mod tests {
             Assignment::try_from(message).unwrap_err().field
         };
         assert_eq!(spoil_stages(&|_, open| open.rate_millihertz = 1), "open.rate_millihertz");
+        assert_eq!(spoil_stages(&|_, open| open.trace_deflate = vec![1]), "open.trace_deflate");
+        let trace = Trace::new(vec![0, 7]).unwrap().encode();
+        let spoil_trace = |m: &mut wire::Assignment, open: &mut wire::OpenLoad, requests| {
+            open.stages.clear();
+            open.trace_deflate = trace.clone();
+            (m.duration_ns, m.requests) = (None, Some(requests));
+        };
+        assert_eq!(spoil_stages(&|m, open| spoil_trace(m, open, 3)), "assignment.requests");
         assert_eq!(spoil_stages(&|_, open| open.stages.clear()), "open.rate_millihertz");
         assert_eq!(spoil_stages(&|_, open| open.stages[0].duration_ns = 0), "open.stages");
         assert_eq!(spoil_stages(&|m, _| m.duration_ns = Some(1)), "assignment.duration_ns");

@@ -2,7 +2,8 @@
 //!
 //! - [`wire`]: what the proto file generates; only this crate, the worker's gRPC face and the coordinator's session name it.
 //! - [`assignment`]: one block's work for one worker, validated ([`target`], [`expectation`] and [`load`] are its parts).
-//! - [`share`]: which part of a global sequence belongs to whom; [`stages`]: when its items are due where the rate changes.
+//! - [`share`]: which part of a global sequence belongs to whom; [`stages`] and [`trace`]:
+//!   when its items are due where the rate changes.
 //! - [`variety`]: bodies that differ from request to request; [`random`] is what they are drawn from.
 //! - [`outcome`] and [`interval`]: what came of it, second by second ([`counters`] and [`latencies`] are its parts).
 //! - [`description`]: who a worker is.
@@ -21,6 +22,7 @@ pub mod random;
 pub mod share;
 pub mod stages;
 pub mod target;
+pub mod trace;
 pub mod variety;
 
 /// What the proto file generates, unvalidated.

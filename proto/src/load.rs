@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::assignment::MAX_SPAN;
 use crate::stages::Stages;
+use crate::trace::Trace;
 
 /// How requests come about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub enum Pace {
     Steady(Rate),
     /// One stage after another; the block lasts as long as they do.
     Stages(Stages),
+    /// As they were recorded; the block ends with the last.
+    Trace(Trace),
 }
 
 /// How arrivals are spaced.

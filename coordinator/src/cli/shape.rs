@@ -1,11 +1,14 @@
 //! The flags that give a load its shape over time.
 
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use proto::load::{Rate, ThinkTime};
 
 use super::values;
+use crate::scenario::TraceSpeed;
 
 /// The shape of a load.
 #[derive(Debug, Clone, Args)]
@@ -16,6 +19,17 @@ pub struct ShapeArgs {
     #[arg(long = "stage", value_name = "DURATION:RATE", value_parser = stage, value_delimiter = ',')]
     #[arg(env = "ARCHESTRA_BENCH_STAGES", help_heading = super::LOAD)]
     pub stages: Vec<StageArg>,
+
+    /// Open loop in the times of a recorded trace, in place of --rate: a file with a request a line (.jsonl, .csv), each
+    /// with a `timestamp` in milliseconds or a `timestamp_s` in seconds, and perhaps `input_length` and `output_length`, a
+    /// `prompt` or a `body` [default: none]
+    #[arg(long, value_name = "FILE", env = "ARCHESTRA_BENCH_TRACE", help_heading = super::LOAD)]
+    pub trace: Option<PathBuf>,
+
+    /// How much faster than it was recorded a trace is replayed
+    #[arg(long, value_name = "FACTOR", default_value = "1x", value_parser = trace_speed)]
+    #[arg(env = "ARCHESTRA_BENCH_TRACE_SPEED", help_heading = super::LOAD)]
+    pub trace_speed: TraceSpeed,
 
     /// Closed loop: how long a connection rests after an answer, before its next request is due; a time (100ms), or a
     /// range from which it is drawn evenly (50ms..150ms) [default: not at all]
@@ -65,6 +79,17 @@ fn think_time(text: &str) -> Result<ThinkTime, String> {
         Err(_) => return Err(wrong()),
     };
     ThinkTime::new(shortest, longest).ok_or_else(wrong)
+}
+
+/// `2x` or `0.5`.
+fn trace_speed(text: &str) -> Result<TraceSpeed, String> {
+    let text = text.trim();
+    let speed = text.strip_suffix('x').unwrap_or(text).parse::<f64>().ok();
+    let thousandths = speed.map(|speed| speed * 1e3).filter(|speed| (1.0..=1e6).contains(speed));
+    let thousandths = thousandths.and_then(|speed| NonZeroU32::new(speed.round() as u32));
+    thousandths
+        .map(TraceSpeed)
+        .ok_or_else(|| format!("must be a factor from 0.001x to 1000x, such as 2x, not `{text}`"))
 }
 
 /// A rate, or 0 for none.
@@ -125,6 +150,18 @@ mod tests {
             let sentence =
                 format!("must be a time such as 100ms, or a range such as 50ms..150ms, not `{bad}`");
             assert_eq!(read(bad), Err(sentence));
+        }
+    }
+
+    #[test]
+    fn a_speed_is_a_factor() {
+        let read = |text| trace_speed(text).map(|speed| speed.0.get());
+        assert_eq!([read("2x"), read(" 0.5 "), read("1000x")], [Ok(2_000), Ok(500), Ok(1_000_000)]);
+        for bad in ["", "0x", "x", "-1x", "1001x", "nan", "inf", "fast"] {
+            assert_eq!(
+                read(bad),
+                Err(format!("must be a factor from 0.001x to 1000x, such as 2x, not `{bad}`"))
+            );
         }
     }
 

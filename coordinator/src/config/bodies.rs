@@ -6,13 +6,32 @@ use proto::load::Extent;
 
 use super::ConfigError;
 use crate::cli::{Given, Origin, RunArgs};
-use crate::scenario::{BODIES, Scenario};
+use crate::scenario::{BODIES, DatasetFile, Scenario};
 
-/// How many bodies a template makes: no more than there are requests.
-pub(super) fn number(args: &RunArgs, extent: Extent) -> u32 {
+/// How many bodies a template makes: no more than there are requests, and one for each request of a trace.
+pub(super) fn number(args: &RunArgs, extent: Extent, is_trace: bool) -> u32 {
     let bodies = args.body.bodies.map_or(BODIES, NonZeroU32::get);
     let requests = extent.requests().and_then(|requests| u32::try_from(requests.get()).ok());
-    requests.map_or(bodies, |requests| requests.min(bodies))
+    requests.map_or(bodies, |requests| if is_trace { requests } else { requests.min(bodies) })
+}
+
+/// The rows of a dataset, unless a trace has rows of its own.
+pub(super) fn dataset(
+    args: &RunArgs,
+    given: &Given,
+    is_trace: bool,
+) -> Result<Option<DatasetFile>, ConfigError> {
+    let of_bodies = ["dataset", "bodies", "input_tokens", "output_tokens"].into_iter();
+    let mut beside = of_bodies.filter(|id| is_trace && given.origin(id) == Origin::Flag);
+    if let Some(id) = beside.next() {
+        return Err(ConfigError::Contradiction {
+            one: given.place("trace").into(),
+            other: given.place(id).into(),
+            cure: "a trace has a row for each request, so leave that out",
+        });
+    }
+    let path = args.body.dataset.as_deref().filter(|_| !is_trace);
+    Ok(path.map(DatasetFile::read).transpose()?)
 }
 
 /// How long the built-in scenarios' messages are to be; `None` where they come from elsewhere. Of a length and a dataset

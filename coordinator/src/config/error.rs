@@ -160,6 +160,12 @@ pub enum ConfigError {
         /// The flag.
         flag: String,
     },
+    /// The speed of a trace without one.
+    #[error("{flag} is for a trace; give --trace as well, or leave it out")]
+    NeedsTrace {
+        /// The flag.
+        flag: String,
+    },
     /// Stages that make no load.
     #[error("{place}: the stages {problem}; change them")]
     Stages {
@@ -169,7 +175,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// An open-loop flag in a closed loop.
-    #[error("{flag} is for an open loop; give --rate or --stage as well, or leave it out")]
+    #[error("{flag} is for an open loop; give --rate, --stage or --trace as well, or leave it out")]
     NeedsRate {
         /// The flag.
         flag: String,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::stages::{Stage, Stages};
+use proto::trace::Trace;
 
 use super::ConfigError;
 use crate::cli::{ArrivalKind, Given, Origin, RunArgs};
+use crate::scenario::TraceFile;
 
 /// Ten.
 const CONCURRENCY: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
@@ -15,28 +17,59 @@ const CONCURRENCY: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 const REQUESTS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
 const OPEN_LOOP_WARM_UP: Duration = Duration::from_secs(1);
 
-/// Closed, or open where a rate or stages were given and nothing that beats them.
-pub(super) fn load(args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
-    let (id, pace) = match (chosen(args, given)?, args.rate) {
-        (Some("stages"), _) => ("stages", Pace::Stages(stages(args, given)?)),
-        (Some("rate"), Some(rate)) => ("rate", Pace::Steady(rate)),
+/// Closed, or open where a rate, stages or a trace were given and nothing that beats them.
+pub(super) fn load(
+    args: &RunArgs,
+    given: &Given,
+    workers: u32,
+    trace: Option<&TraceFile>,
+) -> Result<Load, ConfigError> {
+    let (id, pace) = match (chosen(args, given)?, args.rate, trace) {
+        (Some("trace"), _, Some(file)) => ("trace", Pace::Trace(part_of(file, args, given)?)),
+        (Some("stages"), ..) => ("stages", Pace::Stages(stages(args, given)?)),
+        (Some("rate"), Some(rate), _) => ("rate", Pace::Steady(rate)),
         _ => return closed(args, given),
     };
+    let refuse = |one: &str, cure| {
+        let (one, other) = (given.place(one).into(), given.place(id).into());
+        Err(ConfigError::Contradiction { one, other, cure })
+    };
     if given.origin("think_time") == Origin::Flag {
-        return Err(ConfigError::Contradiction {
-            one: given.place("think_time").into(),
-            other: given.place(id).into(),
-            cure: "arrivals wait for no answer, so leave one of them out",
-        });
+        return refuse("think_time", "arrivals wait for no answer, so leave one of them out");
+    }
+    if id == "trace" && given.origin("arrivals") == Origin::Flag {
+        return refuse("arrivals", "a trace says itself when requests arrive, so leave one of them out");
     }
     open(pace, args, given, workers)
 }
 
-/// Stages say themselves how long they last. Otherwise a number of requests that was given, a duration that was given, or
+/// The trace that the load goes by, if it does; read once.
+pub(super) fn trace(args: &RunArgs, given: &Given) -> Result<Option<TraceFile>, ConfigError> {
+    let is_chosen = chosen(args, given)? == Some("trace");
+    if !is_chosen && given.origin("trace_speed") == Origin::Flag {
+        return Err(ConfigError::NeedsTrace { flag: given.place("trace_speed").into() });
+    }
+    let path = args.shape.trace.as_deref().filter(|_| is_chosen);
+    Ok(path.map(TraceFile::read).transpose()?)
+}
+
+/// As much of a trace as was asked for beside it.
+fn part_of(file: &TraceFile, args: &RunArgs, given: &Given) -> Result<Trace, ConfigError> {
+    let beside = |id: &str| given.origin(id) >= given.origin("trace");
+    let most = args.requests.filter(|_| beside("requests")).map_or(u64::MAX, NonZeroU64::get);
+    let end = args.duration.filter(|_| beside("duration")).map_or(u128::MAX, |end| end.as_nanos());
+    Ok(file.at(args.shape.trace_speed, most, u64::try_from(end).unwrap_or(u64::MAX))?)
+}
+
+/// Stages say themselves how long they last, and a trace how many it holds. Otherwise a number of requests that was given, a duration that was given, or
 /// else the default number.
 pub(super) fn extent(args: &RunArgs, given: &Given, load: &Load) -> Result<Extent, ConfigError> {
-    let Load::Open { pace: Pace::Stages(stages), .. } = load else {
-        return Ok(Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS)));
+    let stages = match load {
+        Load::Open { pace: Pace::Stages(stages), .. } => stages,
+        Load::Open { pace: Pace::Trace(trace), .. } => {
+            return Ok(Extent::Requests(NonZeroU64::new(trace.requests()).unwrap_or(NonZeroU64::MIN)));
+        }
+        _ => return Ok(Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS))),
     };
     let also = [("requests", args.requests.is_some()), ("duration", args.duration.is_some())];
     let beside = |(id, is_given): &(&str, bool)| *is_given && given.origin(id) >= given.origin("stages");
@@ -62,6 +95,7 @@ pub(super) fn warm_up(args: &RunArgs, load: &Load) -> WarmUp {
 /// are an error.
 fn chosen(args: &RunArgs, given: &Given) -> Result<Option<&'static str>, ConfigError> {
     let all = [
+        ("trace", args.shape.trace.is_some()),
         ("stages", !args.shape.stages.is_empty()),
         ("rate", args.rate.is_some()),
         ("concurrency", args.concurrency.is_some()),
@@ -74,6 +108,7 @@ fn chosen(args: &RunArgs, given: &Given) -> Result<Option<&'static str>, ConfigE
             one: given.place(one).into(),
             other: given.place(other).into(),
             cure: match (one, other) {
+                ("trace", _) => "keep the trace for its own times, or leave it out",
                 ("rate", _) => "keep the rate for an open loop, or the concurrency for a closed one",
                 (_, "rate") => "keep the rate where it stays the same, or the stages where it changes",
                 _ => "keep the stages for an open loop, or the concurrency for a closed one",

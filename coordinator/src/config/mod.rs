@@ -22,7 +22,7 @@ use proto::target::Target;
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Arm, Block, Plan};
-use crate::scenario::{DatasetFile, Scenario, ScenarioOptions};
+use crate::scenario::{Scenario, ScenarioOptions};
 use crate::trust::FleetName;
 
 pub(crate) use command_line::shell_quoted;
@@ -150,11 +150,12 @@ impl RunConfig {
         let target = target::choose(args, given)?;
         target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
-        let load = load::load(args, given, fleet.workers())?;
+        let trace = load::trace(args, given)?;
+        let load = load::load(args, given, fleet.workers(), trace.as_ref())?;
         let extent = load::extent(args, given, &load)?;
         let api_key = Secret::api_key(given)?;
         let seed = args.seed.unwrap_or_else(random_seed);
-        let dataset = args.body.dataset.as_deref().map(DatasetFile::read).transpose()?;
+        let dataset = bodies::dataset(args, given, trace.is_some())?;
         let scenarios = Scenario::load_all(
             &args.scenarios,
             &ScenarioOptions {
@@ -162,10 +163,11 @@ impl RunConfig {
                 model: &args.model,
                 headers: &args.headers,
                 api_key: api_key.expose(),
-                dataset: dataset.as_ref(),
-                bodies: bodies::number(args, extent),
-                input_tokens: bodies::input_tokens(args, given)?,
-                output_tokens: args.body.output_tokens.map(NonZeroU32::get),
+                dataset: trace.as_ref().map(|trace| &trace.rows).or(dataset.as_ref()),
+                is_trace: trace.is_some(),
+                bodies: bodies::number(args, extent, trace.is_some()),
+                input_tokens: bodies::input_tokens(args, given)?.filter(|_| trace.is_none()),
+                output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
                 seed,
             },
         )?;

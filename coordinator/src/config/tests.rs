@@ -138,7 +138,10 @@ fn open_loop_flags_need_a_rate_but_variables_may_wait_for_one() {
     for flags in [["--arrivals", "poisson"], ["--connections", "9"], ["--max-in-flight", "9"]] {
         assert_eq!(
             refused(&flags),
-            format!("{} is for an open loop; give --rate or --stage as well, or leave it out", flags[0])
+            format!(
+                "{} is for an open loop; give --rate, --stage or --trace as well, or leave it out",
+                flags[0]
+            )
         );
         assert!(configure(&flags, &[("ARCHESTRA_BENCH_RATE", "9")], ["", ""]).is_ok());
     }

@@ -3,7 +3,7 @@
 use proto::expectation::{Expectation, JsonExpectation};
 use serde_json::{Value, json};
 
-use super::{Draft, ScenarioOptions};
+use super::{DatasetFile, Draft, ScenarioOptions};
 
 /// All of them, in the order in which help and errors list them.
 pub(super) const NAMES: [&str; 4] =
@@ -25,7 +25,7 @@ pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
         method: "POST".into(),
         path: options.path.into(),
         headers: Vec::new(),
-        body: body.to_string().into_bytes(),
+        body: in_words(&body, options).into_bytes(),
         may_be_template: options.dataset.is_some() || options.input_tokens.is_some(),
         expectation,
     })
@@ -46,13 +46,40 @@ fn streamed(mut body: Value) -> Value {
     body
 }
 
-/// What the user says: so many words, a dataset's prompt, or the scenario's own question.
+/// What the user says: so many words, what a trace or a dataset says, or the scenario's own question.
 fn asked(question: &str, options: &ScenarioOptions<'_>) -> String {
     match options.input_tokens {
         Some(tokens) => format!("{{{{ words({tokens}) }}}}"),
-        None if options.dataset.is_some() => "{{ prompt }}".into(),
+        None if of_trace("prompt", options) => "{{ prompt }}".into(),
+        None if of_trace("input_length", options) => "{{ words(input_length) }}".into(),
+        None if options.dataset.is_some() && !options.is_trace => "{{ prompt }}".into(),
         None => question.into(),
     }
+}
+
+/// The most tokens of an answer: so many, a trace's, or the scenario's own.
+fn most_tokens(own: u32, options: &ScenarioOptions<'_>) -> Value {
+    match options.output_tokens {
+        None if of_trace("output_length", options) => json!(OUTPUT_LENGTH),
+        tokens => json!(tokens.unwrap_or(own)),
+    }
+}
+
+/// What a number of the trace is put in for; it must not stand between quotes.
+const OUTPUT_LENGTH: &str = "{{ output_length }}";
+
+/// The body as text, or the trace's own.
+fn in_words(body: &Value, options: &ScenarioOptions<'_>) -> String {
+    if of_trace("body", options) {
+        return "{{ body }}".into();
+    }
+    body.to_string().replace(&format!("\"{OUTPUT_LENGTH}\""), OUTPUT_LENGTH)
+}
+
+/// Whether the requests of a trace say this.
+fn of_trace(column: &str, options: &ScenarioOptions<'_>) -> bool {
+    let columns = options.dataset.filter(|_| options.is_trace).map(DatasetFile::columns);
+    columns.is_some_and(|columns| columns.iter().any(|known| known == column))
 }
 
 /// About 300 bytes.
@@ -64,7 +91,7 @@ fn simple_chat(options: &ScenarioOptions<'_>) -> Value {
             { "role": "system", "content": "You are a helpful assistant. Answer in one or two short sentences." },
             { "role": "user", "content": asked(question, options) }
         ],
-        "max_tokens": options.output_tokens.unwrap_or(100),
+        "max_tokens": most_tokens(100, options),
         "temperature": 0.7
     })
 }
@@ -113,7 +140,7 @@ fn chat_with_tools(options: &ScenarioOptions<'_>) -> Value {
             )
         ],
         "tool_choice": "auto",
-        "max_tokens": options.output_tokens.unwrap_or(200),
+        "max_tokens": most_tokens(200, options),
         "temperature": 0.2
     })
 }

@@ -35,7 +35,7 @@ impl DatasetFile {
         let broken =
             |problem: &str| ScenarioError::Dataset { path: path.to_owned(), problem: problem.to_owned() };
         let unreadable =
-            |source| ScenarioError::Unreadable { what: "the dataset", path: path.to_owned(), source };
+            |source| ScenarioError::Unreadable { what: "the file of rows", path: path.to_owned(), source };
         let ending =
             path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
         if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_ROW_BYTES as u64 {
@@ -138,7 +138,27 @@ impl DatasetFile {
         Ok(())
     }
 
-    fn broken_line(&self, line: usize, problem: &str) -> ScenarioError {
+    /// The values of one column with their lines.
+    pub(super) fn column(&self, column: &str) -> Result<Vec<(usize, &Field)>, ScenarioError> {
+        let mut fields = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let lacking = || self.broken_line(row.line, &format!("has no `{column}`; add it there"));
+            fields.push((row.line, row.fields.get(column).ok_or_else(lacking)?));
+        }
+        Ok(fields)
+    }
+
+    /// The same rows in another order.
+    pub(super) fn in_order(&self, order: &[usize]) -> Self {
+        let rows = order.iter().filter_map(|row| self.rows.get(*row).cloned()).collect();
+        Self { path: self.path.clone(), columns: self.columns.clone(), rows }
+    }
+
+    pub(super) fn broken(&self, problem: &str) -> ScenarioError {
+        ScenarioError::Dataset { path: self.path.clone(), problem: problem.to_owned() }
+    }
+
+    pub(super) fn broken_line(&self, line: usize, problem: &str) -> ScenarioError {
         ScenarioError::Dataset {
             path: self.path.clone(),
             problem: format!("has a line {line} that {problem}"),
@@ -190,14 +210,14 @@ mod tests {
         let broken = |name: &str, text: &str| read(name, text).unwrap_err();
         assert_eq!(
             broken("d.jsonl", "{\"a\":1}\n\n[1]"),
-            "the dataset d.jsonl has a line 3 that is no JSON object (column 0); correct it"
+            "the file d.jsonl has a line 3 that is no JSON object (column 0); correct it"
         );
         assert_eq!(
             broken("d.csv", "a,b\n1,2\n\"x\ny\",2,3\n"),
-            "the dataset d.csv has a line 3 that holds 3 values where the first line names 2 columns; quote values with commas"
+            "the file d.csv has a line 3 that holds 3 values where the first line names 2 columns; quote values with commas"
         );
-        assert_eq!(broken("d.jsonl", "\n"), "the dataset d.jsonl holds no row; write one a line");
-        assert_eq!(broken("d.csv", "a,b\n"), "the dataset d.csv holds no row; write one a line");
+        assert_eq!(broken("d.jsonl", "\n"), "the file d.jsonl holds no row; write one a line");
+        assert_eq!(broken("d.csv", "a,b\n"), "the file d.csv holds no row; write one a line");
         assert!(broken("d.txt", "a").ends_with("must end in .jsonl or .csv; name it after what it holds"));
         assert!(broken("d.csv", "seq\n1").contains("has a column `seq`, which every template knows"));
         let lacking = read("d.jsonl", "{\"a\":1,\"b\":2}\n{\"b\":3}").unwrap();
@@ -215,7 +235,7 @@ mod tests {
         #[test]
         fn any_file_is_read_or_refused_in_a_sentence(csv: bool, text in "[a-c,\"\n{}:1\\\\]{0,40}|.{0,30}") {
             if let Err(problem) = read(if csv { "d.csv" } else { "d.jsonl" }, &text) {
-                prop_assert!(problem.starts_with("the dataset d."), "{}", problem);
+                prop_assert!(problem.starts_with("the file d."), "{}", problem);
             }
         }
     }

@@ -43,8 +43,8 @@ pub enum ScenarioError {
         /// The parser's words.
         problem: String,
     },
-    /// The dataset cannot be used.
-    #[error("the dataset {} {problem}", .path.display())]
+    /// A file of rows cannot be used: a dataset or a trace.
+    #[error("the file {} {problem}", .path.display())]
     Dataset {
         /// The file.
         path: PathBuf,

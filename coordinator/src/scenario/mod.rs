@@ -8,6 +8,7 @@ mod headers;
 mod json_value;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod variety;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use proto::variety::template::is_template;
 pub use dataset::DatasetFile;
 pub use error::ScenarioError;
 pub use headers::Header;
+pub use trace::{TraceFile, TraceSpeed};
 pub use variety::BODIES;
 
 /// A named request and what a good answer is, complete with the headers that every request of it carries.
@@ -50,6 +52,8 @@ pub struct ScenarioOptions<'a> {
     pub api_key: &'a str,
     /// What templates put into bodies.
     pub dataset: Option<&'a DatasetFile>,
+    /// Whether it is a trace, whose rows say more of a request than what is asked.
+    pub is_trace: bool,
     /// How many different bodies a template makes.
     pub bodies: u32,
     /// Built-in scenarios: so many words as the user's message, in place of a dataset's prompt or their own question.
@@ -64,7 +68,18 @@ impl<'a> ScenarioOptions<'a> {
     /// Bodies as they are, which nobody changes.
     pub const fn new(path: &'a str, model: &'a str, headers: &'a [Header], api_key: &'a str) -> Self {
         let (dataset, input_tokens, output_tokens) = (None, None, None);
-        Self { path, model, headers, api_key, dataset, bodies: BODIES, input_tokens, output_tokens, seed: 0 }
+        Self {
+            path,
+            model,
+            headers,
+            api_key,
+            dataset,
+            is_trace: false,
+            bodies: BODIES,
+            input_tokens,
+            output_tokens,
+            seed: 0,
+        }
     }
 }
 

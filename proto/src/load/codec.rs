@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Arrivals, Load, Pace, Rate, ThinkTime};
 use crate::assignment::{nanos, non_zero};
 use crate::stages::{Stage, Stages};
+use crate::trace::Trace;
 use crate::{InvalidMessage, wire};
 
 impl From<&Load> for wire::assignment::Load {
@@ -21,9 +22,10 @@ impl From<&Load> for wire::assignment::Load {
                 })
             }
             Load::Open { pace, arrivals, connections, max_in_flight } => {
-                let (rate, stages) = match pace {
-                    Pace::Steady(rate) => (rate.millihertz(), Vec::new()),
-                    Pace::Stages(stages) => (0, stages.iter().map(stage_to_wire).collect()),
+                let (rate, stages, trace) = match pace {
+                    Pace::Steady(rate) => (rate.millihertz(), Vec::new(), Vec::new()),
+                    Pace::Stages(stages) => (0, stages.iter().map(stage_to_wire).collect(), Vec::new()),
+                    Pace::Trace(trace) => (0, Vec::new(), trace.encode()),
                 };
                 let arrivals = match arrivals {
                     Arrivals::Constant => wire::Arrivals::Constant,
@@ -35,6 +37,7 @@ impl From<&Load> for wire::assignment::Load {
                     connections: connections.get(),
                     max_in_flight: max_in_flight.map(NonZeroU64::get),
                     stages,
+                    trace_deflate: trace,
                 })
             }
         }
@@ -52,7 +55,7 @@ impl TryFrom<wire::assignment::Load> for Load {
                 think_time: think_time_from_wire(closed.think_time_min_ns, closed.think_time_max_ns)?,
             }),
             wire::assignment::Load::Open(open) => Ok(Load::Open {
-                pace: pace_from_wire(open.rate_millihertz, open.stages)?,
+                pace: pace_from_wire(open.rate_millihertz, open.stages, &open.trace_deflate)?,
                 arrivals: match wire::Arrivals::try_from(open.arrivals) {
                     Ok(wire::Arrivals::Constant) => Arrivals::Constant,
                     Ok(wire::Arrivals::Poisson) => Arrivals::Poisson,
@@ -91,14 +94,25 @@ fn stage_to_wire(stage: Stage) -> wire::Stage {
     }
 }
 
-fn pace_from_wire(rate_millihertz: u64, stages: Vec<wire::Stage>) -> Result<Pace, InvalidMessage> {
-    if stages.is_empty() {
+fn pace_from_wire(
+    rate_millihertz: u64,
+    stages: Vec<wire::Stage>,
+    trace_deflate: &[u8],
+) -> Result<Pace, InvalidMessage> {
+    if stages.is_empty() && trace_deflate.is_empty() {
         let problem = "is 0 or beyond a thousand million a second";
         let rate = Rate::from_millihertz(rate_millihertz);
         return rate.map(Pace::Steady).ok_or(InvalidMessage::new("open.rate_millihertz", problem));
     }
     if rate_millihertz != 0 {
-        return Err(InvalidMessage::new("open.rate_millihertz", "is given beside open.stages"));
+        return Err(InvalidMessage::new("open.rate_millihertz", "is given beside stages or a trace"));
+    }
+    if stages.is_empty() {
+        let trace = Trace::decode(trace_deflate);
+        return trace.map(Pace::Trace).map_err(|problem| InvalidMessage::new("open.trace_deflate", problem));
+    }
+    if !trace_deflate.is_empty() {
+        return Err(InvalidMessage::new("open.trace_deflate", "is given beside open.stages"));
     }
     let stages = stages.into_iter().map(|stage| Stage {
         duration: Duration::from_nanos(stage.duration_ns),

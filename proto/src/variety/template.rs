@@ -98,8 +98,11 @@ const NAME: &str = "body";
 fn value(field: &Field) -> Value {
     match field {
         Field::Text(text) => Value::from(text.as_str()),
-        // Safe to put in as it is.
-        Field::Json(text) => Value::from_safe_string(text.clone()),
+        // A whole number can be reckoned with; all else is safe to put in as it is.
+        Field::Json(text) => match text.parse::<i64>() {
+            Ok(number) => Value::from(number),
+            Err(_) => Value::from_safe_string(text.clone()),
+        },
     }
 }
 

@@ -206,14 +206,16 @@ fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
     })
 }
 
-/// Stages are for the measurement: before it their lowest rate goes on and on.
+/// Stages and traces are for the measurement: before it a rate of theirs goes on and on.
 fn warm_up_load(load: &Load) -> Load {
     let mut load = load.clone();
-    if let Load::Open { pace, .. } = &mut load
-        && let Pace::Stages(stages) = pace
-        && let Some(rate) = stages.lowest_rate()
-    {
-        *pace = Pace::Steady(rate);
+    if let Load::Open { pace, .. } = &mut load {
+        let rate = match pace {
+            Pace::Steady(rate) => Some(*rate),
+            Pace::Stages(stages) => stages.lowest_rate(),
+            Pace::Trace(trace) => trace.mean_rate(),
+        };
+        *pace = rate.map_or(pace.clone(), Pace::Steady);
     }
     load
 }

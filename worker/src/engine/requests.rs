@@ -31,9 +31,8 @@ impl Shard {
         self.recorder.counters.started += 1;
         self.deadlines.set(number, now + self.job.timeout);
 
-        let request = self.rings[usize::from(!self.is_warm_up)].next();
         let slot = &mut self.slots[number as usize];
-        slot.request = request;
+        slot.request = self.schedule.taken();
         slot.due = self.origin + due;
         slot.sent = Nanos::ZERO;
         slot.state = State::Sending;

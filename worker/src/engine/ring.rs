@@ -1,4 +1,4 @@
-//! The requests of one thread, rendered before the block: per request, only an index goes on.
+//! The requests of one thread, rendered before the block: per request, only an index is looked up.
 
 use std::sync::Arc;
 
@@ -20,27 +20,18 @@ pub struct Ring {
     bytes: Arc<[u8]>,
     /// Where each ends.
     ends: Arc<[usize]>,
-    next: u32,
 }
 
 impl Ring {
     /// The same request every time.
     pub fn of_one(request: Vec<u8>) -> Self {
-        Self { ends: [request.len()].into(), bytes: request.into(), next: 0 }
+        Self { ends: [request.len()].into(), bytes: request.into() }
     }
 
-    /// The number of the next request.
+    /// The bytes of the thread's request `number`, which begin again after the last.
     #[inline]
-    pub fn next(&mut self) -> u32 {
-        let number = self.next;
-        self.next = if number as usize + 1 == self.ends.len() { 0 } else { number + 1 };
-        number
-    }
-
-    /// The bytes of a request.
-    #[inline]
-    pub fn get(&self, number: u32) -> &[u8] {
-        let number = number as usize;
+    pub fn get(&self, number: u64) -> &[u8] {
+        let number = (number % self.ends.len() as u64) as usize;
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         &self.bytes[start..self.ends[number]]
     }
@@ -139,7 +130,7 @@ impl Press<'_> {
             bytes.extend_from_slice(&rendered);
             ends.push(bytes.len());
         }
-        Ok(Ring { bytes: bytes.into(), ends: ends.into(), next: 0 })
+        Ok(Ring { bytes: bytes.into(), ends: ends.into() })
     }
 }
 
@@ -199,7 +190,7 @@ mod tests {
     }
 
     fn texts(ring: &Ring) -> Vec<String> {
-        (0..ring.len() as u32).map(|number| String::from_utf8(ring.get(number).to_vec()).unwrap()).collect()
+        (0..ring.len() as u64).map(|number| String::from_utf8(ring.get(number).to_vec()).unwrap()).collect()
     }
 
     #[test]
@@ -208,12 +199,12 @@ mod tests {
             assignment(load(true, 1), Share::WHOLE, "{{ seq }}{% if seq == 1 %}, long{% endif %}", 2);
         let rings = Rings::new(&assignment, &lanes(&assignment, 1)).unwrap();
         assert_eq!((rings.bodies, rings.lanes.len()), (2, 1));
-        let [warm_up, mut ring] = rings.lanes.into_iter().next().unwrap();
+        let [warm_up, ring] = rings.lanes.into_iter().next().unwrap();
         assert!(
             texts(&ring)[0].ends_with("(load)\r\nAccept-Encoding: identity\r\nContent-Length: 1\r\n\r\n0")
         );
         assert!(texts(&ring)[1].ends_with("Content-Length: 7\r\n\r\n1, long"));
-        assert_eq!([ring.next(), ring.next(), ring.next(), ring.next()], [0, 1, 0, 1]);
+        assert_eq!((ring.get(2), ring.get(7)), (ring.get(0), ring.get(1)));
         assert!(texts(&warm_up)[0].contains("(warm-up)") && texts(&warm_up)[0].ends_with("\r\n2"));
     }
 

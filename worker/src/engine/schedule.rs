@@ -73,13 +73,15 @@ impl Schedule {
         match load {
             Load::Closed { think_time, .. } => {
                 let thinking = think_time.map(|time| Thinking::new(time, lane.share, lane.connections, seed));
-                Self::Closed(Closed { left, end, started: 0, thinking })
+                Self::Closed(Closed { left, end, started: 0, taken: 0, thinking })
             }
             Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {
                 arrivals: Sequence::new(pace, *arrivals, lane.share, seed),
                 left,
                 end,
                 waiting: VecDeque::new(),
+                arrived: 0,
+                taken: 0,
                 most_in_flight: max_in_flight.map_or(u64::MAX, |most| lane.share.of(most.get())),
                 in_flight: 0,
                 offered: 0,
@@ -105,6 +107,15 @@ impl Schedule {
         match self {
             Self::Closed(_) => None,
             Self::Open(open) => open.take(),
+        }
+    }
+
+    /// Which of the lane's requests was taken last, from 0; one that was dropped has its number too.
+    #[inline]
+    pub fn taken(&self) -> u64 {
+        match self {
+            Self::Closed(closed) => closed.taken.saturating_sub(1),
+            Self::Open(open) => open.taken,
         }
     }
 
@@ -223,6 +234,8 @@ pub struct Closed {
     left: u64,
     end: Nanos,
     started: u64,
+    /// All that were ever taken.
+    taken: u64,
     thinking: Option<Thinking>,
 }
 
@@ -234,6 +247,7 @@ impl Closed {
         }
         self.left -= 1;
         self.started += 1;
+        self.taken += 1;
         Some(free_since)
     }
 }
@@ -244,7 +258,10 @@ pub struct Open {
     arrivals: Sequence,
     left: u64,
     end: Nanos,
-    waiting: VecDeque<Nanos>,
+    /// When each is due, and its number.
+    waiting: VecDeque<(Nanos, u64)>,
+    arrived: u64,
+    taken: u64,
     most_in_flight: u64,
     in_flight: u64,
     offered: u64,
@@ -268,14 +285,16 @@ impl Open {
             if self.in_flight + self.waiting.len() as u64 >= self.most_in_flight {
                 self.dropped += 1;
             } else {
-                self.waiting.push_back(due);
+                self.waiting.push_back((due, self.arrived));
             }
+            self.arrived += 1;
         }
     }
 
     #[inline]
     fn take(&mut self) -> Option<Nanos> {
-        let due = self.waiting.pop_front()?;
+        let (due, number) = self.waiting.pop_front()?;
+        self.taken = number;
         self.in_flight += 1;
         Some(due)
     }

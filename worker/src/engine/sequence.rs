@@ -4,6 +4,7 @@ use proto::load::{Arrivals, Pace, Rate};
 use proto::random::mix;
 use proto::share::Share;
 use proto::stages::Stages;
+use proto::trace::Trace;
 
 use crate::clock::Nanos;
 
@@ -24,6 +25,8 @@ enum Moments {
     Steady(Rate),
     /// Item *i* is due when the rates add up to *i*.
     Stages(Stages),
+    /// Item *i* is due when it was recorded.
+    Trace(Trace),
     /// Item *i* is due after *i* + 1 gaps drawn from the exponential distribution: a Poisson process.
     SteadyPoisson { rate: Rate, gaps: Gaps },
     /// The same process with one arrival a unit, whose units pass as the rates add up.
@@ -37,6 +40,7 @@ impl Sequence {
         let moments = match (pace, arrivals) {
             (Pace::Steady(rate), Arrivals::Constant) => Moments::Steady(*rate),
             (Pace::Steady(rate), Arrivals::Poisson) => Moments::SteadyPoisson { rate: *rate, gaps: gaps() },
+            (Pace::Trace(trace), _) => Moments::Trace(trace.clone()),
             (Pace::Stages(stages), Arrivals::Constant) => Moments::Stages(stages.clone()),
             (Pace::Stages(stages), Arrivals::Poisson) => {
                 Moments::StagesPoisson { stages: stages.clone(), gaps: gaps() }
@@ -71,6 +75,7 @@ impl Moments {
                 Nanos(u64::try_from(picos / u128::from(rate.millihertz())).unwrap_or(u64::MAX))
             }
             Self::Stages(stages) => stages.due(item).map_or(Nanos::MAX, Nanos),
+            Self::Trace(trace) => trace.due(item).map_or(Nanos::MAX, Nanos),
             Self::SteadyPoisson { rate, gaps } => {
                 Nanos((gaps.sum_to(item) * 1e12 / rate.millihertz() as f64) as u64)
             }
@@ -160,6 +165,18 @@ mod tests {
         assert!((long / late.len() as f64 - (-1f64).exp()).abs() < 0.02, "{long} of {}", late.len());
         assert_eq!(times, due_times(&shape, Arrivals::Poisson, Share::WHOLE, 7), "a seed repeats them");
         assert_ne!(times, due_times(&shape, Arrivals::Poisson, Share::WHOLE, 8));
+    }
+
+    #[test]
+    fn a_trace_is_followed_to_the_nanosecond_by_whoever_has_a_part() {
+        let recorded = vec![0, 3, 3, 900, SECOND, SECOND + 1, 9 * SECOND];
+        let pace = Pace::Trace(Trace::new(recorded.clone()).unwrap());
+        assert_eq!(due_times(&pace, Arrivals::Constant, Share::WHOLE, 1), recorded);
+        let part = |index| due_times(&pace, Arrivals::Constant, Share::new(index, 3).unwrap(), 1);
+        assert_eq!(
+            [part(0), part(1), part(2)],
+            [vec![0, 900, 9 * SECOND], vec![3, SECOND], vec![3, SECOND + 1]]
+        );
     }
 
     proptest! {

@@ -16,8 +16,8 @@ pub(super) struct Slot {
     pub(super) due: Nanos,
     /// Just before the current request's first byte was written; `Nanos::ZERO` until then.
     pub(super) sent: Nanos,
-    /// The current request's number in its ring.
-    pub(super) request: u32,
+    /// The current request's number among those of its thread.
+    pub(super) request: u64,
     pub(super) response: Response,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,

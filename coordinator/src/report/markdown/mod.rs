@@ -140,6 +140,9 @@ fn concurrency(load: &LoadRecord) -> Option<String> {
 fn offered_rate(load: &LoadRecord) -> Option<String> {
     match load {
         LoadRecord::Closed { .. } => None,
+        LoadRecord::Open { trace: Some(trace), .. } => {
+            Some(format!("a trace of {} requests over {}", trace.requests, seconds(trace.duration_ns)))
+        }
         LoadRecord::Open { rate_millihertz, stages, arrivals, .. } => {
             let pace = match rate_millihertz {
                 Some(rate) => format!("{} req/s", *rate as f64 / 1e3),

@@ -10,10 +10,11 @@ use proto::latencies::{CodecError, Histogram, Latencies};
 use proto::load::{Extent, Load, Pace, Rate, ThinkTime};
 use proto::outcome::Failure;
 use proto::stages::{Stage, Stages};
+use proto::trace::Trace;
 
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord, SCHEMA_VERSION,
-    WorkerEndRecord, WorkerRecord,
+    TraceRecord, WorkerEndRecord, WorkerRecord, nanos,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
 use crate::statistics::Evidence;
@@ -172,6 +173,15 @@ impl LatenciesRecord {
     }
 }
 
+impl TraceRecord {
+    /// The moments; `None` when they make no trace, or another one than it says.
+    pub(in crate::report) fn content(&self) -> Option<Trace> {
+        let trace = Trace::decode(&BASE64.decode(&self.gaps_deflate).ok()?).ok()?;
+        let fits = trace.requests() == self.requests && nanos(trace.duration()) == self.duration_ns;
+        fits.then_some(trace)
+    }
+}
+
 impl HistogramRecord {
     /// The histogram; `place` names it.
     pub(in crate::report) fn content(&self, place: &str) -> Result<Histogram, RecordError> {
@@ -220,15 +230,18 @@ fn load(record: &LoadRecord) -> Option<Load> {
                 None => None,
             },
         },
-        LoadRecord::Open { rate_millihertz, stages, arrivals, connections, max_in_flight } => Load::Open {
-            pace: match rate_millihertz {
-                Some(rate) => Pace::Steady(Rate::from_millihertz(*rate)?),
-                None => Pace::Stages(Stages::new(stages.iter().map(Stage::from)).ok()?),
-            },
-            arrivals: *arrivals,
-            connections: NonZeroU32::new(*connections)?,
-            max_in_flight: max_in_flight.and_then(NonZeroU64::new),
-        },
+        LoadRecord::Open { rate_millihertz, stages, trace, arrivals, connections, max_in_flight } => {
+            Load::Open {
+                pace: match (rate_millihertz, trace) {
+                    (Some(rate), _) => Pace::Steady(Rate::from_millihertz(*rate)?),
+                    (None, Some(trace)) => Pace::Trace(trace.content()?),
+                    (None, None) => Pace::Stages(Stages::new(stages.iter().map(Stage::from)).ok()?),
+                },
+                arrivals: *arrivals,
+                connections: NonZeroU32::new(*connections)?,
+                max_in_flight: max_in_flight.and_then(NonZeroU64::new),
+            }
+        }
     })
 }
 

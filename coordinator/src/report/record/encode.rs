@@ -15,8 +15,8 @@ use super::stages::stage_figures;
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
     JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
-    SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord,
-    WorkerRecord,
+    SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, TraceRecord, VarietyRecord, WarmUpRecord,
+    WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -182,11 +182,19 @@ impl From<&Load> for LoadRecord {
             Load::Open { pace, arrivals, connections, max_in_flight } => Self::Open {
                 rate_millihertz: match pace {
                     Pace::Steady(rate) => Some(rate.millihertz()),
-                    Pace::Stages(_) => None,
+                    Pace::Stages(_) | Pace::Trace(_) => None,
                 },
                 stages: match pace {
-                    Pace::Steady(_) => Vec::new(),
                     Pace::Stages(stages) => stages.iter().map(StageRecord::from).collect(),
+                    Pace::Steady(_) | Pace::Trace(_) => Vec::new(),
+                },
+                trace: match pace {
+                    Pace::Trace(trace) => Some(TraceRecord {
+                        requests: trace.requests(),
+                        duration_ns: nanos(trace.duration()),
+                        gaps_deflate: BASE64.encode(trace.encode()),
+                    }),
+                    Pace::Steady(_) | Pace::Stages(_) => None,
                 },
                 arrivals: *arrivals,
                 connections: connections.get(),

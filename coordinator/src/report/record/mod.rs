@@ -226,11 +226,14 @@ pub enum LoadRecord {
     },
     /// Arrivals that did not wait for the target.
     Open {
-        /// Thousandths of a request a second, over the whole fleet; `None` where there were stages.
+        /// Thousandths of a request a second, over the whole fleet; `None` where there were stages or a trace.
         rate_millihertz: Option<u64>,
         /// One after another, in place of a rate.
         #[serde(default)]
         stages: Vec<StageRecord>,
+        /// The moments of a trace, in place of a rate.
+        #[serde(default)]
+        trace: Option<TraceRecord>,
         /// How they were spaced.
         #[serde(with = "ArrivalsRecord")]
         arrivals: Arrivals,
@@ -239,6 +242,17 @@ pub enum LoadRecord {
         /// Over the whole fleet; `None` for no limit.
         max_in_flight: Option<u64>,
     },
+}
+
+/// The moments at which requests were due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceRecord {
+    /// How many.
+    pub requests: u64,
+    /// When the last one was.
+    pub duration_ns: u64,
+    /// Base64 of the gaps between them in nanoseconds (LEB128), DEFLATE-compressed.
+    pub gaps_deflate: String,
 }
 
 /// A time, or a range from which it was drawn.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Check, spans};
 use crate::merge::{counters_difference, latencies_difference};
 use crate::report::record::{
-    BlockRecord, LoadRecord, RecordError, StageRecord, WorkerEndRecord, WorkerRecord,
+    BlockRecord, LoadRecord, RecordError, StageRecord, TraceRecord, WorkerEndRecord, WorkerRecord,
 };
 
 /// Compares a block as it is stored with the same block worked out again, and looks at its sums.
@@ -185,6 +185,9 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
                 format!("{concurrency} were to be in flight, and the workers had {held} connections")
             })
         }
+        LoadRecord::Open { trace: Some(trace), .. } if ended_by(&[EndReason::Requests]) => {
+            not_as_recorded(stored, trace)
+        }
         LoadRecord::Open { stages: asked, arrivals: Arrivals::Constant, .. }
             if ended_by(&[EndReason::Duration]) =>
         {
@@ -202,6 +205,23 @@ fn not_as_staged(stored: &BlockRecord, asked: &[StageRecord]) -> Option<String> 
         let offered = stored.offered;
         (offered != asked)
             .then(|| format!("stage {number} offered {offered} requests, and it asks for {asked}"))
+    })
+}
+
+/// A trace says how many requests fall due in each second.
+fn not_as_recorded(stored: &BlockRecord, trace: &TraceRecord) -> Option<String> {
+    let trace = trace.content()?;
+    stored.series.iter().find_map(|second| {
+        // The last span ends with the last answer.
+        let last = second.end_ns > trace.duration().as_nanos() as u64;
+        let end = if last { u64::MAX } else { second.end_ns };
+        let (asked, offered) = (trace.requests_between(second.start_ns, end), second.counters.offered);
+        (asked != offered).then(|| {
+            format!(
+                "{offered} requests were offered from {} ns, and the trace asks for {asked}",
+                second.start_ns
+            )
+        })
     })
 }
 

@@ -49,6 +49,15 @@ fn text_is_escaped_for_json_and_what_is_json_is_left_alone() {
 }
 
 #[test]
+fn a_whole_number_of_a_row_can_be_reckoned_with() {
+    let row: [Field; 2] = [Field::Json("3".into()), Field::Json("1.50".into())];
+    let variety = variety("{{ words(n) }}|{{ n + 1 }}|{{ n }}|{{ x }}", dataset(&["n", "x"], &[&row]));
+    let body = &bodies(&variety, 1, 0..1)[0];
+    let parts: Vec<&str> = body.split('|').collect();
+    assert_eq!((parts[0].split(' ').count(), &parts[1..]), (3, &["4", "3", "1.50"][..]));
+}
+
+#[test]
 fn what_is_random_differs_from_body_to_body_and_a_seed_repeats_it() {
     let variety = variety("{{ uuid }} {{ uuid }} {{ random_int(-3, 3) }} {{ words(5) }}", Dataset::default());
     let made = bodies(&variety, 7, 0..1_000);
