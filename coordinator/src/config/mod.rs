@@ -17,7 +17,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proto::load::{Extent, Load, WarmUp};
+use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::target::Target;
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
@@ -203,7 +203,11 @@ impl RunConfig {
     pub fn least_time(&self) -> Duration {
         let named = match self.extent {
             Extent::Duration(duration) | Extent::Either(_, duration) => duration,
-            Extent::Requests(_) => Duration::ZERO,
+            // A trace takes as long as it was recorded for.
+            Extent::Requests(_) => match &self.load {
+                Load::Open { pace: Pace::Trace(trace), .. } => trace.duration(),
+                _ => Duration::ZERO,
+            },
         };
         let warm_up = match self.warm_up {
             WarmUp::Duration(duration) => duration,

@@ -186,6 +186,7 @@ impl BlockMerge {
             started: sum(|totals| totals.started),
             successes: sum(|totals| totals.successes),
             failed: sum(Counters::failed),
+            dropped: sum(|totals| totals.dropped),
             last_second: self.series.last(),
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,

@@ -101,3 +101,17 @@ fn stages_without_a_request_or_too_short_are_refused() {
     let flags = ["--stage", "1s:5", "--workers", "3", "--max-in-flight", "2"];
     assert!(refused(&flags).starts_with("--max-in-flight is 2, less than the 3 workers"));
 }
+
+#[test]
+fn stages_and_traces_take_their_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    std::fs::write(&path, "{\"timestamp\": 5000}\n{\"timestamp\": 65000}\n").unwrap();
+    let path = path.to_str().unwrap();
+    let rest = ["--warmup", "none", "--timeout", "1s", "--scenario", "simple_chat"];
+    let takes = |shape: &[&str]| run(&[shape, &rest].concat()).least_time().as_secs();
+    assert_eq!(takes(&["--stage", "10s:5,20s:..9"]), 31);
+    assert_eq!(takes(&["--trace", path]), 61);
+    assert_eq!(takes(&["--trace", path, "--trace-speed", "2x"]), 31);
+    assert_eq!(run(&["--trace", path]).extent, Extent::Requests(2.try_into().unwrap()));
+}
