@@ -50,7 +50,7 @@ pub struct Block {
     pub keep_alive: bool,
     /// Threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
 }
 
@@ -64,8 +64,8 @@ pub struct Plan {
 impl Block {
     /// How many of `workers` workers have something to do: in a closed loop, no more than there are connections.
     pub fn active_workers(&self, workers: u32) -> u32 {
-        match self.load {
-            Load::Closed { concurrency } => workers.min(concurrency.get()),
+        match &self.load {
+            Load::Closed { concurrency, .. } => workers.min(concurrency.get()),
             Load::Open { .. } => workers,
         }
     }
@@ -77,7 +77,7 @@ impl Block {
             target: self.target.clone(),
             request: self.scenario.request.clone(),
             expectation: self.scenario.expectation.clone(),
-            load: self.load,
+            load: self.load.clone(),
             extent: self.extent,
             warm_up: self.warm_up,
             share,
@@ -86,6 +86,7 @@ impl Block {
             threads: self.threads,
             seed: self.seed,
             lease,
+            variety: self.scenario.variety.clone(),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! - [`wire`]: what the proto file generates; only this crate, the worker's gRPC face and the coordinator's session name it.
 //! - [`assignment`]: one block's work for one worker, validated ([`target`], [`expectation`] and [`load`] are its parts);
 //!   [`route`] and [`tls`] say how a target is reached and what it is shown.
-//! - [`share`]: which part of a global sequence belongs to whom.
+//! - [`share`]: which part of a global sequence belongs to whom; [`stages`] and [`trace`]:
+//!   when its items are due where the rate changes.
+//! - [`variety`]: bodies that differ from request to request; [`random`] is what they are drawn from.
 //! - [`outcome`] and [`interval`]: what came of it, second by second ([`counters`] and [`latencies`] are its parts).
 //! - [`description`]: who a worker is.
 //!
@@ -17,10 +19,14 @@ pub mod interval;
 pub mod latencies;
 pub mod load;
 pub mod outcome;
+pub mod random;
 pub mod route;
 pub mod share;
+pub mod stages;
 pub mod target;
 pub mod tls;
+pub mod trace;
+pub mod variety;
 
 /// What the proto file generates, unvalidated.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]

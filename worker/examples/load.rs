@@ -14,7 +14,7 @@ use proto::assignment::Assignment;
 use proto::expectation::{Expectation, JsonExpectation};
 use proto::interval::Finished;
 use proto::latencies::Histogram;
-use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::share::Share;
 use proto::target::{Request, Target};
 use worker::clock::Clock;
@@ -58,9 +58,11 @@ fn assignment(
     };
     let connections = number("connections")?.unwrap_or(const { NonZeroU32::new(10).unwrap() });
     let load = match number("rate")? {
-        None => Load::Closed { concurrency: connections },
+        None => Load::Closed { concurrency: connections, think_time: None },
         Some(rate) => Load::Open {
-            rate: Rate::from_millihertz(u64::from(rate.get()) * 1000).ok_or("a rate beyond what there is")?,
+            pace: Pace::Steady(
+                Rate::from_millihertz(u64::from(rate.get()) * 1000).ok_or("a rate beyond what there is")?,
+            ),
             arrivals: Arrivals::Constant,
             connections,
             max_in_flight: None,
@@ -91,6 +93,7 @@ fn assignment(
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),
+        variety: None,
     })
 }
 

@@ -2,11 +2,13 @@
 //!
 //! [`parse`] also takes settings from the environment and from two files; [`values`] says how each value is read.
 
+mod bodies;
 mod env_file;
 mod error;
 mod gcp;
 mod machines;
 mod parse;
+mod shape;
 mod ssh;
 mod target;
 #[cfg(test)]
@@ -24,11 +26,13 @@ use proto::load::{Rate, WarmUp};
 use crate::scenario::Header;
 use crate::trust::FleetName;
 
+pub use bodies::BodyArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
+pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
 pub use values::{HttpVersion, WorkerAddress};
@@ -200,6 +204,10 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_MODEL", help_heading = REQUESTS)]
     pub model: String,
 
+    /// What bodies are made of.
+    #[command(flatten)]
+    pub body: BodyArgs,
+
     /// Header of every request, in place of one of the same name; without a value it takes that one away; repeatable
     /// (in the variable: one a line) [default: none]
     #[arg(long = "header", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = values::header)]
@@ -239,6 +247,10 @@ pub struct RunArgs {
     /// [default: closed loop]
     #[arg(long, value_name = "R", value_parser = values::rate, env = "ARCHESTRA_BENCH_RATE", help_heading = LOAD)]
     pub rate: Option<Rate>,
+
+    /// How the load changes.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
 
     /// Open loop: how arrivals are spaced
     #[arg(long, value_name = "KIND", value_enum, default_value_t = ArrivalKind::Constant)]

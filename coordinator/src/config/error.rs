@@ -215,18 +215,57 @@ pub enum ConfigError {
          ARCHESTRA_API_URL, or run `archestra-bench setup` first"
     )]
     MockOutOfReachOfVms,
-    /// Closed and open loop at once.
+    /// Two settings that cannot both be meant.
+    #[error("{one} and {other} exclude each other; {cure}")]
+    Contradiction {
+        /// Where the one was given.
+        one: String,
+        /// Where the other was given.
+        other: String,
+        /// How to mend it.
+        cure: &'static str,
+    },
+    /// A flag for bodies that differ, where all are the same.
     #[error(
-        "{rate} and {concurrency} exclude each other; keep the rate for an open loop, or the concurrency for a closed one"
+        "{flag} is for scenarios whose body is a template, and none is; put {{{{ seq }}}} or the like into a scenario file's \
+         body, or leave it out"
     )]
-    TwoLoads {
-        /// Where the rate was given.
-        rate: String,
-        /// Where the concurrency was given.
-        concurrency: String,
+    NoTemplate {
+        /// The flag.
+        flag: String,
+    },
+    /// A flag that only built-in scenarios obey, without one.
+    #[error("{flag} is for built-in scenarios, and none is named; put {cure}, or leave it out")]
+    NeedsBuiltIn {
+        /// The flag.
+        flag: String,
+        /// What to write in its place.
+        cure: &'static str,
+    },
+    /// A dataset that no template uses.
+    #[error(
+        "{flag} names a dataset of which no scenario puts a column into its body; do so, or leave it out"
+    )]
+    UnusedDataset {
+        /// The flag.
+        flag: String,
+    },
+    /// The speed of a trace without one.
+    #[error("{flag} is for a trace; give --trace as well, or leave it out")]
+    NeedsTrace {
+        /// The flag.
+        flag: String,
+    },
+    /// Stages that make no load.
+    #[error("{place}: the stages {problem}; change them")]
+    Stages {
+        /// Where they were given.
+        place: String,
+        /// Reads on from the stages.
+        problem: String,
     },
     /// An open-loop flag in a closed loop.
-    #[error("{flag} is for an open loop; give --rate as well, or leave it out")]
+    #[error("{flag} is for an open loop; give --rate, --stage or --trace as well, or leave it out")]
     NeedsRate {
         /// The flag.
         flag: String,

@@ -124,8 +124,7 @@ impl SetupConfig {
     pub fn new(args: &SetupArgs, given: &Given) -> Result<Self, ConfigError> {
         let gcp = GcpConfig::to_make(&args.gcp, &args.machines, &args.fleet, given)?;
         let key = super::Secret::api_key(given)?;
-        let options =
-            ScenarioOptions { path: &args.path, model: &args.model, headers: &[], api_key: key.expose() };
+        let options = ScenarioOptions::new(&args.path, &args.model, &[], key.expose());
         let scenario = Scenario::load_all(&["simple_chat".to_owned()], &options)?.remove(0);
         Ok(Self {
             gcp,

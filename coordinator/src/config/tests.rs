@@ -2,7 +2,7 @@ use std::error::Error;
 use std::num::NonZeroU64;
 
 use proptest::prelude::*;
-use proto::load::Arrivals;
+use proto::load::{Arrivals, Pace};
 
 use super::*;
 use crate::cli::tests::parse_run;
@@ -27,7 +27,7 @@ pub(super) fn refused(flags: &[&str]) -> String {
 }
 
 fn closed(concurrency: u32) -> Load {
-    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap(), think_time: None }
 }
 
 fn is_open(config: &RunConfig) -> bool {
@@ -77,7 +77,7 @@ fn a_plan_has_a_block_for_each_scenario() {
     );
     for block in plan.blocks {
         assert_eq!((block.arm, &block.target), (Arm::Gateway, &target));
-        assert_eq!((block.load, block.extent, block.warm_up), (config.load, config.extent, config.warm_up));
+        assert_eq!((&block.load, block.extent, block.warm_up), (&config.load, config.extent, config.warm_up));
         assert_eq!((block.seed, block.keep_alive, block.threads.unwrap().get()), (7, false, 3));
         assert_eq!(block.timeout, config.timeout);
     }
@@ -100,7 +100,7 @@ fn a_rate_makes_an_open_loop() {
     assert_eq!(
         config.load,
         Load::Open {
-            rate: "250".parse().unwrap(),
+            pace: Pace::Steady("250".parse().unwrap()),
             arrivals: Arrivals::Poisson,
             connections: NonZeroU32::new(8).unwrap(),
             max_in_flight: Some(requests(100)),
@@ -137,7 +137,10 @@ fn open_loop_flags_need_a_rate_but_variables_may_wait_for_one() {
     for flags in [["--arrivals", "poisson"], ["--connections", "9"], ["--max-in-flight", "9"]] {
         assert_eq!(
             refused(&flags),
-            format!("{} is for an open loop; give --rate as well, or leave it out", flags[0])
+            format!(
+                "{} is for an open loop; give --rate, --stage or --trace as well, or leave it out",
+                flags[0]
+            )
         );
         assert!(configure(&flags, &[("ARCHESTRA_BENCH_RATE", "9")], ["", ""]).is_ok());
     }

@@ -7,7 +7,7 @@ use proto::counters::Counters;
 use proto::expectation::Expectation;
 use proto::interval::{EndReason, Finished, HostReading, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::target::{Request, Target};
 use url::Url;
 
@@ -15,12 +15,12 @@ use crate::plan::{Arm, Block};
 use crate::scenario::Scenario;
 
 pub(crate) fn closed(concurrency: u32) -> Load {
-    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap(), think_time: None }
 }
 
 pub(crate) fn open(per_second: u64) -> Load {
     Load::Open {
-        rate: Rate::from_millihertz(per_second * 1_000).unwrap(),
+        pace: Pace::Steady(Rate::from_millihertz(per_second * 1_000).unwrap()),
         arrivals: Arrivals::Constant,
         connections: NonZeroU32::new(64).unwrap(),
         max_in_flight: None,
@@ -40,6 +40,7 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
             headers: vec![("authorization".into(), "Bearer sk-secret".into())],
             body: br#"{"model":"gpt-4o"}"#.to_vec(),
         },
+        variety: None,
         expectation: Expectation { finish_reason: Some("stop".into()), ..Expectation::default() },
     };
     Block {

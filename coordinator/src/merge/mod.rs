@@ -53,6 +53,8 @@ pub struct MeasuredWorker {
     pub threads: u32,
     /// Addresses of the target's name that accepted no connection, so that none went there.
     pub addresses_left_out: Vec<String>,
+    /// Bodies that it made before the load; 0 where all requests are the same.
+    pub bodies: u64,
     /// What the warm-up did; never part of a figure.
     pub warm_up: Counters,
     /// The sum of its intervals.

@@ -38,6 +38,7 @@ impl WorkerMerge {
             connections: 0,
             threads: 0,
             addresses_left_out: Vec::new(),
+            bodies: 0,
             warm_up: Counters::default(),
             totals: Counters::default(),
             successes_in_window: 0,

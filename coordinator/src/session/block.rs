@@ -37,6 +37,8 @@ pub enum News {
         threads: u32,
         /// Connections that it was to open.
         connections: u32,
+        /// Bodies that it has made; 0 where all requests are the same.
+        bodies: u64,
         /// What the warm-up did.
         warm_up: Counters,
         /// How long a message takes to it and back.
@@ -336,10 +338,10 @@ impl Course {
         };
         let Some(ready) = &self.ready else { return Ok(()) };
         let warm_up = Counters::try_from(ready.warm_up.clone().unwrap_or_default()).map_err(nonsense)?;
-        let (threads, connections) = (ready.threads, ready.connections);
+        let (threads, connections, bodies) = (ready.threads, ready.connections, ready.bodies);
         let left_out = ready.addresses_left_out.clone();
         self.told_ready = true;
-        self.tell(News::Ready { threads, connections, warm_up, round_trip, left_out }).await;
+        self.tell(News::Ready { threads, connections, bodies, warm_up, round_trip, left_out }).await;
         Ok(())
     }
 

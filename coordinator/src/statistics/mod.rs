@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
 
+mod stage;
 pub mod verdict;
 mod window;
 
+pub use stage::{StageFigures, StageSum};
 pub use window::{Window, WindowEnd};
 
 /// What figures and verdicts rest on: a block's shape, and what its workers measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// How requests came about.
-    pub load: Load,
+    pub load: &'a Load,
     /// When the block was to end.
     pub extent: Extent,
     /// One entry per worker of the fleet.
@@ -30,7 +32,7 @@ pub struct Evidence<'a> {
 impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
     fn from(measured: &'a MeasuredBlock) -> Self {
         Self {
-            load: measured.block.load,
+            load: &measured.block.load,
             extent: measured.block.extent,
             workers: &measured.workers,
             start_skew: measured.start_skew,

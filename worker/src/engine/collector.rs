@@ -20,6 +20,8 @@ pub enum Output {
     Prepared {
         /// Threads that carry the load.
         threads: u32,
+        /// Bodies that were rendered for it; 0 where all requests are the same.
+        bodies: u64,
         /// What the warm-up did.
         warm_up: Counters,
         /// Addresses of the target's name that accepted no connection, so that none goes there.
@@ -40,6 +42,8 @@ pub(super) struct Collector {
     pub(super) words: Words,
     /// Addresses of the target's name that no connection goes to.
     pub(super) left_out: Vec<String>,
+    /// Bodies that were rendered.
+    pub(super) bodies: u64,
     pub(super) clock: Clock,
     pub(super) control: Arc<Control>,
     /// Returns cleared recorders to each shard.
@@ -76,7 +80,7 @@ impl Collector {
         };
         let threads = self.spares.len() as u32;
         let (warm_up, left_out) = (warm_up.worded(&self.words), self.left_out.clone());
-        output(Output::Prepared { threads, warm_up, left_out });
+        output(Output::Prepared { threads, bodies: self.bodies, warm_up, left_out });
 
         let shards = self.spares.len();
         let mut progress = Progress {

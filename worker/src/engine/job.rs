@@ -20,16 +20,16 @@ pub struct Job {
     pub ways: Vec<Way>,
     /// How they are encrypted.
     pub tls: Option<TargetTls>,
-    /// The bytes of one request of the warm-up.
-    pub warm_up_request: Vec<u8>,
-    /// The bytes of one request of the measurement.
-    pub request: Vec<u8>,
     /// Whether the request's method is HEAD, whose answers have no body.
     pub is_head: bool,
     /// What a good answer is.
     pub criteria: Criteria,
     /// How requests come about.
     pub load: Load,
+    /// The same before the measurement.
+    pub warm_up_load: Load,
+    /// Where spans end, beside every whole second; in order.
+    pub cuts: Vec<Nanos>,
     /// When the warm-up ends; `None` for no warm-up.
     pub warm_up: Option<Limit>,
     /// When the measurement ends.

@@ -11,10 +11,13 @@ mod events;
 mod job;
 mod recorder;
 mod requests;
+mod ring;
 mod schedule;
+mod sequence;
 mod shard;
 mod slot;
 mod span;
+mod thinking;
 mod timer;
 
 use std::io;
@@ -26,20 +29,20 @@ use std::thread;
 use mio::{Poll, Waker};
 use proto::assignment::Assignment;
 use proto::interval::EndReason;
-use proto::load::WarmUp;
+use proto::load::{Load, Pace, WarmUp};
 
 pub use collector::Output;
 
 use crate::answer::Criteria;
 use crate::clock::{Clock, Nanos};
 use crate::host;
-use crate::request::{Purpose, render};
 use crate::resolve::{ResolveError, resolve};
 use crate::tls::{TargetTls, TlsError};
 use crate::way::Way;
 use collector::Collector;
 use job::{Control, Job, Report};
 use recorder::Words;
+use ring::{RingError, Rings};
 use schedule::Limit;
 use shard::{Shard, WAKER, Wiring};
 
@@ -65,6 +68,9 @@ pub enum EngineError {
     /// The expectation cannot be checked.
     #[error("the scenario's expectation cannot be checked: {0}")]
     Expectation(String),
+    /// The bodies cannot be rendered.
+    #[error(transparent)]
+    Bodies(#[from] RingError),
     /// More connections than the system allows.
     #[error(
         "{connections} connections are asked of a worker that may open {files} files: raise its limit (`ulimit -n`) or add workers"
@@ -105,13 +111,14 @@ impl Engine {
         }
         let ways = resolve(&assignment.target)?;
         let job = Arc::new(job_for(assignment, ways.taken)?);
+        let Rings { lanes: rings, bodies } = Rings::new(assignment, &lanes)?;
         let control = Arc::new(Control::default());
         let (reports, gathered) = channel();
         let mut engine = Self { control: control.clone(), wakers: Vec::new() };
 
         let mut spares = Vec::new();
         let mut shards = Vec::new();
-        for (number, lane) in lanes.into_iter().enumerate() {
+        for (number, (lane, rings)) in lanes.into_iter().zip(rings).enumerate() {
             let poll = Poll::new()?;
             engine.wakers.push(Waker::new(poll.registry(), WAKER)?);
             let (spare, returned) = channel();
@@ -119,7 +126,7 @@ impl Engine {
             let (control, reports) = (control.clone(), reports.clone());
             shards.push(Shard::new(
                 job.clone(),
-                Wiring { number, lane, clock, poll, control, reports, spares: returned },
+                Wiring { number, lane, rings, clock, poll, control, reports, spares: returned },
             )?);
         }
         drop(reports);
@@ -130,7 +137,7 @@ impl Engine {
         };
         let left_out = ways.left_out.iter().map(SocketAddr::to_string).collect();
         let assignment_id = assignment.id.clone();
-        let collector = Collector { assignment_id, words, left_out, clock, control, spares };
+        let collector = Collector { assignment_id, bodies, words, left_out, clock, control, spares };
         engine.spawn(shards, collector, gathered, output)?;
         Ok(engine)
     }
@@ -182,7 +189,7 @@ impl Drop for Engine {
 }
 
 fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> {
-    let (target, request) = (&assignment.target, &assignment.request);
+    let target = &assignment.target;
     let limit = Limit {
         requests: assignment.extent.requests().map(std::num::NonZeroU64::get),
         end: assignment.extent.duration().map(Nanos::from),
@@ -190,11 +197,11 @@ fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> 
     Ok(Job {
         ways,
         tls: TargetTls::for_target(target)?,
-        warm_up_request: render(target, request, assignment.keep_alive, Purpose::WarmUp),
-        request: render(target, request, assignment.keep_alive, Purpose::Load),
-        is_head: request.method == "HEAD",
+        is_head: assignment.request.method == "HEAD",
         criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
-        load: assignment.load,
+        warm_up_load: warm_up_load(&assignment.load),
+        cuts: cuts(assignment),
+        load: assignment.load.clone(),
         warm_up: match assignment.warm_up {
             WarmUp::None => None,
             WarmUp::Requests(requests) => Some(Limit { requests: Some(requests.get()), end: None }),
@@ -205,4 +212,31 @@ fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> 
         keep_alive: assignment.keep_alive,
         seed: assignment.seed,
     })
+}
+
+/// Stages and traces are for the measurement: before it a rate of theirs goes on and on.
+fn warm_up_load(load: &Load) -> Load {
+    let mut load = load.clone();
+    if let Load::Open { pace, .. } = &mut load {
+        let rate = match pace {
+            Pace::Steady(rate) => Some(*rate),
+            Pace::Stages(stages) => stages.lowest_rate(),
+            Pace::Trace(trace) => trace.mean_rate(),
+        };
+        *pace = rate.map_or(pace.clone(), Pace::Steady);
+    }
+    load
+}
+
+/// Where a span must end, beside every whole second: at the end of the block, and at the end of each stage.
+fn cuts(assignment: &Assignment) -> Vec<Nanos> {
+    let of_stages = match &assignment.load {
+        Load::Open { pace: Pace::Stages(stages), .. } => stages.spans().map(|(_, end)| end).collect(),
+        _ => Vec::new(),
+    };
+    let mut cuts: Vec<Nanos> =
+        of_stages.into_iter().chain(assignment.extent.duration()).map(Nanos::from).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
 }

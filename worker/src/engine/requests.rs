@@ -1,5 +1,7 @@
 //! One request from the schedule to its outcome: given a slot, written, judged, recorded.
 
+use std::cmp::Reverse;
+
 use mio::Token;
 
 use super::recorder::Times;
@@ -30,6 +32,7 @@ impl Shard {
         self.deadlines.set(number, now + self.job.timeout);
 
         let slot = &mut self.slots[number as usize];
+        slot.request = self.schedule.taken();
         slot.due = self.origin + due;
         (slot.sent, slot.first) = (Nanos::ZERO, Nanos::ZERO);
         slot.state = State::Sending;
@@ -65,7 +68,7 @@ impl Shard {
     pub(super) fn send(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
         let Some(connection) = &mut slot.connection else { return };
-        let request = if self.is_warm_up { &self.job.warm_up_request } else { &self.job.request };
+        let request = self.rings[usize::from(!self.is_warm_up)].get(slot.request);
         if slot.sent == Nanos::ZERO {
             slot.sent = self.clock.now();
             self.recorder.sent(slot.due, slot.sent);
@@ -117,7 +120,7 @@ impl Shard {
         if !reusable {
             slot.connection = None;
         }
-        match outcome {
+        let rest = match outcome {
             Ok(()) => {
                 slot.backoff.reset();
                 let Slot { due, sent, first, .. } = *slot;
@@ -125,17 +128,18 @@ impl Shard {
                 if self.job.criteria.is_stream() {
                     self.recorder.stream(slot.due, slot.answer.stream());
                 }
-                self.release(number, elapsed, now);
+                None
             }
             Err(fault) => {
                 self.recorder.failure(fault);
-                match slot.backoff.after(fault) {
-                    None => self.release(number, elapsed, now),
-                    Some(rest) => {
-                        slot.state = State::Resting;
-                        self.resting.push((now + rest, number));
-                    }
-                }
+                slot.backoff.after(fault)
+            }
+        };
+        match rest.max(self.schedule.rest(number)) {
+            None => self.release(number, elapsed, now),
+            Some(rest) => {
+                slot.state = State::Resting;
+                self.resting.push(Reverse((now + rest, number)));
             }
         }
     }

@@ -4,7 +4,8 @@
 //! lock, allocates nothing and formats nothing; every second it hands its recorder to the collector and goes on with
 //! another.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -14,6 +15,7 @@ use mio::{Events, Poll, Token};
 use super::deadlines::Deadlines;
 use super::job::{Control, Job, Report, ShardEnd};
 use super::recorder::Recorder;
+use super::ring::Ring;
 use super::schedule::{Lane, Limit, Schedule};
 use super::slot::{Slot, State};
 use super::span::Spans;
@@ -40,6 +42,8 @@ pub struct Shard {
     pub(super) job: Arc<Job>,
     control: Arc<Control>,
     lane: Lane,
+    /// What is sent: in the warm-up, and in the load.
+    pub(super) rings: [Ring; 2],
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     timer: Timer,
@@ -49,8 +53,8 @@ pub struct Shard {
     pub(super) next_way: usize,
     /// Idle slots of an open loop, the longest idle first, so that all connections stay in use.
     pub(super) idle: VecDeque<u32>,
-    /// Slots that rest, in no order: there are few.
-    pub(super) resting: Vec<(Nanos, u32)>,
+    /// Slots that rest, the first to be free on top.
+    pub(super) resting: BinaryHeap<Reverse<(Nanos, u32)>>,
     /// Slots whose connections had more to read than their turn.
     pub(super) unread: VecDeque<u32>,
     pub(super) deadlines: Deadlines,
@@ -75,6 +79,8 @@ pub struct Wiring {
     pub number: usize,
     /// Its part of the load.
     pub lane: Lane,
+    /// What it sends.
+    pub rings: [Ring; 2],
     /// The engine's clock.
     pub clock: Clock,
     /// The event loop, whose waker the engine keeps.
@@ -100,15 +106,16 @@ impl Shard {
             slots: (0..slots).map(|number| Slot::new(seed ^ u64::from(number))).collect(),
             next_way: wiring.lane.share.index() as usize,
             deadlines: Deadlines::new(slots as usize),
-            schedule: Schedule::new(job.load, wiring.lane, job.limit, job.seed),
+            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
             control: wiring.control,
             lane: wiring.lane,
+            rings: wiring.rings,
             clock: wiring.clock,
             poll: wiring.poll,
             timer,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             idle: VecDeque::new(),
-            resting: Vec::new(),
+            resting: BinaryHeap::with_capacity(slots as usize),
             unread: VecDeque::new(),
             in_flight: 0,
             is_warm_up: false,
@@ -198,7 +205,7 @@ impl Shard {
     }
 
     fn warm_up(&mut self, limit: Limit, events: &mut Events) -> io::Result<()> {
-        let measured = Schedule::new(self.job.load, self.lane, limit, !self.job.seed);
+        let measured = Schedule::new(&self.job.warm_up_load, self.lane, limit, !self.job.seed);
         let measured = std::mem::replace(&mut self.schedule, measured);
         self.is_warm_up = true;
         self.origin = self.clock.now();
@@ -226,7 +233,7 @@ impl Shard {
 
     fn measure(&mut self, start: Nanos, events: &mut Events) -> io::Result<()> {
         self.origin = start;
-        self.spans = Spans::new(self.job.limit.end);
+        self.spans = Spans::new(self.job.cuts.clone());
         self.meter.restart(self.clock.now());
         self.report(Report::Started);
         self.carry(events)?;
@@ -314,8 +321,8 @@ impl Shard {
         let elapsed = now.since(self.origin);
         self.cut_until(elapsed);
         self.schedule.advance(elapsed);
-        while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
-            let (until, slot) = self.resting.swap_remove(position);
+        while let Some(Reverse((until, slot))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
+            self.resting.pop();
             self.release(slot, until.since(self.origin), now);
         }
         while let Some(slot) = self.idle.front().copied() {
@@ -349,7 +356,11 @@ impl Shard {
         if let Some(end) = self.schedule.drain_end(self.job.timeout) {
             wake = wake.min(self.origin + end);
         }
-        self.resting.iter().fold(wake, |wake, (until, _)| wake.min(*until))
+        // Otherwise nothing need wake it before the first of the resting is free.
+        if let Some(end) = self.schedule.end_of_rests().filter(|_| self.in_flight == 0) {
+            wake = wake.min(self.origin + end);
+        }
+        self.resting.peek().map_or(wake, |Reverse((until, _))| wake.min(*until))
     }
 
     fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {

@@ -20,6 +20,8 @@ pub(super) struct Slot {
     pub(super) sent: Nanos,
     /// Just after the read that brought the first byte of the current answer; `Nanos::ZERO` until then.
     pub(super) first: Nanos,
+    /// The current request's number among those of its thread.
+    pub(super) request: u64,
     pub(super) response: Response,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
@@ -36,7 +38,7 @@ pub(super) enum State {
     Sending,
     /// Waits for the rest of the answer.
     Receiving,
-    /// Must not connect again yet.
+    /// Must not take its next request yet: after a failure, or because a user would think.
     Resting,
 }
 
@@ -49,6 +51,7 @@ impl Slot {
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
             first: Nanos::ZERO,
+            request: 0,
             response: Response::default(),
             answer: Answer::default(),
             backoff: Backoff::new(seed),

@@ -88,9 +88,10 @@ impl Block {
             Err(error) => {
                 let kind = match error {
                     EngineError::Resolve(_) | EngineError::Tls(_) => wire::FaultKind::Target,
-                    EngineError::Expectation(_) | EngineError::Files { .. } | EngineError::Idle => {
-                        wire::FaultKind::Refused
-                    }
+                    EngineError::Expectation(_)
+                    | EngineError::Bodies(_)
+                    | EngineError::Files { .. }
+                    | EngineError::Idle => wire::FaultKind::Refused,
                     EngineError::System(_) => wire::FaultKind::Internal,
                 };
                 self.fail(kind, error.to_string());
@@ -100,11 +101,12 @@ impl Block {
 
     fn take(&self, output: Output) {
         match output {
-            Output::Prepared { threads, warm_up, left_out } => {
+            Output::Prepared { threads, bodies, warm_up, left_out } => {
                 let ready = wire::Ready {
                     assignment_id: self.id.clone(),
                     warm_up: Some((&warm_up).into()),
                     threads,
+                    bodies,
                     connections: self.connections,
                     addresses_left_out: left_out,
                     ..wire::Ready::default()

@@ -10,7 +10,7 @@ use proto::counters::Counters;
 use proto::expectation::{Expectation, JsonExpectation};
 use proto::interval::{EndReason, Finished, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::outcome::FailureKind;
 use proto::share::Share;
 use proto::target::{Request, Target};
@@ -32,7 +32,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
             body: b"{}".into(),
         },
         expectation: Expectation::default(),
-        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap() },
+        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap(), think_time: None },
         extent: Extent::new(NonZeroU64::new(requests), None).unwrap(),
         warm_up: WarmUp::None,
         share: Share::WHOLE,
@@ -41,6 +41,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),
+        variety: None,
     }
 }
 
@@ -48,7 +49,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
 pub fn open(url: &str, connections: u32, rate: &str, duration: Duration) -> Assignment {
     Assignment {
         load: Load::Open {
-            rate: rate.parse().unwrap(),
+            pace: Pace::Steady(rate.parse().unwrap()),
             arrivals: Arrivals::Constant,
             connections: NonZeroU32::new(connections).unwrap(),
             max_in_flight: None,

@@ -10,7 +10,7 @@ use proto::counters::Counters;
 use proto::expectation::Expectation;
 use proto::interval::{Finished, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::share::Share;
 use proto::target::{Request, Target};
 use proto::wire::load_worker_client::LoadWorkerClient;
@@ -244,7 +244,7 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         request: Request { method: "GET".into(), path: "/".into(), headers: Vec::new(), body: Vec::new() },
         expectation: Expectation::default(),
         load: Load::Open {
-            rate: "100".parse().unwrap(),
+            pace: Pace::Steady("100".parse().unwrap()),
             arrivals: Arrivals::Constant,
             connections: 4.try_into().unwrap(),
             max_in_flight: None,
@@ -257,5 +257,6 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         threads: Some(2.try_into().unwrap()),
         seed: 1,
         lease: Duration::from_secs(3600),
+        variety: None,
     }
 }

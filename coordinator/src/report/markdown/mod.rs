@@ -7,6 +7,7 @@ use crate::statistics::verdict::{Finding, Verdict};
 
 mod format;
 mod phases;
+mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub fn summary(record: &RunRecord) -> String {
         section("Load", tables::load(record)),
         section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),
+        section("Stages", stages::table_of(record)),
         section("Failures", tables::failures(record)),
         section("Streams", tables::streams(record)),
         section("Workers", tables::workers(record)),
@@ -143,7 +145,12 @@ fn requests(extent: &ExtentRecord) -> Option<String> {
 
 fn concurrency(load: &LoadRecord) -> Option<String> {
     match load {
-        LoadRecord::Closed { concurrency } => Some(format!("{concurrency} in flight")),
+        LoadRecord::Closed { concurrency, think_time: None } => Some(format!("{concurrency} in flight")),
+        LoadRecord::Closed { concurrency, think_time: Some(time) } => {
+            let [shortest, longest] = [time.min_ns, time.max_ns].map(seconds);
+            let time = if shortest == longest { shortest } else { format!("{shortest} to {longest}") };
+            Some(format!("{concurrency} connections, each resting {time} after an answer"))
+        }
         LoadRecord::Open { .. } => None,
     }
 }
@@ -151,8 +158,15 @@ fn concurrency(load: &LoadRecord) -> Option<String> {
 fn offered_rate(load: &LoadRecord) -> Option<String> {
     match load {
         LoadRecord::Closed { .. } => None,
-        LoadRecord::Open { rate_millihertz, arrivals, .. } => {
-            Some(format!("{} req/s, {} arrivals", *rate_millihertz as f64 / 1e3, arrivals.name()))
+        LoadRecord::Open { trace: Some(trace), .. } => {
+            Some(format!("a trace of {} requests over {}", trace.requests, seconds(trace.duration_ns)))
+        }
+        LoadRecord::Open { rate_millihertz, stages, arrivals, .. } => {
+            let pace = match rate_millihertz {
+                Some(rate) => format!("{} req/s", *rate as f64 / 1e3),
+                None => stages::in_words(stages),
+            };
+            Some(format!("{pace}, {} arrivals", arrivals.name()))
         }
     }
 }
@@ -205,6 +219,7 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
             seconds_or_milliseconds(tail)
         ));
     }
+    notes.extend(bodies(block).map(|made| format!("{name}: {made}.")));
     let idle = block.workers.iter().filter(|worker| worker.is_idle()).count();
     if idle > 0 {
         notes.push(format!(
@@ -224,6 +239,20 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
         notes.push(format!("{name}: {beyond} response times above 1 h are counted as 1 h."));
     }
     notes
+}
+
+/// How many different bodies there were, and how often each was used.
+fn bodies(block: &BlockRecord) -> Option<String> {
+    let variety = block.scenario.variety?;
+    let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
+    let rows = match variety.dataset_rows {
+        0 => String::new(),
+        rows => format!(" of {rows} rows"),
+    };
+    let times = block.figures.requests as f64 / made.max(1) as f64;
+    Some(format!(
+        "{made} different bodies were made{rows} before the load, and each was sent {times:.1} times on average"
+    ))
 }
 
 fn seconds_or_milliseconds(nanos: u64) -> String {

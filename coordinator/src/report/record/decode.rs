@@ -7,13 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::{ConnectionKind, Counters};
 use proto::latencies::{CodecError, Histogram, Latencies};
-use proto::load::{Extent, Load, Rate};
+use proto::load::{Extent, Load, Pace, Rate, ThinkTime};
 use proto::outcome::Failure;
+use proto::stages::{Stage, Stages};
 use proto::tls::TlsSession;
+use proto::trace::Trace;
 
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord,
-    OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TlsRecord, WorkerEndRecord, WorkerRecord,
+    OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TlsRecord, TraceRecord, WorkerEndRecord, WorkerRecord, nanos,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
 use crate::statistics::Evidence;
@@ -68,7 +70,7 @@ impl BlockContent {
     /// As statistics want it.
     pub(super) fn evidence(&self) -> Evidence<'_> {
         Evidence {
-            load: self.load,
+            load: &self.load,
             extent: self.extent,
             workers: &self.workers,
             start_skew: self.start_skew,
@@ -115,6 +117,7 @@ impl WorkerRecord {
             connections: self.connections,
             threads: self.threads,
             addresses_left_out: self.addresses_left_out.clone(),
+            bodies: self.bodies,
             warm_up: self.warm_up.content(),
             totals: self.totals.content(),
             successes_in_window: self.successes_in_window,
@@ -187,6 +190,15 @@ impl LatenciesRecord {
     }
 }
 
+impl TraceRecord {
+    /// The moments; `None` when they make no trace, or another one than it says.
+    pub(in crate::report) fn content(&self) -> Option<Trace> {
+        let trace = Trace::decode(&BASE64.decode(&self.gaps_deflate).ok()?).ok()?;
+        let fits = trace.requests() == self.requests && nanos(trace.duration()) == self.duration_ns;
+        fits.then_some(trace)
+    }
+}
+
 impl HistogramRecord {
     /// The histogram; `place` names it.
     pub(in crate::report) fn content(&self, place: &str) -> Result<Histogram, RecordError> {
@@ -224,14 +236,29 @@ impl From<&WorkerEndRecord> for WorkerEnd {
 }
 
 fn load(record: &LoadRecord) -> Option<Load> {
-    Some(match *record {
-        LoadRecord::Closed { concurrency } => Load::Closed { concurrency: NonZeroU32::new(concurrency)? },
-        LoadRecord::Open { rate_millihertz, arrivals, connections, max_in_flight } => Load::Open {
-            rate: Rate::from_millihertz(rate_millihertz)?,
-            arrivals,
-            connections: NonZeroU32::new(connections)?,
-            max_in_flight: max_in_flight.and_then(NonZeroU64::new),
+    Some(match record {
+        LoadRecord::Closed { concurrency, think_time } => Load::Closed {
+            concurrency: NonZeroU32::new(*concurrency)?,
+            think_time: match think_time {
+                Some(time) => Some(ThinkTime::new(
+                    Duration::from_nanos(time.min_ns),
+                    Duration::from_nanos(time.max_ns),
+                )?),
+                None => None,
+            },
         },
+        LoadRecord::Open { rate_millihertz, stages, trace, arrivals, connections, max_in_flight } => {
+            Load::Open {
+                pace: match (rate_millihertz, trace) {
+                    (Some(rate), _) => Pace::Steady(Rate::from_millihertz(*rate)?),
+                    (None, Some(trace)) => Pace::Trace(trace.content()?),
+                    (None, None) => Pace::Stages(Stages::new(stages.iter().map(Stage::from)).ok()?),
+                },
+                arrivals: *arrivals,
+                connections: NonZeroU32::new(*connections)?,
+                max_in_flight: max_in_flight.and_then(NonZeroU64::new),
+            }
+        }
     })
 }
 

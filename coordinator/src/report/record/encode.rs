@@ -8,15 +8,17 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::counters::{ConnectionKind, Counters};
 use proto::description::WorkerDescription;
 use proto::latencies::{Histogram, Latencies};
-use proto::load::{Extent, Load, WarmUp};
+use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::route::Route;
 use proto::target::Target;
 use proto::tls::TlsSession;
 
+use super::stages::stage_figures;
 use super::{
     BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
     HistogramRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord,
-    SeriesRecord, SkewRecord, TargetRecord, TlsRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, TlsRecord, TraceRecord,
+    VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -31,11 +33,14 @@ impl BlockRecord {
         let merged = Merged::of(&measured.workers);
         let figures = Figures::of_block(&evidence, &merged);
         let stream = block.scenario.expectation.stream;
+        let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
+        let stages = stage_figures(&block.load, figures.window, &series);
+        debug_assert!(stages.is_ok());
         Self {
             number,
             scenario: (&block.scenario).into(),
             arm: block.arm,
-            load: block.load.into(),
+            load: (&block.load).into(),
             extent: block.extent.into(),
             warm_up: block.warm_up.into(),
             timeout_ns: nanos(block.timeout),
@@ -51,7 +56,8 @@ impl BlockRecord {
                 .iter()
                 .map(|worker| WorkerRecord::new(figures.window, worker))
                 .collect(),
-            series: measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect(),
+            series,
+            stages: stages.unwrap_or_default(),
             figures,
         }
     }
@@ -65,6 +71,7 @@ impl WorkerRecord {
             connections: worker.connections,
             threads: worker.threads,
             addresses_left_out: worker.addresses_left_out.clone(),
+            bodies: worker.bodies,
             intervals: worker.intervals,
             last_interval_end_ns: nanos(worker.last_interval_end),
             start_offset_ns: worker.start_offset.map(nanos),
@@ -153,7 +160,14 @@ impl From<&Scenario> for ScenarioRecord {
             method: request.method.clone(),
             path: request.path.clone(),
             header_names: request.headers.iter().map(|(name, _)| name.clone()).collect(),
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+            body: match &scenario.variety {
+                Some(variety) => variety.template.clone(),
+                None => String::from_utf8_lossy(&request.body).into_owned(),
+            },
+            variety: scenario.variety.as_deref().map(|variety| VarietyRecord {
+                bodies: variety.bodies,
+                dataset_rows: variety.dataset.rows.len() as u64,
+            }),
             expected_status: expectation.status,
             expected_json: json
                 .map(|json| JsonExpectationRecord {
@@ -167,13 +181,34 @@ impl From<&Scenario> for ScenarioRecord {
     }
 }
 
-impl From<Load> for LoadRecord {
-    fn from(load: Load) -> Self {
+impl From<&Load> for LoadRecord {
+    fn from(load: &Load) -> Self {
         match load {
-            Load::Closed { concurrency } => Self::Closed { concurrency: concurrency.get() },
-            Load::Open { rate, arrivals, connections, max_in_flight } => Self::Open {
-                rate_millihertz: rate.millihertz(),
-                arrivals,
+            Load::Closed { concurrency, think_time } => Self::Closed {
+                concurrency: concurrency.get(),
+                think_time: think_time.map(|time| ThinkTimeRecord {
+                    min_ns: nanos(time.shortest()),
+                    max_ns: nanos(time.longest()),
+                }),
+            },
+            Load::Open { pace, arrivals, connections, max_in_flight } => Self::Open {
+                rate_millihertz: match pace {
+                    Pace::Steady(rate) => Some(rate.millihertz()),
+                    Pace::Stages(_) | Pace::Trace(_) => None,
+                },
+                stages: match pace {
+                    Pace::Stages(stages) => stages.iter().map(StageRecord::from).collect(),
+                    Pace::Steady(_) | Pace::Trace(_) => Vec::new(),
+                },
+                trace: match pace {
+                    Pace::Trace(trace) => Some(TraceRecord {
+                        requests: trace.requests(),
+                        duration_ns: nanos(trace.duration()),
+                        gaps_deflate: BASE64.encode(trace.encode()),
+                    }),
+                    Pace::Steady(_) | Pace::Stages(_) => None,
+                },
+                arrivals: *arrivals,
                 connections: connections.get(),
                 max_in_flight: max_in_flight.map(NonZeroU64::get),
             },

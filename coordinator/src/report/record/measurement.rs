@@ -17,6 +17,9 @@ pub struct WorkerRecord {
     /// Addresses of the target's name that accepted no connection, so that none went there.
     #[serde(default)]
     pub addresses_left_out: Vec<String>,
+    /// Bodies that it made before the load; 0 where all requests were the same.
+    #[serde(default)]
+    pub bodies: u64,
     /// How many intervals arrived.
     pub intervals: u64,
     /// From the start of the block.

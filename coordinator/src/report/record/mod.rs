@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::MeasuredBlock;
 use crate::plan::Arm;
-use crate::statistics::Figures;
 use crate::statistics::verdict::{Finding, Verdict};
+use crate::statistics::{Figures, StageFigures};
 
 mod decode;
 mod encode;
 mod measurement;
 mod recompute;
+mod stages;
 
 pub use decode::RecordError;
 pub(super) use encode::nanos;
@@ -25,6 +26,7 @@ pub use measurement::{
     PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
+pub use stages::StageRecord;
 
 /// The version of the meaning of `report.json`.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -63,7 +65,7 @@ pub struct RunHead {
     pub fleet: String,
     /// What was loaded.
     pub target: TargetRecord,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The coordinator's machine.
     pub environment: serde_json::Value,
@@ -178,6 +180,9 @@ pub struct BlockRecord {
     pub workers: Vec<WorkerRecord>,
     /// All workers together, second by second.
     pub series: Vec<SeriesRecord>,
+    /// What came of each stage, where the load had stages.
+    #[serde(default)]
+    pub stages: Vec<StageFigures>,
 }
 
 /// A request, and what a good answer is, without the values of headers.
@@ -191,8 +196,11 @@ pub struct ScenarioRecord {
     pub path: String,
     /// Their values may be secrets.
     pub header_names: Vec<String>,
-    /// As text; bytes that are no UTF-8 are replaced.
+    /// As text; bytes that are no UTF-8 are replaced. Where bodies differed, the template.
     pub body: String,
+    /// How bodies differed; `None` where all were the same.
+    #[serde(default)]
+    pub variety: Option<VarietyRecord>,
     /// The only status that is a success; `None` for any 2xx.
     pub expected_status: Option<u16>,
     /// What the answer must hold.
@@ -201,6 +209,15 @@ pub struct ScenarioRecord {
     pub expected_finish_reason: Option<String>,
     /// The answer is a stream of server-sent events.
     pub stream: bool,
+}
+
+/// Bodies that differed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VarietyRecord {
+    /// How many were asked for, over the whole fleet.
+    pub bodies: u32,
+    /// Rows of the dataset that they were made with; 0 for none.
+    pub dataset_rows: u64,
 }
 
 /// A value that must be there.
@@ -213,18 +230,27 @@ pub struct JsonExpectationRecord {
 }
 
 /// How requests came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LoadRecord {
     /// A fixed number in flight.
     Closed {
         /// Over the whole fleet.
         concurrency: u32,
+        /// How long a connection rested after an answer; `None` for not at all.
+        #[serde(default)]
+        think_time: Option<ThinkTimeRecord>,
     },
     /// Arrivals that did not wait for the target.
     Open {
-        /// Thousandths of a request a second, over the whole fleet.
-        rate_millihertz: u64,
+        /// Thousandths of a request a second, over the whole fleet; `None` where there were stages or a trace.
+        rate_millihertz: Option<u64>,
+        /// One after another, in place of a rate.
+        #[serde(default)]
+        stages: Vec<StageRecord>,
+        /// The moments of a trace, in place of a rate.
+        #[serde(default)]
+        trace: Option<TraceRecord>,
         /// How they were spaced.
         #[serde(with = "ArrivalsRecord")]
         arrivals: Arrivals,
@@ -233,6 +259,26 @@ pub enum LoadRecord {
         /// Over the whole fleet; `None` for no limit.
         max_in_flight: Option<u64>,
     },
+}
+
+/// The moments at which requests were due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceRecord {
+    /// How many.
+    pub requests: u64,
+    /// When the last one was.
+    pub duration_ns: u64,
+    /// Base64 of the gaps between them in nanoseconds (LEB128), DEFLATE-compressed.
+    pub gaps_deflate: String,
+}
+
+/// A time, or a range from which it was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThinkTimeRecord {
+    /// The shortest.
+    pub min_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
 }
 
 /// When a block was to end: at whichever came first.

@@ -3,13 +3,16 @@
 use proto::counters::Counters;
 use proto::interval::EndReason;
 use proto::latencies::{Histogram, Latencies};
+use proto::load::Arrivals;
+use proto::stages::{Stage, Stages};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Check, spans};
 use crate::merge::{counters_difference, latencies_difference};
 use crate::report::record::{
-    BlockRecord, CountersRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord,
+    BlockRecord, CountersRecord, LoadRecord, RecordError, StageRecord, TraceRecord, WorkerEndRecord,
+    WorkerRecord,
 };
 
 /// Compares a block as it is stored with the same block worked out again, and looks at its sums.
@@ -22,6 +25,7 @@ pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecor
         check("the workers' counts and histograms add up", sums(stored, again)),
         check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
         check("the seconds' figures follow from their histograms", second_figures(stored, again)),
+        check("the stages follow from the seconds", stages(stored, again)),
         check("every request is accounted for", of_workers(stored, unaccounted)),
         check(
             "every connection is accounted for",
@@ -65,6 +69,14 @@ fn second_figures(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
         let differ = fields(stored, again)?;
         Some(format!("the second from {} ns: {differ}", stored.start_ns))
     })
+}
+
+fn stages(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
+    if stored.stages.len() != again.stages.len() {
+        return Some(format!("there are {} and should be {}", stored.stages.len(), again.stages.len()));
+    }
+    let mut pairs = (1..).zip(stored.stages.iter().zip(&again.stages));
+    pairs.find_map(|(number, (stored, again))| Some(format!("stage {number}: {}", fields(stored, again)?)))
 }
 
 fn findings(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
@@ -182,12 +194,20 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
             "all workers ended with their requests, {offered} together, and {asked} was asked for"
         ));
     }
-    match stored.load {
-        LoadRecord::Closed { concurrency } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
+    match &stored.load {
+        LoadRecord::Closed { concurrency, .. } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
             let held = sum(|worker| worker.connections.into());
-            (held != u64::from(concurrency)).then(|| {
+            (held != u64::from(*concurrency)).then(|| {
                 format!("{concurrency} were to be in flight, and the workers had {held} connections")
             })
+        }
+        LoadRecord::Open { trace: Some(trace), .. } if ended_by(&[EndReason::Requests]) => {
+            not_as_recorded(stored, trace)
+        }
+        LoadRecord::Open { stages: asked, arrivals: Arrivals::Constant, .. }
+            if ended_by(&[EndReason::Duration]) =>
+        {
+            not_as_staged(stored, asked)
         }
         LoadRecord::Closed { .. } | LoadRecord::Open { .. } => None,
     }
@@ -207,6 +227,34 @@ fn phases(totals: &CountersRecord, latencies: &Latencies) -> Option<String> {
     let (name, histogram, count, of) =
         rows.into_iter().find(|(_, histogram, count, _)| histogram.count() != *count)?;
     Some(format!("{} values of {name} for {count} {of}", histogram.count()))
+}
+
+/// Evenly spaced, each stage offers a number of requests that is known exactly.
+fn not_as_staged(stored: &BlockRecord, asked: &[StageRecord]) -> Option<String> {
+    let asked = Stages::new(asked.iter().map(Stage::from)).ok()?;
+    let mut pairs = (1..).zip(asked.requests().zip(&stored.stages));
+    pairs.find_map(|(number, (asked, stored))| {
+        let offered = stored.offered;
+        (offered != asked)
+            .then(|| format!("stage {number} offered {offered} requests, and it asks for {asked}"))
+    })
+}
+
+/// A trace says how many requests fall due in each second.
+fn not_as_recorded(stored: &BlockRecord, trace: &TraceRecord) -> Option<String> {
+    let trace = trace.content()?;
+    stored.series.iter().find_map(|second| {
+        // The last span ends with the last answer.
+        let last = second.end_ns > trace.duration().as_nanos() as u64;
+        let end = if last { u64::MAX } else { second.end_ns };
+        let (asked, offered) = (trace.requests_between(second.start_ns, end), second.counters.offered);
+        (asked != offered).then(|| {
+            format!(
+                "{offered} requests were offered from {} ns, and the trace asks for {asked}",
+                second.start_ns
+            )
+        })
+    })
 }
 
 /// `latencies` must hold what the outcomes say.

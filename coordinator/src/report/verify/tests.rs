@@ -189,7 +189,8 @@ fn what_the_window_and_the_verdict_rest_on_cannot_be_moved() {
     assert!(after(|record| record.interrupted = true).contains("it says true, and the blocks make it false"));
     let fewer = after(|record| record.blocks[0].extent.requests = Some(100));
     assert!(fewer.contains("all workers ended with their requests, 1000 together, and 100 was asked for"));
-    let narrower = after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1 });
+    let narrower =
+        after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1, think_time: None });
     assert!(narrower.contains("1 were to be in flight, and the workers had 10 connections"), "{narrower}");
 }
 
@@ -315,4 +316,36 @@ fn a_file_is_checked_with_the_log_beside_it() {
     fs::write(folder.path().join("intervals.jsonl"), "no interval\n").unwrap();
     let both = verify_file(&path).unwrap();
     assert_eq!((both.len(), failed(&both).len()), (alone.len() + 1, 1));
+}
+
+#[test]
+fn stages_are_what_their_seconds_and_the_schedule_say() {
+    let honest = fixtures::record_of(&[fixtures::staged_block()]);
+    assert_eq!(failed(&verify(&honest)), [""; 0]);
+    let figures = |stage: usize| {
+        let stage = &honest.blocks[0].stages[stage];
+        (stage.offered, stage.successes, stage.measured_ns, stage.offered_rate)
+    };
+    assert_eq!(figures(0), (10, 10, 1_000_000_000, Some(10.0)));
+    assert_eq!(figures(1), (10, 8, 500_000_000, Some(20.0)));
+
+    let after = |change: fn(&mut BlockRecord)| {
+        let mut record = honest.clone();
+        change(&mut record.blocks[0]);
+        failed(&verify(&record)).join("\n")
+    };
+    let touched = after(|block| block.stages[1].successes = 9);
+    assert!(
+        touched.contains("the stages follow from the seconds: stage 2: successes is 9 and should be 8"),
+        "{touched}"
+    );
+    assert!(after(|block| block.stages.truncate(1)).contains("there are 1 and should be 2"));
+    let steeper = after(|block| {
+        let LoadRecord::Open { stages, .. } = &mut block.load else { panic!() };
+        stages[1].to_millihertz = 34_000;
+    });
+    assert!(steeper.contains("stage 2 offered 10 requests, and it asks for 11"), "{steeper}");
+    // A span within a second is honest only where a stage ends.
+    let longer = after(|block| block.workers[0].last_interval_end_ns = 1_400_000_000);
+    assert!(longer.contains("the workers' starts and ends fit together"), "{longer}");
 }
