@@ -14,7 +14,6 @@ use support::process::{BOUND, Bench};
 use support::request::{Purpose, Reply, Request};
 use support::results::{Results, names};
 use support::ssh_fleet::{bench, no_sockets_are_left, nothing_is_left, run, start, under_way};
-use support::target::Target;
 
 /// Enough for a lease, and for what follows it on a machine that is busy.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(20);
@@ -249,6 +248,11 @@ fn a_coordinator_that_ends_while_it_copies_leaves_nothing_either() {
         running.signal(signal);
         assert_eq!(running.wait(BOUND).code, code);
         nothing_is_left(&network, &[0], AFTER_THE_LEASE);
+        assert_eq!(
+            host.programs(),
+            [],
+            "neither half a program nor, had the signal come too late, a whole one"
+        );
         if code.is_some() {
             no_sockets_are_left(&bench);
         }
@@ -256,16 +260,33 @@ fn a_coordinator_that_ends_while_it_copies_leaves_nothing_either() {
 }
 
 #[test]
-fn ctrl_c_ends_the_run_in_order_and_leaves_nothing() {
-    let Some(network) = Network::new("ctrl_c", 2) else { return };
-    let (bench, target) = (bench(&network), network.target(slowly));
-    let running = under_way(&network, &bench, &target, &["--duration", "60s"]);
-    running.signal_group(Signal::INT);
-    let finished = running.wait(BOUND);
-    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
-    let results = Results::of(&bench);
-    assert!(results.summary.contains("interrupted") && results.count(0, "successes") > 0);
-    assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
-    nothing_is_left(&network, &[0, 1], Duration::from_secs(5));
-    no_sockets_are_left(&bench);
+fn every_way_to_ask_for_an_end_ends_the_run_in_order_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let Some(network) = Network::new("asked_for_an_end", 2) else { return };
+        let (bench, target) = (bench(&network), network.target(slowly));
+        let running = under_way(&network, &bench, &target, &["--duration", "60s"]);
+        running.signal_group(signal);
+        let finished = running.wait(BOUND);
+        assert_eq!(finished.code, Some(130), "{signal:?}: {}", finished.stderr);
+        let results = Results::of(&bench);
+        assert!(results.summary.contains("interrupted") && results.count(0, "successes") > 0);
+        assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
+        nothing_is_left(&network, &[0, 1], Duration::from_secs(5));
+        no_sockets_are_left(&bench);
+    }
+}
+
+#[test]
+fn sockets_that_a_killed_coordinator_left_are_taken_away_by_the_next_run() {
+    let Some(network) = Network::new("asked_twice", 1) else { return };
+    let (first, target) = (bench(&network), network.target(slowly));
+    let running = under_way(&network, &first, &target, &["--duration", "60s"]);
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait(BOUND).code, None);
+    nothing_is_left(&network, &[0], AFTER_THE_LEASE);
+    let other = first.file("tmp/ab-0000000f/of-somebody", "");
+    let finished = run(&network, &first, &target, &["--requests", "10"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    std::fs::remove_dir_all(other.parent().unwrap()).unwrap();
+    no_sockets_are_left(&first);
 }
