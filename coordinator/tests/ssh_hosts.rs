@@ -180,7 +180,7 @@ fn a_clock_that_is_wrong_is_named_and_the_others_go_on() {
 fn a_folder_from_which_nothing_may_run_is_named() {
     let Some(network) = Network::with_cache("noexec", 1, Some("noexec")) else { return };
     let (bench, target) = (bench(&network), network.target(at_once));
-    let finished = run(&network, &bench, &target, &["--requests", "20"]);
+    let finished = run(&network, &bench, &target, &["--requests", "20", "--quiet"]);
     assert_eq!((finished.code, finished.stderr.lines().count()), (Some(1), 1), "{}", finished.stderr);
     let expected = format!("error: {} does not let the worker's program run (", network.host(0).name());
     assert!(finished.stderr.starts_with(&expected), "{}", finished.stderr);
@@ -218,4 +218,35 @@ fn a_run_under_nohup_does_not_end_with_its_terminal() {
     running.signal(Signal::HUP);
     let finished = running.wait(BOUND);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[test]
+fn what_is_wrong_here_is_not_blamed_on_a_host() {
+    let Some(network) = Network::new("wrong_here", 1) else { return };
+    let target = network.target(at_once);
+    network.configure_client("NoSuchOption yes");
+    let finished = run(&network, &bench(&network), &target, &["--requests", "20"]);
+    let expected =
+        format!("error: {} cannot be reached, because ssh fails on this machine (", network.host(0).name());
+    assert!(finished.stderr.starts_with(&expected), "{}", finished.stderr);
+
+    network.configure_client("");
+    let folder = bench(&network);
+    let misread = folder.folder().join("a%h:b");
+    fs::create_dir(&misread).unwrap();
+    let misread = folder.variable("TMPDIR", misread.to_str().unwrap());
+    let finished = run(&network, &misread, &target, &["--requests", "20"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[test]
+fn two_coordinators_may_use_the_same_hosts_at_once() {
+    let Some(network) = Network::new("two_coordinators", 2) else { return };
+    let (benches, target) = ([bench(&network), bench(&network)], network.target(at_once));
+    let running = benches.each_ref().map(|bench| start(&network, bench, &target, &["--requests", "50"]));
+    for finished in running.map(|running| running.wait(BOUND)) {
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    }
+    assert_eq!(target.counts().load, 100);
+    assert!([0, 1].iter().all(|host| network.host(*host).programs().len() == 1), "both copied the same");
 }

@@ -190,6 +190,9 @@ impl HostProblem {
         if says("Host key verification failed") {
             return Self::UnknownKey(by_hand(host));
         }
+        if LOCAL.into_iter().any(says) {
+            return Self::LocalSsh(last);
+        }
         if says("Permission denied") || says("Too many authentication failures") {
             return Self::NoKeyAccepted;
         }
@@ -198,9 +201,6 @@ impl HostProblem {
         }
         if says("Connection refused") {
             return Self::Refused;
-        }
-        if LOCAL.into_iter().any(says) {
-            return Self::LocalSsh(last);
         }
         if CLOSED.into_iter().any(says) {
             return Self::Closed(last);

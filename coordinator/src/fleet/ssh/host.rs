@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::binary::WorkerBinary;
 use super::super::child::{Child, Ended};
+use super::super::news::{MachineState, News};
 use super::client::Client;
 use super::error::{HostError, HostProblem};
 use super::facts::{self, Facts};
@@ -76,9 +77,12 @@ impl Host {
         program: Arc<Program>,
         own: PathBuf,
         doors: Arc<Semaphore>,
+        news: News,
     ) -> Result<Self, HostError> {
         let host = client.host().clone();
-        Self::prepare(client, &program, &own, &doors).await.map_err(|problem| HostError { host, problem })
+        Self::prepare(client, &program, &own, &doors, &news)
+            .await
+            .map_err(|problem| HostError { host, problem })
     }
 
     async fn prepare(
@@ -86,11 +90,12 @@ impl Host {
         program: &Program,
         own: &Path,
         doors: &Semaphore,
+        news: &News,
     ) -> Result<Self, HostProblem> {
         let (master, facts) = Self::connect_patiently(&client, program, own, doors).await?;
         facts.agrees_on_time(clock::local_now().timestamp().as_second())?;
         if !facts.has(&program.binary)? {
-            copy(&client, program, &own.with_extension("copy.log")).await?;
+            copy(&client, program, &own.with_extension("copy.log"), news).await?;
         }
         let machine = facts.boot().map_or_else(|| client.host().to_string(), ToOwned::to_owned);
         Ok(Self { client, cores: facts.cores(), machine, master })
@@ -150,8 +155,9 @@ impl Host {
     }
 }
 
-async fn copy(client: &Client, program: &Program, log: &Path) -> Result<(), HostProblem> {
+async fn copy(client: &Client, program: &Program, log: &Path, news: &News) -> Result<(), HostProblem> {
     let bytes = program.bytes().await?;
+    news.tell(&client.host().to_string(), MachineState::Copying(bytes.len() as u64));
     let script = format!("{}; {COPY}", facts::folder(&program.binary.sha256));
     let command = client.follow(&script, &[&program.binary.sha256]);
     let copying = Child::spawn("ssh", command, "", Some(log)).await;

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::binary::WorkerBinary;
+use super::news::News;
 use super::{Fleet, FleetError, Machines, Trust, WorkerAccess, trust_of};
 use crate::cli::{OnPartial, SshHost};
 use crate::clock;
@@ -49,14 +50,14 @@ pub(super) struct SshMachines {
 }
 
 /// Connects all hosts at once, then starts all workers at once, dealt out to the hosts in turn.
-pub(super) async fn open(choice: &SshChoice, logs: &Path) -> Result<Fleet, FleetError> {
+pub(super) async fn open(choice: &SshChoice, logs: &Path, news: &News) -> Result<Fleet, FleetError> {
     let binary = WorkerBinary::read(choice.worker_binary.as_deref()).map_err(SshError::from)?;
     let sha256 = binary.sha256.clone();
     let authority = Authority::ephemeral(&clock::local_now())?;
     let folder = Folder::create().map_err(|(path, source)| SshError::Folder { path, source })?;
 
     let trust = trust_of(&authority)?;
-    let (mut hosts, failed) = bring_up(choice, &folder, Arc::new(Program::new(binary))).await;
+    let (mut hosts, failed) = bring_up(choice, &folder, Arc::new(Program::new(binary)), news).await;
     if let Err(error) = settle(failed, choice.on_partial, hosts.len()) {
         end_all(hosts, Host::end).await;
         return Err(error.into());
@@ -103,12 +104,17 @@ impl SshMachines {
 }
 
 /// The hosts that came up, in order, and those that did not.
-async fn bring_up(choice: &SshChoice, folder: &Folder, program: Arc<Program>) -> (Vec<Host>, Vec<HostError>) {
+async fn bring_up(
+    choice: &SshChoice,
+    folder: &Folder,
+    program: Arc<Program>,
+    news: &News,
+) -> (Vec<Host>, Vec<HostError>) {
     let doors = Arc::new(Semaphore::new(DOORS));
     let coming = choice.hosts.iter().zip(0..).map(|(host, number)| {
         let own = folder.path().join(format!("h{number}"));
         let client = Client::new(choice.program.clone(), host.clone(), own.with_extension("s"));
-        Host::bring_up(client, Arc::clone(&program), own, Arc::clone(&doors))
+        Host::bring_up(client, Arc::clone(&program), own, Arc::clone(&doors), news.clone())
     });
     all(coming.collect()).await
 }

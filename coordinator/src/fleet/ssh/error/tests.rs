@@ -64,7 +64,7 @@ fn what_is_wrong_here_is_not_blamed_on_the_host() {
         "/me/.ssh/config: terminating, 1 bad configuration options",
         "command-line: line 0: Bad configuration option: remotecommand",
         "Bad owner or permissions on /me/.ssh/config",
-        "unix_listener: cannot bind to path /tmp/x: No such file or directory",
+        "unix_listener: cannot bind to path /tmp/x: Permission denied",
     ] {
         assert_eq!(connecting(words), HostProblem::LocalSsh(words.into()));
     }
