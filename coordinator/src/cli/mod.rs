@@ -40,7 +40,8 @@ pub use variables::{Origin, process_variables};
 
 const ABOUT_SETTINGS: &str = "\
 Every setting is taken from, in this order: the flag, the variable in the environment, `.env`, `benchmark-config.env` \
-(both in the current directory), the default. An empty variable counts as unset.
+(both in the current directory), the default. An empty variable counts as unset. A file that names a program \
+(ARCHESTRA_BENCH_SSH, ARCHESTRA_BENCH_WORKER_BINARY) is refused: give it as a flag or in the environment.
 
 The bearer key is ARCHESTRA_BENCHMARK_API_KEY, else OPENAI_API_KEY, else `sk-mock-key`; there is no flag for it, \
 because command lines can be read by everybody on a machine.

@@ -238,6 +238,8 @@ fn hosts_may_come_from_a_file_whose_broken_lines_are_named() {
     let ssh = ["--fleet", "ssh", "--target", "http://h:1", "--hosts", path];
     std::fs::write(path, "# load machines\nme@a\n\n  me@b:2222  # the slow one\n").unwrap();
     assert_eq!(run(&ssh).fleet.workers(), 2);
+    std::fs::write(path, "\u{feff}me@a\r\nme@b:2222\r\n").unwrap();
+    assert_eq!(run(&ssh).fleet.workers(), 2, "as some editors write it");
     let both = configure(&ssh, &[("ARCHESTRA_BENCH_HOSTS", "c,d,e")], ["", ""]).unwrap();
     assert_eq!(both.fleet.workers(), 2, "a file given as a flag beats hosts in a variable");
     assert_eq!(

@@ -119,7 +119,7 @@ impl Fleet {
                 let workers = vms.workers.clone();
                 Ok(Self { kind: "gcp", workers, threads: None, machines: Machines::Gcp(Box::new(vms)) })
             }
-            FleetChoice::Ssh(choice) => ssh::open(choice, logs).await,
+            FleetChoice::Ssh(choice) => ssh::open(choice, logs, &news).await,
         }
     }
 

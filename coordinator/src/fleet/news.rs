@@ -39,6 +39,8 @@ pub enum MachineState {
     },
     /// It exists, and starts.
     Booting,
+    /// It gets the worker's program, of so many bytes.
+    Copying(u64),
     /// Its worker answers.
     Ready,
     /// It will not become ready.

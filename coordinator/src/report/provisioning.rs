@@ -81,6 +81,9 @@ fn lines(news: &MachineNews) -> Vec<String> {
             format!("is still being uploaded ({megabytes} MB), after {seconds} s")
         }
         MachineState::Booting => "boots".to_owned(),
+        MachineState::Copying(bytes) => {
+            format!("gets the worker's program ({:.0} MB)", *bytes as f64 / 1e6)
+        }
         MachineState::Ready => "is ready".to_owned(),
         MachineState::Failed(problem) => format!("failed: {}", super::markdown::visible(problem)),
         MachineState::Deleting => "is being deleted".to_owned(),
@@ -125,6 +128,12 @@ mod tests {
              9.0 s  vm-2 boots\n 41.0 s  vm-2 is ready\n2 VMs are ready after 41.0 s\n"
         );
         assert_eq!(shown(true, &news), "");
+    }
+
+    #[test]
+    fn a_copy_says_how_much_there_is_to_wait_for() {
+        let news = [("me@h", 1_200, MachineState::Copying(31_400_000))];
+        assert_eq!(shown(false, &news), "  1.2 s  me@h gets the worker's program (31 MB)\n");
     }
 
     #[test]
