@@ -94,7 +94,7 @@ fn no_body_is_sent_twice_and_the_rows_are_taken_in_turn() {
     );
     assert!(scenario["body"].as_str().unwrap().contains("{{ prompt }}"));
     let said =
-        "60 different bodies were made of 30 rows before the load, and each was sent 1.0 times on average";
+        "60 bodies were made from 30 rows in turn before the load, and each was sent 1.00 times on average";
     assert!(results.summary.contains(said), "{}", results.summary);
 }
 
@@ -130,7 +130,7 @@ fn bodies_come_again_after_the_last_and_the_summary_says_how_often() {
     let expected = [("\"one, or \\\"two\\\"\"", 30), ("\"three\"", 30)];
     assert_eq!(asked, expected.map(|(prompt, count)| (prompt.to_owned(), count)).into());
     let said =
-        "20 different bodies were made of 2 rows before the load, and each was sent 3.0 times on average";
+        "20 bodies were made from 2 rows in turn before the load, and each was sent 3.00 times on average";
     assert!(Results::of(&bench).summary.contains(said), "{}", Results::of(&bench).summary);
 }
 
@@ -144,6 +144,12 @@ fn an_open_loop_takes_bodies_in_the_order_of_its_arrivals() {
     let bodies = target.taken(Purpose::Load);
     let ids = bodies.iter().map(|body| body["id"].as_str().unwrap().parse().unwrap());
     assert_eq!(ids.collect::<BTreeSet<u64>>(), (0..100).collect());
+    // No more than there are arrivals.
+    assert!(
+        Results::of(&bench)
+            .summary
+            .contains("100 bodies were made before the load, and each was sent 1.00 times")
+    );
 }
 
 #[test]

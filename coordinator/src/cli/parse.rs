@@ -84,7 +84,7 @@ const PROGRAMS: [(&str, &str); 2] = [("ssh_program", "--ssh"), ("worker_binary",
 
 fn refuse_programs_of_files(settings: &BTreeMap<String, Setting>) -> Result<(), UsageError> {
     for (id, flag) in PROGRAMS {
-        if let Some(Setting { origin: Origin::EnvFile | Origin::BenchmarkConfigFile, place }) =
+        if let Some(Setting { origin: Origin::EnvFile | Origin::BenchmarkConfigFile, place, .. }) =
             settings.get(id)
         {
             return Err(UsageError::ProgramInFile { place: place.clone(), flag });

@@ -1,18 +1,37 @@
 //! What makes bodies differ from request to request.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
 
-use proto::load::Extent;
+use proto::load::{Arrivals, Extent, Load, Pace};
 
 use super::ConfigError;
 use crate::cli::{Given, Origin, RunArgs};
 use crate::scenario::{BODIES, DatasetFile, Scenario};
 
 /// How many bodies a template makes: no more than there are requests, and one for each request of a trace.
-pub(super) fn number(args: &RunArgs, extent: Extent, is_trace: bool) -> u32 {
+pub(super) fn number(args: &RunArgs, load: &Load, extent: Extent) -> u32 {
     let bodies = args.body.bodies.map_or(BODIES, NonZeroU32::get);
-    let requests = extent.requests().and_then(|requests| u32::try_from(requests.get()).ok());
+    let requests = requests(load, extent).map(|requests| u32::try_from(requests).unwrap_or(u32::MAX));
+    let is_trace = matches!(load, Load::Open { pace: Pace::Trace(_), .. });
     requests.map_or(bodies, |requests| if is_trace { requests } else { requests.min(bodies) })
+}
+
+/// How many requests there will be at most, where that is known.
+fn requests(load: &Load, extent: Extent) -> Option<u64> {
+    let by_time = match load {
+        Load::Open { pace: Pace::Stages(stages), arrivals: Arrivals::Constant, .. } => {
+            Some(stages.requests().sum())
+        }
+        Load::Open { pace: Pace::Steady(rate), arrivals: Arrivals::Constant, .. } => {
+            let due = |time: Duration| {
+                (u128::from(rate.millihertz()) * time.as_nanos()).div_ceil(1_000_000_000_000)
+            };
+            extent.duration().and_then(|time| u64::try_from(due(time)).ok())
+        }
+        Load::Open { .. } | Load::Closed { .. } => None,
+    };
+    by_time.into_iter().chain(extent.requests().map(NonZeroU64::get)).min()
 }
 
 /// The rows of a dataset, unless a trace has rows of its own.

@@ -183,7 +183,7 @@ impl RunConfig {
                 api_key: api_key.expose(),
                 dataset: trace.as_ref().map(|trace| &trace.rows).or(dataset.as_ref()),
                 is_trace: trace.is_some(),
-                bodies: bodies::number(args, extent, trace.is_some()),
+                bodies: bodies::number(args, &load, extent),
                 input_tokens: bodies::input_tokens(args, given)?.filter(|_| trace.is_none()),
                 output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
                 seed,

@@ -115,3 +115,18 @@ fn stages_and_traces_take_their_time() {
     assert_eq!(takes(&["--trace", path, "--trace-speed", "2x"]), 31);
     assert_eq!(run(&["--trace", path]).extent, Extent::Requests(2.try_into().unwrap()));
 }
+
+#[test]
+fn there_are_no_more_bodies_than_requests_where_their_number_is_known() {
+    let bodies = |shape: &[&str]| {
+        let flags = ["--scenario", "simple_chat", "--input-tokens", "5"];
+        run(&[shape, &flags].concat()).scenarios[0].variety.as_ref().unwrap().bodies
+    };
+    assert_eq!(bodies(&["--stage", "1s:5/s,2s:..10/s"]), 20);
+    assert_eq!(bodies(&["--rate", "7", "--duration", "1500ms"]), 11);
+    assert_eq!(bodies(&["--rate", "7", "--duration", "1500ms", "--requests", "9"]), 9);
+    assert_eq!(bodies(&["--rate", "7", "--duration", "1500ms", "--arrivals", "poisson"]), 10_000);
+    assert_eq!(bodies(&["--requests", "9"]), 9);
+    assert_eq!(bodies(&["--duration", "9s"]), 10_000);
+    assert_eq!(bodies(&["--duration", "9s", "--bodies", "77"]), 77);
+}

@@ -241,17 +241,17 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
     notes
 }
 
-/// How many different bodies there were, and how often each was used.
+/// How many bodies there were, and how often each was used.
 fn bodies(block: &BlockRecord) -> Option<String> {
     let variety = block.scenario.variety?;
     let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
     let rows = match variety.dataset_rows {
         0 => String::new(),
-        rows => format!(" of {rows} rows"),
+        rows => format!(" from {rows} rows in turn"),
     };
     let times = block.figures.requests as f64 / made.max(1) as f64;
     Some(format!(
-        "{made} different bodies were made{rows} before the load, and each was sent {times:.1} times on average"
+        "{made} bodies were made{rows} before the load, and each was sent {times:.2} times on average"
     ))
 }
 
