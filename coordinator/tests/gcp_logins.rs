@@ -25,6 +25,11 @@ if sys.argv[1:3] == ["auth", "print-access-token"]:
         sys.exit("ERROR: (gcloud.auth.print-access-token) You do not currently have an active account selected.")
     print(os.environ["TOKEN"])
 elif sys.argv[1:3] == ["compute", "start-iap-tunnel"]:
+    # A firewall rule that was just made may not be in force yet.
+    once = os.path.join(os.environ["HOME"], sys.argv[3] + ".failed")
+    if not os.path.exists(once):
+        open(once, "w").close()
+        sys.exit("ERROR: (gcloud.compute.start-iap-tunnel) Error while connecting [4003: 'failed to connect to backend'].")
     path = "projects/%s/zones/%s/instances/%s" % (flag("--project"), flag("--zone"), sys.argv[3])
     request = urllib.request.Request(os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"] + path)
     request.add_header("Authorization", "Bearer " + os.environ["TOKEN"])

@@ -198,3 +198,21 @@ fn a_vm_whose_worker_is_dead_is_of_no_use_to_the_next_run_either() {
     assert_eq!(left, ["loadtest-vm-2"]);
     assert_eq!(cloud.bench.run(&["cleanup"]).code, Some(0));
 }
+
+/// What Google says of its machines counts from Google's clock.
+#[test]
+fn a_clock_that_is_wrong_here_ends_no_vms_life() {
+    let cloud = Cloud::new();
+    let url = cloud.upstream();
+    cloud.gce.advance(Duration::from_secs(7 * 3600));
+    let run = ["--workers", "1"];
+    assert_eq!(cloud.load(&url, &run).code, Some(0));
+    let first = cloud.gce.instance("loadtest-vm-1").unwrap()["id"].clone();
+    assert_eq!(cloud.load(&url, &run).code, Some(0));
+    assert_eq!(cloud.gce.instance("loadtest-vm-1").unwrap()["id"], first);
+    // 50 minutes later 10 minutes are left of its hour, which are too few.
+    cloud.gce.advance(Duration::from_secs(50 * 60));
+    assert_eq!(cloud.load(&url, &run).code, Some(0));
+    assert_ne!(cloud.gce.instance("loadtest-vm-1").unwrap()["id"], first);
+    assert_eq!(cloud.bench.run(&["cleanup"]).code, Some(0));
+}

@@ -11,7 +11,6 @@ use super::error::GcpError;
 use super::names::{Names, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Role};
 use super::scale::end_of_life;
 use super::workshop::Workshop;
-use crate::clock;
 
 /// How often is looked again for what came into being meanwhile.
 const ROUNDS: u32 = 5;
@@ -46,7 +45,7 @@ impl Inventory {
             instances: instances.found,
             rules: rules?,
             buckets: no_storage_no_buckets(buckets)?,
-            taken_at: clock::local_now().timestamp(),
+            taken_at: client.now(),
         };
         inventory.rules.retain(|rule| names.own_rule(rule));
         inventory.buckets.retain(|bucket| names.own(&bucket.labels));

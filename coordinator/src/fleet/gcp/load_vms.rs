@@ -85,8 +85,8 @@ async fn bring_up(workshop: &Workshop, order: &Order<'_>) -> Result<Vec<Ready>, 
     }
     let parcel = Parcel::read(config)?;
     let (authority, leaf) = authority(workshop)?;
-    let now = clock::local_now().timestamp();
     let all = workshop.instances().await?;
+    let now = workshop.client.now();
     check_platform(&all, order, life, now)?;
 
     let load_vms: Vec<_> = all.into_iter().filter(|vm| role_of(vm) == Some(Role::Load)).collect();

@@ -12,7 +12,6 @@ use super::names::Role;
 use super::scale::Wish;
 use super::workshop::Workshop;
 use super::{PLATFORM_SCRIPT, boot, firewall};
-use crate::clock;
 use crate::config::gcp::SetupConfig;
 use crate::fleet::WorkerAccess;
 use crate::fleet::news::MachineState;
@@ -79,7 +78,7 @@ async fn bring_up(
         zones: workshop.config.zones.clone(),
         sha256: parcel.sha256().to_owned(),
         life: SHORTEST_LIFE,
-        now: clock::local_now().timestamp(),
+        now: workshop.client.now(),
     };
     let zone = match there {
         Some(vm) if wish.fits(&vm) && more.iter().all(|(key, value)| vm.metadata(key) == Some(value)) => {

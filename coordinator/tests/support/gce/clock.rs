@@ -28,9 +28,9 @@ impl Clock {
         self.advanced += by;
     }
 
-    /// Seconds since 1970.
-    pub fn seconds(&self) -> i64 {
-        (self.began_at + self.time()).as_second()
+    /// What time it is.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.began_at + self.time()
     }
 
     /// A time as Google writes it.

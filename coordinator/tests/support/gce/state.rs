@@ -150,7 +150,7 @@ impl State {
 
     /// What the bearer of a token may do.
     pub fn access(&self, token: &str) -> Option<Access> {
-        let now = self.clock.seconds();
+        let now = self.clock.now().as_second();
         let signed = || self.accounts.iter().any(|account| account.has_signed(token, now));
         self.tokens.get(token).copied().or_else(|| signed().then_some(Access::Full))
     }

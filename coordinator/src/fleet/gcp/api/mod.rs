@@ -10,8 +10,13 @@ mod login;
 mod resources;
 mod storage;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -60,6 +65,8 @@ pub struct Client {
     http: reqwest::Client,
     endpoints: Endpoints,
     project: String,
+    /// Seconds that Google's clock is ahead of this machine's, as its last answer had it.
+    ahead: Arc<AtomicI64>,
 }
 
 /// One call.
@@ -119,12 +126,28 @@ impl Client {
             host: endpoints.compute.to_string(),
             problem: innermost(&error),
         })?;
-        Ok(Self { login: Login::find()?, http, endpoints, project: project.to_owned() })
+        let project = project.to_owned();
+        Ok(Self { login: Login::find()?, http, endpoints, project, ahead: Arc::default() })
     }
 
     /// Whose resources it asks for.
     pub fn project(&self) -> &str {
         &self.project
+    }
+
+    /// What time it is for Google, whose times all resources have: this machine's clock may be wrong.
+    pub fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed));
+        let own = clock::local_now().timestamp();
+        own.checked_add(ahead).unwrap_or(own)
+    }
+
+    fn set_clock(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(theirs) = date.and_then(|date| rfc2822::parse(date).ok()) {
+            let ahead = theirs.timestamp().duration_since(clock::local_now().timestamp());
+            self.ahead.store(ahead.as_secs(), Ordering::Relaxed);
+        }
     }
 
     /// Makes a call until it is answered for good.
@@ -155,7 +178,7 @@ impl Client {
                 Body::None if call.method == Method::POST => request.header("content-length", "0"),
                 Body::None => request,
             };
-            let failed = match send(request).await {
+            let failed = match self.send(request).await {
                 Ok((status, text)) if status.is_success() => return Ok(text),
                 Ok((status, text)) => {
                     let refusal = Box::new(Refusal::of_answer(status.as_u16(), &text));
@@ -183,12 +206,13 @@ impl Client {
             tried += 1;
         }
     }
-}
 
-async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, String)> {
-    let response = request.send().await?;
-    let status = response.status();
-    Ok((status, response.text().await?))
+    async fn send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, String)> {
+        let response = request.send().await?;
+        self.set_clock(response.headers());
+        let status = response.status();
+        Ok((status, response.text().await?))
+    }
 }
 
 /// Whether a call that failed is made again, after so many tries and so long after the first.
