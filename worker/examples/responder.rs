@@ -143,8 +143,18 @@ fn answer_each(stream: &mut TcpStream, bytes: &[u8], answer: &[u8]) -> io::Resul
         used += length;
         // An answer that does not fit the socket's buffer was not asked for by a client that waits for answers.
         stream.write_all(answer)?;
+        if is_the_last(&bytes[used - length..used]) {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
     }
     Ok(used)
+}
+
+/// Whether the client wants the connection closed behind the answer, as those do that open one for each request.
+fn is_the_last(request: &[u8]) -> bool {
+    let head = &request[..memmem::find(request, b"\r\n\r\n").unwrap_or(request.len())];
+    let says = |words: &[u8]| memmem::find(head, words).is_some();
+    says(b"onnection: close") || says(b" HTTP/1.0\r\n") && !says(b"eep-")
 }
 
 /// The length of the first request in `bytes`, head and body; `None` while it is not whole.
