@@ -216,7 +216,8 @@ fn sources(place: &str) -> Vec<Source> {
     let mut files = rust_files(&root().join(place));
     files.extend(Some(root().join(format!("{place}.rs"))).filter(|file| file.exists()));
     let paths = files.iter().map(|file| file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
-    let product = paths.filter(|path| !path.ends_with("/tests.rs") && !path.ends_with("/fixtures.rs"));
+    let is_of_tests = |path: &str| path.contains("/tests/") || path.ends_with("/tests.rs");
+    let product = paths.filter(|path| !is_of_tests(path) && !path.ends_with("/fixtures.rs"));
     let sources: Vec<_> = product.map(source).collect();
     assert!(!sources.is_empty(), "{place} holds no source");
     sources

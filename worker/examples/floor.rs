@@ -45,10 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         body.len()
     );
     let request = [head.into_bytes(), body].concat();
-    let until = now() + Duration::from_secs(seconds.parse()?);
     let mut floor = Floor::new(mode, request, address)?;
     floor.connect(address, connections.parse()?)?;
-    floor.run(until)?;
+    floor.run(now() + Duration::from_secs(seconds.parse()?))?;
     let mut out = std::io::stdout();
     match mode {
         Mode::Bare => writeln!(out, "requests: {}", floor.requests)?,
