@@ -26,6 +26,8 @@ main() {
   . "$here/measure.sh"
   prepare
   {
+    # A shell of its own, behind the pipe: whatever ends it ends its server too.
+    trap stop_server EXIT
     echo "# What the engine costs"
     echo
     echo "Median (lowest–highest) of $rounds interleaved rounds of $seconds s each; ratios are taken within a round."
@@ -97,7 +99,6 @@ fail() {
 }
 
 clean_up() {
-  stop_server
   rm -rf "$scratch"
 }
 
