@@ -17,6 +17,7 @@ pub mod credentials;
 pub mod engine;
 pub mod host;
 pub mod http1;
+pub mod http2;
 pub mod json;
 pub mod lifetime;
 pub mod log;

@@ -2,5 +2,5 @@
 
 mod chunked;
 pub mod connection;
-mod head;
+pub(crate) mod head;
 pub mod response;
