@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use proto::outcome::FailureKind;
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
@@ -118,7 +118,7 @@ async fn stand(config: &SetupConfig, news: News, mut interrupt: Interrupt) -> Re
 async fn until_it_answers(platform: &Platform, config: &SetupConfig) -> Result<String, String> {
     let url = platform.url(config.port);
     let url = Url::parse(&url).map_err(|_| SetupError::Address(url).to_string())?;
-    let target = Target { url, extra_roots: None, insecure: false };
+    let target = Target { url, extra_roots: None, insecure: false, http_version: HttpVersion::Http11 };
     let mut last = String::from("it was not asked");
     let asking = async {
         let worker =

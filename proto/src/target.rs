@@ -6,6 +6,57 @@ use url::Url;
 
 use crate::{InvalidMessage, wire};
 
+/// What is spoken with a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+    /// HTTP/2: over plain text by prior knowledge, over TLS by ALPN.
+    Http2,
+    /// Over TLS what the target chooses by ALPN, else HTTP/1.1.
+    Auto,
+}
+
+impl HttpVersion {
+    /// All of them.
+    pub const ALL: [HttpVersion; 3] = [Self::Http11, Self::Http2, Self::Auto];
+
+    /// The name in flags, JSON and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// From the wire's number, where `field` stands.
+    ///
+    /// # Errors
+    /// When this version does not know it.
+    pub fn from_wire(field: &'static str, number: i32) -> Result<Self, InvalidMessage> {
+        match wire::HttpVersion::try_from(number) {
+            Ok(wire::HttpVersion::Unspecified | wire::HttpVersion::HttpVersion11) => Ok(Self::Http11),
+            Ok(wire::HttpVersion::HttpVersion2) => Ok(Self::Http2),
+            Ok(wire::HttpVersion::Auto) => Ok(Self::Auto),
+            Err(_) => {
+                Err(InvalidMessage::new(field, format!("is {number}, which this version does not know")))
+            }
+        }
+    }
+
+    /// The wire's number.
+    pub fn to_wire(self) -> i32 {
+        let version = match self {
+            Self::Http11 => wire::HttpVersion::HttpVersion11,
+            Self::Http2 => wire::HttpVersion::HttpVersion2,
+            Self::Auto => wire::HttpVersion::Auto,
+        };
+        version as i32
+    }
+}
+
 /// A base URL with what is needed to trust it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -15,6 +66,8 @@ pub struct Target {
     pub extra_roots: Option<String>,
     /// Accept any certificate.
     pub insecure: bool,
+    /// What is spoken with it.
+    pub http_version: HttpVersion,
 }
 
 impl Target {
@@ -137,6 +190,7 @@ impl From<&Target> for wire::Target {
             url: target.url.to_string(),
             ca_pem: target.extra_roots.clone().unwrap_or_default(),
             insecure: target.insecure,
+            http_version: target.http_version.to_wire(),
         }
     }
 }
@@ -152,6 +206,7 @@ impl TryFrom<wire::Target> for Target {
             url,
             extra_roots: Some(target.ca_pem).filter(|pem| !pem.is_empty()),
             insecure: target.insecure,
+            http_version: HttpVersion::from_wire("target.http_version", target.http_version)?,
         })
     }
 }
@@ -213,7 +268,12 @@ mod tests {
 
     #[test]
     fn addresses_and_authorities() {
-        let target = |url: &str| Target { url: Url::parse(url).unwrap(), extra_roots: None, insecure: false };
+        let target = |url: &str| Target {
+            url: Url::parse(url).unwrap(),
+            extra_roots: None,
+            insecure: false,
+            http_version: HttpVersion::Http11,
+        };
         assert_eq!(target("http://[::1]:9000").address(), ("::1".into(), 9000));
         assert_eq!(target("http://[::1]:9000").authority(), "[::1]:9000");
         assert_eq!(target("https://gateway.example/").address(), ("gateway.example".into(), 443));

@@ -13,7 +13,7 @@ use proto::assignment::Assignment;
 use proto::expectation::{Expectation, JsonExpectation};
 use proto::load::{Extent, Load, WarmUp};
 use proto::share::Share;
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 use worker::clock::Clock;
 use worker::engine::{Engine, Output};
 
@@ -24,6 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     worker::host::raise_open_files_limit();
     let url: url::Url = url.parse()?;
+    // STREAMS=25 speaks HTTP/2 with so many streams on each connection.
+    let streams = std::env::var("STREAMS").ok().map(|streams| streams.parse()).transpose()?;
+    let http_version = if streams.is_some() { HttpVersion::Http2 } else { HttpVersion::Http11 };
     let assignment = Assignment {
         id: "benchmark".into(),
         request: Request {
@@ -32,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             headers: vec![("Content-Type".into(), "application/json".into())],
             body: std::fs::read(body)?,
         },
-        target: Target { url: url.join("/")?, extra_roots: None, insecure: true },
+        target: Target { url: url.join("/")?, extra_roots: None, insecure: true, http_version },
         expectation: Expectation {
             json: vec![JsonExpectation { pointer: "/choices/0/message/content".into(), equals: None }],
             ..Expectation::default()
@@ -43,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         share: Share::WHOLE,
         timeout: Duration::from_secs(30),
         keep_alive: std::env::var_os("NO_KEEPALIVE").is_none(),
+        streams: streams.unwrap_or(NonZeroU32::MIN),
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),

@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod cli;
 pub mod clock;
+pub mod connection;
 pub mod credentials;
 pub mod engine;
 pub mod host;

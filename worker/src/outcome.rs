@@ -81,7 +81,7 @@ pub enum ProtocolFault {
 /// How a target breaks HTTP/2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Violation {
-    /// The first frame is no settings.
+    /// What comes first are no settings, or the connection is closed before they come.
     NoSettings,
     /// A setting that it cannot have.
     Settings,
@@ -209,7 +209,7 @@ impl From<Violation> for ProtocolFault {
 impl Violation {
     fn in_words(self) -> &'static str {
         match self {
-            Self::NoSettings => "the first frame is no HTTP/2 settings; does the target speak HTTP/2?",
+            Self::NoSettings => "the target sent no HTTP/2 settings; does it speak HTTP/2?",
             Self::Settings => "an HTTP/2 setting that cannot be",
             Self::FrameSize => "an HTTP/2 frame of a size that it cannot have",
             Self::Padding => "an HTTP/2 frame with more padding than room for it",

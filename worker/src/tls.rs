@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use crate::outcome::TlsFault;
@@ -56,9 +56,19 @@ impl TargetTls {
             Arc::new(Verifier::new_with_extra_roots(roots, provider.clone()).map_err(TlsError::SystemRoots)?)
         };
         let mut config = client_config(provider, verifier)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = offered(target.http_version);
         Ok(Some(Self { config: Arc::new(config), name }))
     }
+}
+
+/// What is offered by ALPN, the dearest first.
+fn offered(version: HttpVersion) -> Vec<Vec<u8>> {
+    let names: &[&[u8]] = match version {
+        HttpVersion::Http11 => &[b"http/1.1"],
+        HttpVersion::Http2 => &[b"h2"],
+        HttpVersion::Auto => &[b"h2", b"http/1.1"],
+    };
+    names.iter().map(|name| name.to_vec()).collect()
 }
 
 fn client_config(
@@ -83,6 +93,8 @@ pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
             TlsFault::Certificate
         }
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)
+        | rustls::Error::NoApplicationProtocol => TlsFault::NoHttp2,
         rustls::Error::AlertReceived(_) => TlsFault::Alert,
         _ => TlsFault::Handshake,
     }

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::target::HttpVersion;
 
 use super::ConfigError;
 use crate::cli::{ArrivalKind, Given, Origin, RunArgs};
@@ -25,6 +26,20 @@ pub(super) fn load(args: &RunArgs, given: &Given, workers: u32) -> Result<Load, 
 /// A number of requests that was given, a duration that was given, or else the default number.
 pub(super) fn extent(args: &RunArgs) -> Extent {
     Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS))
+}
+
+/// How many requests share a connection; in HTTP/1.1, none do.
+pub(super) fn streams(args: &RunArgs, given: &Given) -> Result<NonZeroU32, ConfigError> {
+    if args.http_version != HttpVersion::Http11 {
+        if args.no_keepalive {
+            return Err(ConfigError::NoKeepAliveInHttp2 { place: given.place("no_keepalive").into() });
+        }
+        return Ok(args.streams);
+    }
+    if given.origin("streams") == Origin::Flag && args.streams > NonZeroU32::MIN {
+        return Err(ConfigError::NeedsHttp2 { flag: given.place("streams").into() });
+    }
+    Ok(NonZeroU32::MIN)
 }
 
 /// By default enough that every connection of a closed loop has been used.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::load::{Extent, Load, WarmUp};
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Arm, Block, Plan};
@@ -48,6 +48,10 @@ pub struct RunConfig {
     pub timeout: Duration,
     /// Whether a connection serves more than one request.
     pub keep_alive: bool,
+    /// What is spoken with the target.
+    pub http_version: HttpVersion,
+    /// HTTP/2: the most requests that are in flight on a connection.
+    pub streams: NonZeroU32,
     /// Engine threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
     /// Seeds Poisson arrivals and back-off.
@@ -174,6 +178,8 @@ impl RunConfig {
             warm_up: load::warm_up(args, load),
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
+            http_version: args.http_version,
+            streams: load::streams(args, given)?,
             threads: args.threads,
             seed: args.seed.unwrap_or_else(random_seed),
             results_dir: args.results_dir.clone(),
@@ -211,6 +217,7 @@ impl RunConfig {
             warm_up: self.warm_up,
             timeout: self.timeout,
             keep_alive: self.keep_alive,
+            streams: self.streams,
             threads: self.threads,
             seed: self.seed,
         };

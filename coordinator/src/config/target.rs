@@ -24,7 +24,7 @@ pub(super) fn choose(args: &RunArgs, given: &Given) -> Result<TargetChoice, Conf
     } else {
         (None, false)
     };
-    Ok(TargetChoice::Url(Target { url, extra_roots, insecure }))
+    Ok(TargetChoice::Url(Target { url, extra_roots, insecure, http_version: args.http_version }))
 }
 
 /// Checks the path that scenarios without one of their own share. It is not shown: its query may hold a secret.

@@ -8,7 +8,7 @@ use proto::expectation::Expectation;
 use proto::interval::{EndReason, Finished, HostReading, Interval};
 use proto::latencies::Latencies;
 use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 use url::Url;
 
 use crate::plan::{Arm, Block};
@@ -49,12 +49,14 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
             url: Url::parse("http://127.0.0.1:9000").unwrap(),
             extra_roots: None,
             insecure: false,
+            http_version: HttpVersion::Http11,
         },
         load,
         extent,
         warm_up: WarmUp::None,
         timeout: Duration::from_secs(30),
         keep_alive: true,
+        streams: NonZeroU32::MIN,
         threads: None,
         seed: 7,
     }

@@ -105,7 +105,9 @@ async fn in_folder(
     let target = match (&config.target, &mock) {
         (TargetChoice::Url(target), _) => Some(target.clone()),
         (TargetChoice::BuiltInMock, mock) => {
-            mock.as_ref().map(|mock| Target { url: mock.url().clone(), extra_roots: None, insecure: false })
+            let http_version = config.http_version;
+            let target = |url| Target { url, extra_roots: None, insecure: false, http_version };
+            mock.as_ref().map(|mock| target(mock.url().clone()))
         }
     };
     let mut measured = Ok(None);

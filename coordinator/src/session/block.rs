@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use proto::assignment::Assignment;
 use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
+use proto::target::HttpVersion;
 use proto::wire::{self, command, event};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -37,6 +38,8 @@ pub enum News {
         threads: u32,
         /// Connections that it was to open.
         connections: u32,
+        /// What it speaks with the target.
+        http_version: HttpVersion,
         /// What the warm-up did.
         warm_up: Counters,
         /// How long a message takes to it and back.
@@ -335,8 +338,10 @@ impl Course {
         let Some(ready) = &self.ready else { return Ok(()) };
         let warm_up = Counters::try_from(ready.warm_up.clone().unwrap_or_default()).map_err(nonsense)?;
         let (threads, connections) = (ready.threads, ready.connections);
+        let http_version =
+            HttpVersion::from_wire("ready.http_version", ready.http_version).map_err(nonsense)?;
         self.told_ready = true;
-        self.tell(News::Ready { threads, connections, warm_up, round_trip }).await;
+        self.tell(News::Ready { threads, connections, http_version, warm_up, round_trip }).await;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::interval::{EndReason, Finished, Interval};
+use proto::target::HttpVersion;
 
 use super::job::{Control, Report, ShardEnd};
 use super::recorder::Recorder;
@@ -20,6 +21,10 @@ pub enum Output {
     Prepared {
         /// Threads that carry the load.
         threads: u32,
+        /// Connections that they hold.
+        connections: u32,
+        /// What is spoken with the target.
+        http_version: HttpVersion,
         /// What the warm-up did.
         warm_up: Counters,
     },
@@ -34,6 +39,8 @@ pub enum Output {
 /// Gathers the reports of one engine.
 pub(super) struct Collector {
     pub(super) assignment_id: String,
+    pub(super) connections: u32,
+    pub(super) http_version: HttpVersion,
     /// The scenario's JSON pointers, for wording failures.
     pub(super) pointers: Vec<String>,
     pub(super) clock: Clock,
@@ -71,7 +78,12 @@ impl Collector {
             return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
         };
         let threads = self.spares.len() as u32;
-        output(Output::Prepared { threads, warm_up: warm_up.worded(&self.pointers) });
+        output(Output::Prepared {
+            threads,
+            connections: self.connections,
+            http_version: self.http_version,
+            warm_up: warm_up.worded(&self.pointers),
+        });
 
         let shards = self.spares.len();
         let mut progress = Progress {

@@ -11,6 +11,7 @@ use super::schedule::Limit;
 use crate::answer::Criteria;
 use crate::clock::Nanos;
 use crate::host::ThreadReading;
+use crate::http2::request::Encoded;
 use crate::tls::TargetTls;
 
 /// What all shards of an engine have in common.
@@ -20,10 +21,14 @@ pub struct Job {
     pub address: SocketAddr,
     /// How they are encrypted.
     pub tls: Option<TargetTls>,
-    /// The bytes of one request of the warm-up.
+    /// The bytes of one request of the warm-up, as HTTP/1.1.
     pub warm_up_request: Vec<u8>,
-    /// The bytes of one request of the measurement.
+    /// The bytes of one request of the measurement, as HTTP/1.1.
     pub request: Vec<u8>,
+    /// The same as HTTP/2.
+    pub warm_up_encoded: Encoded,
+    /// The same as HTTP/2.
+    pub encoded: Encoded,
     /// Whether the request's method is HEAD, whose answers have no body.
     pub is_head: bool,
     /// What a good answer is.

@@ -7,14 +7,17 @@
 mod backoff;
 mod collector;
 mod deadlines;
-mod events;
+mod http1;
+mod http2;
 mod job;
+mod protocol;
 mod recorder;
 mod requests;
 mod schedule;
 mod shard;
 mod slot;
 mod span;
+mod time;
 mod timer;
 
 use std::io;
@@ -26,22 +29,30 @@ use mio::{Poll, Waker};
 use proto::assignment::Assignment;
 use proto::interval::EndReason;
 use proto::load::WarmUp;
+use proto::target::HttpVersion;
 
 pub use collector::Output;
 
 use crate::answer::Criteria;
 use crate::clock::{Clock, Nanos};
 use crate::host;
+use crate::http2::request::Encoded;
+use crate::probe::negotiate;
 use crate::request::{Purpose, render};
 use crate::resolve::{ResolveError, resolve};
 use crate::tls::{TargetTls, TlsError};
 use collector::Collector;
+use http1::Http1;
+use http2::Http2;
 use job::{Control, Job, Report};
 use schedule::Limit;
 use shard::{Shard, WAKER, Wiring};
 
 /// Files that a worker needs beside its connections.
 const FILES_IN_RESERVE: u64 = 64;
+
+/// What one thread does from beginning to end.
+type Carrier = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 /// A block's work in progress on this worker.
 #[derive(Debug)]
@@ -91,7 +102,12 @@ impl Engine {
         clock: Clock,
         output: impl FnMut(Output) + Send + 'static,
     ) -> Result<Self, EngineError> {
-        let (connections, files) = (assignment.connections(), host::open_files_limit());
+        let assignment = &settled(assignment, clock)?;
+        let connections = match assignment.target.http_version {
+            HttpVersion::Http2 => assignment.connections(),
+            HttpVersion::Http11 | HttpVersion::Auto => assignment.places(),
+        };
+        let files = host::open_files_limit();
         if u64::from(connections) + FILES_IN_RESERVE > files {
             return Err(EngineError::Files { connections, files });
         }
@@ -106,37 +122,52 @@ impl Engine {
         let mut engine = Self { control: control.clone(), wakers: Vec::new() };
 
         let mut spares = Vec::new();
-        let mut shards = Vec::new();
+        let mut carriers: Vec<Carrier> = Vec::new();
         for (number, lane) in lanes.into_iter().enumerate() {
             let poll = Poll::new()?;
             engine.wakers.push(Waker::new(poll.registry(), WAKER)?);
             let (spare, returned) = channel();
             spares.push(spare);
             let (control, reports) = (control.clone(), reports.clone());
-            shards.push(Shard::new(
-                job.clone(),
-                Wiring { number, lane, clock, poll, control, reports, spares: returned },
-            )?);
+            let wiring = Wiring { number, lane, clock, poll, control, reports, spares: returned };
+            carriers.push(match assignment.target.http_version {
+                HttpVersion::Http2 => {
+                    let shard = Shard::<Http2>::new(job.clone(), wiring)?;
+                    Box::new(move || shard.run())
+                }
+                HttpVersion::Http11 | HttpVersion::Auto => {
+                    let shard = Shard::<Http1>::new(job.clone(), wiring)?;
+                    Box::new(move || shard.run())
+                }
+            });
         }
         drop(reports);
 
         let pointers = job.criteria.pointers().to_vec();
-        let collector = Collector { assignment_id: assignment.id.clone(), pointers, clock, control, spares };
-        engine.spawn(shards, collector, gathered, output)?;
+        let collector = Collector {
+            assignment_id: assignment.id.clone(),
+            connections,
+            http_version: assignment.target.http_version,
+            pointers,
+            clock,
+            control,
+            spares,
+        };
+        engine.spawn(carriers, collector, gathered, output)?;
         Ok(engine)
     }
 
     fn spawn(
         &self,
-        shards: Vec<Shard>,
+        carriers: Vec<Carrier>,
         collector: Collector,
         gathered: Receiver<(usize, Report)>,
         output: impl FnMut(Output) + Send + 'static,
     ) -> io::Result<()> {
         thread::Builder::new().name("collector".into()).spawn(move || collector.run(&gathered, output))?;
-        for (number, shard) in shards.into_iter().enumerate() {
+        for (number, carrier) in carriers.into_iter().enumerate() {
             let carry = move || {
-                if let Err(error) = shard.run() {
+                if let Err(error) = carrier() {
                     tracing::error!(%error, "a thread of the engine failed");
                 }
             };
@@ -172,6 +203,16 @@ impl Drop for Engine {
     }
 }
 
+/// The assignment with what is spoken settled: where the target is to choose, it is asked once, before the block. One that
+/// does not answer is taken for one that speaks HTTP/1.1, and the load shows what is wrong with it.
+fn settled(assignment: &Assignment, clock: Clock) -> Result<Assignment, EngineError> {
+    let mut settled = assignment.clone();
+    if settled.target.http_version == HttpVersion::Auto {
+        settled.target.http_version = negotiate(&assignment.target, assignment.timeout, clock)?;
+    }
+    Ok(settled)
+}
+
 fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
     let (target, request) = (&assignment.target, &assignment.request);
     let limit = Limit {
@@ -183,6 +224,8 @@ fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
         tls: TargetTls::for_target(target)?,
         warm_up_request: render(target, request, assignment.keep_alive, Purpose::WarmUp),
         request: render(target, request, assignment.keep_alive, Purpose::Load),
+        warm_up_encoded: Encoded::new(target, request, Purpose::WarmUp),
+        encoded: Encoded::new(target, request, Purpose::Load),
         is_head: request.method == "HEAD",
         criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
         load: assignment.load,

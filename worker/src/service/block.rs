@@ -21,7 +21,6 @@ const LEASE_CHECK: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) id: String,
-    connections: u32,
     lease: Nanos,
     clock: Clock,
     last_heard: AtomicU64,
@@ -60,7 +59,6 @@ impl Block {
     pub(super) fn prepare(assignment: Assignment, clock: Clock) -> Arc<Self> {
         let block = Arc::new(Self {
             id: assignment.id.clone(),
-            connections: assignment.connections(),
             lease: assignment.lease.into(),
             clock,
             last_heard: AtomicU64::new(clock.now().0),
@@ -100,12 +98,13 @@ impl Block {
 
     fn take(&self, output: Output) {
         match output {
-            Output::Prepared { threads, warm_up } => {
+            Output::Prepared { threads, connections, http_version, warm_up } => {
                 let ready = wire::Ready {
                     assignment_id: self.id.clone(),
                     warm_up: Some((&warm_up).into()),
                     threads,
-                    connections: self.connections,
+                    connections,
+                    http_version: http_version.to_wire(),
                     ..wire::Ready::default()
                 };
                 self.change(|outbox| outbox.ready = Some(ready));

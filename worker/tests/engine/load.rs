@@ -13,7 +13,7 @@ use proto::latencies::Latencies;
 use proto::load::{Arrivals, Extent, Load, WarmUp};
 use proto::outcome::FailureKind;
 use proto::share::Share;
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 use worker::clock::Clock;
 use worker::engine::{Engine, Output};
 
@@ -24,7 +24,12 @@ const BOUND: Duration = Duration::from_secs(60);
 pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
     Assignment {
         id: "test".into(),
-        target: Target { url: url.parse().unwrap(), extra_roots: None, insecure: false },
+        target: Target {
+            url: url.parse().unwrap(),
+            extra_roots: None,
+            insecure: false,
+            http_version: HttpVersion::Http11,
+        },
         request: Request {
             method: "POST".into(),
             path: "/chat".into(),
@@ -38,6 +43,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
         share: Share::WHOLE,
         timeout: Duration::from_secs(30),
         keep_alive: true,
+        streams: NonZeroU32::MIN,
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),

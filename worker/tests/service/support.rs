@@ -1,6 +1,7 @@
 //! A worker that serves, a target that counts, and one stream between a test and the worker.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use proto::interval::{Finished, Interval};
 use proto::latencies::Latencies;
 use proto::load::{Arrivals, Extent, Load, WarmUp};
 use proto::share::Share;
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 use proto::wire::load_worker_client::LoadWorkerClient;
 use proto::wire::{self, command::Command, event::Event};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -244,6 +245,7 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
             url: format!("http://{}", target.address).parse().unwrap(),
             extra_roots: None,
             insecure: false,
+            http_version: HttpVersion::Http11,
         },
         request: Request { method: "GET".into(), path: "/".into(), headers: Vec::new(), body: Vec::new() },
         expectation: Expectation::default(),
@@ -258,6 +260,7 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         share: Share::WHOLE,
         timeout: Duration::from_secs(30),
         keep_alive: true,
+        streams: NonZeroU32::MIN,
         threads: Some(2.try_into().unwrap()),
         seed: 1,
         lease: Duration::from_secs(3600),

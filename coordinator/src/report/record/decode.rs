@@ -9,10 +9,11 @@ use proto::counters::Counters;
 use proto::latencies::{CodecError, Histogram, Latencies};
 use proto::load::{Extent, Load, Rate};
 use proto::outcome::Failure;
+use proto::target::HttpVersion;
 
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord, SCHEMA_VERSION,
-    WorkerEndRecord, WorkerRecord,
+    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, HttpRecord, LatenciesRecord, LoadRecord,
+    SCHEMA_VERSION, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
 use crate::statistics::Evidence;
@@ -112,6 +113,7 @@ impl WorkerRecord {
             number: self.number,
             end: (&self.end).into(),
             connections: self.connections,
+            http_version: self.http_version.map(HttpVersion::from),
             threads: self.threads,
             warm_up: self.warm_up.content(),
             totals: self.totals.content(),
@@ -202,6 +204,16 @@ impl From<&WorkerEndRecord> for WorkerEnd {
                 start_lateness_min: Duration::from_nanos(*start_lateness_min_ns),
                 start_lateness_max: Duration::from_nanos(*start_lateness_max_ns),
             },
+        }
+    }
+}
+
+impl From<HttpRecord> for HttpVersion {
+    fn from(version: HttpRecord) -> Self {
+        match version {
+            HttpRecord::Http11 => Self::Http11,
+            HttpRecord::Http2 => Self::Http2,
+            HttpRecord::Auto => Self::Auto,
         }
     }
 }

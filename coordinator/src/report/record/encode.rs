@@ -9,10 +9,10 @@ use proto::counters::Counters;
 use proto::description::WorkerDescription;
 use proto::latencies::Latencies;
 use proto::load::{Extent, Load, WarmUp};
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord,
+    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord, HttpRecord,
     JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
     SkewRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
@@ -38,6 +38,8 @@ impl BlockRecord {
             warm_up: block.warm_up.into(),
             timeout_ns: nanos(block.timeout),
             keep_alive: block.keep_alive,
+            http_version: block.target.http_version.into(),
+            streams: block.streams.get(),
             threads: block.threads.map(NonZeroU32::get),
             interrupted: measured.interrupted,
             start_skew: measured.start_skew.into(),
@@ -61,6 +63,7 @@ impl WorkerRecord {
             number: worker.number,
             end: (&worker.end).into(),
             connections: worker.connections,
+            http_version: worker.http_version.map(HttpRecord::from),
             threads: worker.threads,
             intervals: worker.intervals,
             last_interval_end_ns: nanos(worker.last_interval_end),
@@ -165,6 +168,16 @@ impl From<Load> for LoadRecord {
                 connections: connections.get(),
                 max_in_flight: max_in_flight.map(NonZeroU64::get),
             },
+        }
+    }
+}
+
+impl From<HttpVersion> for HttpRecord {
+    fn from(version: HttpVersion) -> Self {
+        match version {
+            HttpVersion::Http11 => Self::Http11,
+            HttpVersion::Http2 => Self::Http2,
+            HttpVersion::Auto => Self::Auto,
         }
     }
 }

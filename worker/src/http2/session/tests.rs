@@ -1,4 +1,4 @@
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 
 use super::*;
 use crate::http2::frame::{FrameHead, HEAD};
@@ -26,7 +26,12 @@ impl Answers for Told {
 }
 
 fn encoded(body: &[u8]) -> Encoded {
-    let target = Target { url: "http://127.0.0.1:9000".parse().unwrap(), extra_roots: None, insecure: false };
+    let target = Target {
+        url: "http://127.0.0.1:9000".parse().unwrap(),
+        extra_roots: None,
+        insecure: false,
+        http_version: HttpVersion::Http11,
+    };
     let request =
         Request { method: "POST".into(), path: "/chat".into(), headers: Vec::new(), body: body.to_vec() };
     Encoded::new(&target, &request, Purpose::Load)

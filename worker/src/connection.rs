@@ -136,6 +136,11 @@ impl Connection {
         }
     }
 
+    /// What the two sides agreed to speak over TLS, where they spoke of it.
+    pub fn agreed(&self) -> Option<&[u8]> {
+        self.tls.as_ref().and_then(|session| session.alpn_protocol())
+    }
+
     /// Begins the next request: nothing of it has been written yet.
     #[inline]
     pub fn begin_request(&mut self) {
