@@ -30,8 +30,9 @@ const FLOORS: [&str; 18] = [
 ];
 
 /// What runs for every request.
-const HOT_PATH: [&str; 6] = [
+const HOT_PATH: [&str; 7] = [
     "worker/src/engine",
+    "worker/src/connection",
     "worker/src/http1",
     "worker/src/http2",
     "worker/src/json",

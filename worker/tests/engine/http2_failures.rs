@@ -95,6 +95,14 @@ fn what_breaks_the_protocol_is_called_so() {
     }
 }
 
+/// What a read completes is settled before the connection is given up for what stood behind it.
+#[test]
+fn nothing_is_begun_on_a_connection_that_is_known_to_be_broken() {
+    let server = answering(|stream| [ok(stream, "{}"), frame(6, 0, 0, &[0; 20_000])].concat());
+    assert_all_good(&run(&closed2(&server.url(), 1, 1, 20)), 20, "an answer, then nonsense");
+    assert_eq!(server.connections(), 20);
+}
+
 #[test]
 fn an_answer_of_another_length_fails_alone() {
     // content-length: 3

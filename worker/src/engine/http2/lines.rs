@@ -128,8 +128,9 @@ impl Shard<Http2> {
                 Err(_) => return self.read(number, true),
             }
         }
-        let (line, now) = (link.line, self.clock.now());
+        let line = link.line;
         if !self.protocol.lines[line as usize].waiting.is_empty() {
+            let now = self.clock.now();
             self.serve(line, now);
         }
     }

@@ -12,7 +12,6 @@ use super::job::Job;
 use super::protocol::Protocol;
 use super::schedule::Lane;
 use super::shard::Shard;
-use super::slot::State;
 use crate::clock::Nanos;
 use crate::connection::Connection;
 use crate::http2::session::Session;
@@ -200,6 +199,5 @@ impl Protocol for Http2 {
         if place.stream != 0 {
             shard.protocol.take(place.link);
         }
-        debug_assert!(shard.slots[slot as usize].state != State::Opening);
     }
 }
