@@ -48,6 +48,9 @@ use job::{Control, Job, Report};
 use schedule::Limit;
 use shard::{Shard, WAKER, Wiring};
 
+/// Requests that a worker can have in flight, each with half a kilobyte of its own: connections of HTTP/1.1 meet the limit
+/// of files before that, streams of HTTP/2 do not.
+const MOST_PLACES: u32 = 1 << 20;
 /// Files that a worker needs beside its connections.
 const FILES_IN_RESERVE: u64 = 64;
 
@@ -83,6 +86,15 @@ pub enum EngineError {
         /// Allowed.
         files: u64,
     },
+    /// More requests in flight than there is memory for.
+    #[error(
+        "{places} requests in flight are asked of a worker that takes {MOST_PLACES}: add workers, or lower --concurrency, \
+         --connections or --streams"
+    )]
+    Places {
+        /// Asked for.
+        places: u32,
+    },
     /// This worker has no part in the block.
     #[error("the assignment leaves this worker without a connection")]
     Idle,
@@ -110,6 +122,10 @@ impl Engine {
         let files = host::open_files_limit();
         if u64::from(connections) + FILES_IN_RESERVE > files {
             return Err(EngineError::Files { connections, files });
+        }
+        let places = assignment.places();
+        if places > MOST_PLACES {
+            return Err(EngineError::Places { places });
         }
         let threads = assignment.threads.map_or_else(host::cores, std::num::NonZeroU32::get);
         let lanes = schedule::lanes(assignment, threads);

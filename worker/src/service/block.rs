@@ -86,9 +86,10 @@ impl Block {
             Err(error) => {
                 let kind = match error {
                     EngineError::Resolve(_) | EngineError::Tls(_) => wire::FaultKind::Target,
-                    EngineError::Expectation(_) | EngineError::Files { .. } | EngineError::Idle => {
-                        wire::FaultKind::Refused
-                    }
+                    EngineError::Expectation(_)
+                    | EngineError::Files { .. }
+                    | EngineError::Places { .. }
+                    | EngineError::Idle => wire::FaultKind::Refused,
                     EngineError::System(_) => wire::FaultKind::Internal,
                 };
                 self.fail(kind, error.to_string());

@@ -8,6 +8,7 @@ use proto::expectation::Expectation;
 use proto::load::WarmUp;
 use proto::target::{HttpVersion, Target};
 use worker::clock::Clock;
+use worker::engine::Engine;
 use worker::probe::probe;
 
 use super::h2_server::{Answers, H2Server};
@@ -39,6 +40,13 @@ fn threads_share_connections_out_and_not_streams() {
     let assignment = Assignment { threads: NonZeroU32::new(2), ..closed2(&server.url(), 11, 4, 501) };
     assert_all_good(&run(&assignment), 501, "three connections on two threads");
     assert_eq!((server.connections(), server.most_streams()), (3, 4));
+}
+
+#[test]
+fn more_places_than_there_is_memory_for_are_refused() {
+    let assignment = closed2("http://127.0.0.1:1", 2_000_000, 10_000, 1);
+    let refused = Engine::prepare(&assignment, Clock::new(), |_| {}).unwrap_err().to_string();
+    assert!(refused.contains("2000000 requests in flight") && refused.contains("--streams"), "{refused}");
 }
 
 #[test]
