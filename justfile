@@ -30,6 +30,6 @@ test:
     @echo "== test"
     @cargo test --workspace
 
-# CPU time per request beside wrk and ab, such as `just bench --rounds 1 --connections 64`
+# What the engine costs beside other load generators, such as `just bench --rounds 1 --cases "tls events"`
 bench *arguments:
-    worker/benches/compare.sh {{ arguments }}
+    worker/benches/bench.sh {{ arguments }}

@@ -2,17 +2,20 @@
 # Runs as root when a VM starts: fetches the worker's binary, checks that it is the right one, and has systemd run it
 # without any rights. The worker makes its own key; only its certificate leaves the machine, as a guest attribute, for
 # the coordinator to pin. Everything that is needed to know comes from the instance's metadata.
-set -euo pipefail
+# A trap on errors is for functions as well.
+set -Eeuo pipefail
 
 readonly instance=http://metadata.google.internal/computeMetadata/v1/instance
 readonly folder=/opt/archestra-bench
 readonly settings=/etc/archestra-bench
 
+# What fails in a subshell fails the shell too, unless somebody there has thought of it.
+trap '((BASH_SUBSHELL > 0)) || fail "line $LINENO of the startup script failed: ${BASH_COMMAND:0:80}"' ERR
+
 start_worker() {
-  trap 'fail "line $LINENO of the startup script failed"' ERR
-  publish stage "fetching the worker's binary"
-  command -v curl >/dev/null || install_packages curl
   mkdir -p "$folder" "$settings"
+  command -v curl >/dev/null || install_packages curl ca-certificates
+  publish stage "fetching the worker's binary"
   attribute archestra-coordinator-ca >"$settings/coordinator-ca.pem"
   fetch_worker
   publish stage "starting the worker"
@@ -42,21 +45,46 @@ fail() {
 }
 
 fetch_worker() {
-  local url sha256 sum deadline=$((SECONDS + 240))
+  local url sha256 sum
   url=$(attribute archestra-worker-url)
   sha256=$(attribute archestra-worker-sha256)
-  # The right to read a bucket that was just granted takes a while to arrive.
-  until download "$url"; do
-    ((SECONDS < deadline)) || fail "the worker's binary cannot be fetched from ${url%%\?*} ($(cat "$folder/problem"))"
+  # The script runs at every boot.
+  [[ $(sum_of "$folder/worker") != "$sha256" ]] || return 0
+  if [[ $url == ssh ]]; then receive "$sha256"; else download_patiently "$url"; fi
+  sum=$(sum_of "$folder/worker.new")
+  [[ $sum == "$sha256" ]] ||
+    fail "the worker's binary has the wrong checksum: $sum came, $sha256 was expected"
+  chmod 0755 "$folder/worker.new"
+  "$folder/worker.new" --version 2>"$folder/problem" >"$folder/version" ||
+    fail "the worker's binary does not run on this machine ($(head -n 1 "$folder/problem"))"
+  mv "$folder/worker.new" "$folder/worker"
+}
+
+sum_of() {
+  local sum=none
+  [[ ! -f $1 ]] || sum=$(sha256sum "$1")
+  echo "${sum%% *}"
+}
+
+# Whoever may log in can put a file there, so what counts is what the copy that nobody else can write adds up to.
+receive() {
+  local carried=/tmp/archestra-bench-worker-$1
+  publish stage "waiting for the worker's binary to come by ssh"
+  until [[ -f $carried ]]; do
+    sleep 0.5
+  done
+  publish stage "checking the worker's binary"
+  cp "$carried" "$folder/worker.new"
+  rm -f "$carried"
+}
+
+# The right to read a bucket that was just granted takes a while to arrive.
+download_patiently() {
+  local deadline=$((SECONDS + 240))
+  until download "$1"; do
+    ((SECONDS < deadline)) || fail "the worker's binary cannot be fetched from ${1%%\?*} ($(cat "$folder/problem"))"
     sleep 2
   done
-  sum=$(sha256sum "$folder/worker.new")
-  [[ ${sum%% *} == "$sha256" ]] ||
-    fail "the worker's binary has the wrong checksum: ${sum%% *} was fetched, $sha256 was expected"
-  chmod 0755 "$folder/worker.new"
-  mv "$folder/worker.new" "$folder/worker"
-  "$folder/worker" --version 2>"$folder/problem" >"$folder/version" ||
-    fail "the worker's binary does not run on this machine ($(head -n 1 "$folder/problem"))"
 }
 
 # The token goes to curl by its standard input: command lines can be read by everybody on the machine.
@@ -143,9 +171,20 @@ WantedBy=multi-user.target
 UNIT
 }
 
+# At its first boot a machine may be busy with packages of its own for minutes, and a mirror may stumble.
 install_packages() {
-  apt-get update --quiet --quiet
-  DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends "$@"
+  local deadline=$((SECONDS + 300))
+  until try_to_install "$@" 2>"$folder/problem"; do
+    cat "$folder/problem" >&2
+    ((SECONDS < deadline)) || fail "apt-get does not install $* ($(grep -m 1 '^E:' "$folder/problem" || echo 'see the serial log'))"
+    sleep 2
+  done
+}
+
+try_to_install() {
+  local options=(--quiet --quiet --option DPkg::Lock::Timeout=120 --option Acquire::Retries=3)
+  apt-get update "${options[@]}" --option APT::Update::Error-Mode=any &&
+    DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" --yes --no-install-recommends "$@"
 }
 
 start_worker

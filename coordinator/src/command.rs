@@ -98,7 +98,7 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }
-        RunEnd::Measured { record, results } => {
+        RunEnd::Measured { record, results, left } => {
             let summary = report::markdown::summary(&record);
             let (summary_path, report_path) = (results.summary_path(), results.report_path());
             print(&format!(
@@ -110,7 +110,10 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
                 sentence: format!("{}; the results are in {}", failure.sentence, summary_path.display()),
                 ..failure
             })?;
-            Ok(ExitCode::from(code_for(&record)))
+            match left {
+                Some(error) => Err(Failure::new(FAILED, &error)),
+                None => Ok(ExitCode::from(code_for(&record))),
+            }
         }
     }
 }

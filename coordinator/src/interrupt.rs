@@ -1,8 +1,8 @@
-//! Ctrl-C and SIGTERM: the first ends the run in order, the second leaves at once.
+//! Ctrl-C, SIGTERM and the end of the terminal: the first ends the run in order, the second leaves at once.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// What the process exits with when it was interrupted.
@@ -20,12 +20,15 @@ impl Interrupt {
     pub fn watch() -> io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // Under `nohup` the end of the terminal is none of ours.
+        let mut hang_up = if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         let (asked, watched) = watch::channel(false);
         tokio::spawn(async move {
             for _ in 0..2 {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    () = next(&mut hang_up) => {}
                 }
                 if asked.send_replace(true) {
                     // Children end with their standard input, and results are written as they come.
@@ -54,5 +57,41 @@ impl Interrupt {
             done = work => Some(done),
             () = self.asked() => None,
         }
+    }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process has it ignore SIGHUP. Linux says so; elsewhere `nohup` leaves no terminal behind.
+fn hang_up_is_ignored() -> bool {
+    match std::fs::read_to_string("/proc/self/status") {
+        Ok(status) => ignores_hang_up(&status),
+        Err(_) => !(io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()),
+    }
+}
+
+/// The mask's lowest bit is signal 1, which is SIGHUP.
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_ignored_is_seen_in_the_status() {
+        let ignored =
+            |mask: &str| ignores_hang_up(&format!("Name:\tx\nSigBlk:\t1\nSigIgn:\t{mask}\nSigCgt:\t1\n"));
+        assert!(ignored("0000000000001001") && !ignored("0000000000001000") && !ignored("?"));
     }
 }

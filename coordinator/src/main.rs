@@ -54,7 +54,11 @@ fn play() -> Result<ExitCode, Failure> {
     let failed = |error: &dyn std::error::Error| Failure { code: 1, sentence: causes::sentence(error) };
     log::to_stderr(log_format(&invocation.command.role));
     match &invocation.command.role {
-        Role::Coordinator(command) => command::execute(command, &invocation.given),
+        Role::Coordinator(command) => {
+            // Each host and each worker takes a few.
+            worker::host::raise_open_files_limit();
+            command::execute(command, &invocation.given)
+        }
         Role::Worker(args) => {
             worker::cli::main(args).map(|()| ExitCode::SUCCESS).map_err(|error| failed(&error))
         }

@@ -52,7 +52,7 @@ pub struct Block {
     pub streams: NonZeroU32,
     /// Threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
 }
 
@@ -66,7 +66,7 @@ pub struct Plan {
 impl Block {
     /// How many of `workers` workers have something to do: in a closed loop, no more than there are connections.
     pub fn active_workers(&self, workers: u32) -> u32 {
-        match self.load {
+        match &self.load {
             Load::Closed { .. } => workers.min(self.load.connections(self.streams)),
             Load::Open { .. } => workers,
         }
@@ -79,7 +79,7 @@ impl Block {
             target: self.target.clone(),
             request: self.scenario.request.clone(),
             expectation: self.scenario.expectation.clone(),
-            load: self.load,
+            load: self.load.clone(),
             extent: self.extent,
             warm_up: self.warm_up,
             share,
@@ -89,6 +89,7 @@ impl Block {
             threads: self.threads,
             seed: self.seed,
             lease,
+            variety: self.scenario.variety.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proto::outcome::{Failure, FailureKind};
+use proto::route::Route;
 use proto::target::HttpVersion;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -109,10 +110,11 @@ fn sentence(worker: u32, block: &Block, probed: &Probed, redactor: &Redactor) ->
         "" => String::new(),
         start => format!("; the answer begins: {}", redactor.cut_text(start)),
     };
+    let joint = if matches!(block.target.route, Route::UnixSocket(_)) { ", path " } else { "" };
     redactor.text(&format!(
-        "the preflight of {} from worker {worker} to {}{} failed: {failure} ({}){answer}",
+        "the preflight of {} from worker {worker} to {}{joint}{} failed: {failure} ({}){answer}",
         block.scenario.name,
-        block.target.url.as_str().trim_end_matches('/'),
+        block.target.shown(),
         redactor.url(&block.scenario.request.path),
         cure(probed, block.target.http_version),
     ))
@@ -139,7 +141,9 @@ fn cure(probed: &Probed, http_version: HttpVersion) -> &'static str {
         (FailureKind::Connect, _) => {
             "check --target, and that the target runs and can be reached from the worker"
         }
-        (FailureKind::Tls, _) => "check that the target speaks TLS, and --target-ca",
+        (FailureKind::Tls, _) => {
+            "check that the target speaks TLS, --target-ca, and what it wants to be shown (--tls-client-certificate)"
+        }
         (FailureKind::Timeout, _) => "raise --timeout, or look into the target's own log",
         (FailureKind::Body | FailureKind::Truncated, _) => "check --path and what the scenario expects",
         (FailureKind::Reset | FailureKind::Protocol, _) => match http_version {

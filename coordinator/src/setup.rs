@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use proto::outcome::FailureKind;
-use proto::target::{HttpVersion, Target};
+use proto::target::Target;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
+use crate::fleet::WorkerAccess;
 use crate::fleet::gcp::inventory::{self, Inventory};
 use crate::fleet::gcp::names::Names;
 use crate::fleet::gcp::platform::{self, Platform};
@@ -104,8 +105,10 @@ async fn stand(config: &SetupConfig, news: News, mut interrupt: Interrupt) -> Re
         None => return Err(GcpError::Interrupted(platform.workshop.undo().await).into()),
     };
     let settings = settings(&platform, config);
-    write_atomically(Path::new(SETTINGS), settings.as_bytes())
-        .map_err(|error| GcpError::Settings { path: SETTINGS.into(), source: io::Error::other(error) })?;
+    if let Err(error) = write_atomically(Path::new(SETTINGS), settings.as_bytes()) {
+        let error = GcpError::Settings { path: SETTINGS.into(), source: io::Error::other(error) };
+        return Err(error.with_fate(platform.workshop.undo().await).into());
+    }
     Ok(format!(
         "{} answers at {} from within the network{note}.\n{SETTINGS} is written: `archestra-bench run` loads it from VMs \
          now, `archestra-bench cleanup` deletes everything.\n",
@@ -118,23 +121,20 @@ async fn stand(config: &SetupConfig, news: News, mut interrupt: Interrupt) -> Re
 async fn until_it_answers(platform: &Platform, config: &SetupConfig) -> Result<String, String> {
     let url = platform.url(config.port);
     let url = Url::parse(&url).map_err(|_| SetupError::Address(url).to_string())?;
-    let target = Target { url, extra_roots: None, insecure: false, http_version: HttpVersion::Http11 };
+    let target = Target::new(url);
     let mut last = String::from("it was not asked");
     let asking = async {
-        let worker =
-            WorkerSession::connect(platform.worker.clone()).await.map_err(|error| error.to_string())?;
+        let (mut worker, mut known) = (None, Some(platform.worker.clone()));
         loop {
-            let scenario = &config.scenario;
-            let probed = worker.probe(&target, &scenario.request, &scenario.expectation, ANSWER_LIMIT).await;
-            match judge(&probed.map_err(|error| error.to_string())?) {
-                Answer::Good => return Ok(String::new()),
-                Answer::WantsKey(status) => {
+            match ask(platform, &mut worker, &mut known, &target, config).await {
+                Ok(Answer::Good) => return Ok(String::new()),
+                Ok(Answer::WantsKey(status)) => {
                     return Ok(format!(
                         " (with status {status}: it wants a key, which `run` takes from \
                          ARCHESTRA_BENCHMARK_API_KEY)"
                     ));
                 }
-                Answer::NotYet(problem) => last = problem,
+                Ok(Answer::NotYet(problem)) | Err(problem) => last = problem,
             }
             if let Some(problem) = platform.problem().await {
                 return Err(problem);
@@ -149,6 +149,31 @@ async fn until_it_answers(platform: &Platform, config: &SetupConfig) -> Result<S
             humantime::format_duration(config.timeout)
         )),
     }
+}
+
+/// Asks once, by a worker that is dialled again where it is lost: it may have been started anew.
+async fn ask(
+    platform: &Platform,
+    worker: &mut Option<WorkerSession>,
+    known: &mut Option<WorkerAccess>,
+    target: &Target,
+    config: &SetupConfig,
+) -> Result<Answer, String> {
+    let session = match worker.take() {
+        Some(session) => session,
+        None => {
+            let access = match known.take() {
+                Some(access) => access,
+                None => platform.worker_now().await.map_err(|error| error.to_string())?,
+            };
+            WorkerSession::connect(access).await.map_err(|error| error.to_string())?
+        }
+    };
+    let scenario = &config.scenario;
+    let probed = session.probe(target, &scenario.request, &scenario.expectation, ANSWER_LIMIT).await;
+    let answer = judge(&probed.map_err(|error| error.to_string())?);
+    *worker = Some(session);
+    Ok(answer)
 }
 
 enum Answer {
@@ -179,19 +204,33 @@ fn settings(platform: &Platform, config: &SetupConfig) -> String {
             "# {}: {} within the network, external address {external}",
             platform.name, platform.internal_address
         ),
-        "export FLEET=gcp".to_owned(),
-        format!("export ARCHESTRA_API_URL={}", platform.url(config.port)),
-        format!("export GCP_PROJECT_ID={}", gcp.project),
-        format!("export GCP_ZONE={}", gcp.zones.join(",")),
-        format!("export GCP_MACHINE_TYPE={}", gcp.machine_type),
-        format!("export ARCHESTRA_BENCH_FLEET_NAME={}", gcp.fleet_name),
     ];
-    if gcp.network != "default" {
-        lines.push(format!("export ARCHESTRA_BENCH_NETWORK={}", gcp.network));
-    }
-    lines.extend(gcp.subnet.as_ref().map(|subnet| format!("export ARCHESTRA_BENCH_SUBNET={subnet}")));
+    let own = |name: &str, value: String| (name.to_owned(), value);
+    let mut settings = vec![
+        own("FLEET", "gcp".into()),
+        own("ARCHESTRA_API_URL", platform.url(config.port)),
+        own("GCP_PROJECT_ID", gcp.project.clone()),
+        own("GCP_ZONE", gcp.zones.join(",")),
+        own("GCP_MACHINE_TYPE", gcp.machine_type.clone()),
+        own("ARCHESTRA_BENCH_FLEET_NAME", gcp.fleet_name.clone()),
+    ];
+    // Whatever else the user has told `setup` counts for a run against the same platform.
+    let more = config.settings.iter().filter(|(name, _)| settings.iter().all(|(known, _)| known != name));
+    let more: Vec<_> = more.cloned().collect();
+    settings.extend(more);
+    lines.extend(settings.iter().map(|(name, value)| format!("export {name}={}", quoted(value))));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// As a shell, and whoever else reads such a file, takes it for the value and nothing else.
+fn quoted(value: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:,=@%+".contains(letter);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
 }
 
 /// Lists everything that a fleet has.
@@ -201,6 +240,10 @@ fn settings(platform: &Platform, config: &SetupConfig) -> String {
 pub async fn status(config: &GcpConfig) -> Result<String, SetupError> {
     let client = gcp::client(config)?;
     let inventory = Inventory::of(&client, &Names::of(&config.fleet_name)).await.map_err(GcpError::from)?;
+    if let Some(zones) = inventory.blind_spots.clone() {
+        let _ = write!(io::stdout(), "{inventory}");
+        return Err(GcpError::Unseen { zones }.into());
+    }
     if inventory.is_empty() {
         return Ok(format!("Fleet {} has nothing in project {}.\n", config.fleet_name, config.project));
     }

@@ -49,6 +49,13 @@ fn wrong_flags_are_usage_errors() {
         (&["--connections", "5"], &["--connections", "--rate"]),
         (&["--fleet", "addresses", "--worker-address", "10.0.0.2:7000"], &["10.0.0.2:7000", "--target"]),
         (&["--warmup", "soon"], &["--warmup"]),
+        (&["--target", "unix:gateway.sock"], &["unix:gateway.sock", "absolute"]),
+        (&["--target", "unix:/g.sock", "--connect-to", "h:1"], &["--connect-to", "unix:"]),
+        (&["--connect-to", "h:1"], &["--connect-to", "--target"]),
+        (&["--target", "http://h", "--connect-to", "h"], &["--connect-to", "HOST:PORT"]),
+        (&["--target", "http://h", "--local-address", "h"], &["--local-address", "IP address"]),
+        (&["--target", "http://h", "--tls-server-name", "h"], &["--tls-server-name", "https"]),
+        (&["--target", "https://h", "--tls-client-key", "none.key"], &["--tls-client-certificate"]),
     ] {
         refused(&bench, &[&["run"], flags].concat(), 2, parts);
     }
@@ -140,6 +147,9 @@ fn a_target_that_is_not_there_is_said_to_be_so() {
     refused(&Bench::new(), &["run", "--target", &url], 1, &["connection refused", "--target"]);
     let nowhere = "http://no-such-host.invalid:9000";
     refused(&Bench::new(), &["run", "--target", nowhere], 1, &["no-such-host.invalid", "resolved"]);
+    // Kept for documents.
+    let elsewhere = ["run", "--target", "http://127.0.0.1:9000", "--local-address", "192.0.2.1"];
+    refused(&Bench::new(), &elsewhere, 1, &["192.0.2.1", "--local-address"]);
 }
 
 #[test]

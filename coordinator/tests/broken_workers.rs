@@ -53,7 +53,13 @@ fn a_worker_of_another_revision_is_refused_with_both_versions() {
     let bench = Bench::new();
     let Finished { code, stderr, .. } = start(&bench, worker.address).wait(BOUND);
     assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
-    for part in ["7.8.9", "revision 99", env!("CARGO_PKG_VERSION"), "revision 1", "same version"] {
+    for part in [
+        "7.8.9",
+        "revision 99",
+        env!("CARGO_PKG_VERSION"),
+        &format!("revision {}", proto::WIRE_REVISION),
+        "same version",
+    ] {
         assert!(stderr.contains(part), "no `{part}` in: {stderr}");
     }
     assert_eq!(names(&bench), Vec::<String>::new());

@@ -11,7 +11,8 @@ use support::process::Bench;
 
 #[test]
 fn the_example_file_holds_every_variable_and_no_other() {
-    let listed: Vec<&str> = include_str!("../../.env.example").lines().filter_map(variable).collect();
+    let example = include_str!("../../.env.example");
+    let listed: Vec<&str> = example.lines().filter_map(variable).collect();
 
     // Two that have no flag.
     let mut known: BTreeSet<String> =
@@ -22,6 +23,10 @@ fn the_example_file_holds_every_variable_and_no_other() {
         let before = known.len();
         known.extend(named.map(str::to_owned));
         assert!(known.len() > before || command == "pki", "{help}");
+    }
+    // Two that no file may set.
+    for program in ["ARCHESTRA_BENCH_SSH", "ARCHESTRA_BENCH_WORKER_BINARY"] {
+        assert!(known.remove(program) && example.contains(program), "{program}");
     }
     assert_eq!(listed.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), known);
     assert_eq!(listed.len(), known.len(), "each is listed once");

@@ -23,6 +23,7 @@ fn the_platform_is_set_up_loaded_by_vms_scaled_out_and_deleted() {
     assert_eq!(setup.code, Some(0), "{}", setup.stderr);
     assert!(setup.stdout.contains("archestra-platform-vm answers at http://127."), "{}", setup.stdout);
     assert!(setup.stderr.contains("archestra-platform-vm is ready"), "{}", setup.stderr);
+    assert!(setup.stderr.contains("the worker's binary is being uploaded (1 MB)"), "{}", setup.stderr);
     let settings = std::fs::read_to_string(cloud.bench.folder().join("benchmark-config.env")).unwrap();
     for line in [
         "export FLEET=gcp\n",
@@ -67,6 +68,58 @@ fn the_platform_is_set_up_loaded_by_vms_scaled_out_and_deleted() {
     assert!(status.stdout.contains("has nothing in project bench-project"), "{}", status.stdout);
 }
 
+/// Lists come in pages of one resource here.
+#[test]
+fn every_flag_of_vms_arrives_and_lists_in_pages_are_read_to_their_end() {
+    let cloud = Cloud::new();
+    let url = cloud.upstream();
+    cloud.gce.add_network("bench-net");
+    cloud.gce.set_page_limit(1);
+    let place = ["--network", "bench-net", "--subnet", "bench-subnet", "--labels", "team=blue,cost=42"];
+    let account = "reader@bench-project.iam.gserviceaccount.com";
+    let image = "projects/ubuntu-os-cloud/global/images/family/ubuntu-2404-lts-amd64";
+    let more = ["--spot", "--image", image, "--service-account", account, "--source-range", "203.0.113.7/32"];
+    let ended = cloud.load(&url, &[&["--workers", "2"][..], &place, &more].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let setup = cloud.bench.run(&[&["setup", "--platform-image", "my/gateway:1"][..], &place].concat());
+    assert_eq!(setup.code, Some(0), "{}", setup.stderr);
+
+    let log = cloud.gce.log();
+    let posted =
+        |end: &'static str| log.iter().filter(move |call| call.method == "POST" && call.path.ends_with(end));
+    let bodies: Vec<_> = posted("/instances").map(|call| &call.body).collect();
+    assert_eq!(bodies.len(), 3);
+    for body in &bodies {
+        let interface = &body["networkInterfaces"][0];
+        assert_eq!(interface["network"], "projects/bench-project/global/networks/bench-net");
+        assert_eq!(
+            interface["subnetwork"],
+            "projects/bench-project/regions/europe-west1/subnetworks/bench-subnet"
+        );
+        assert_eq!((&body["labels"]["team"], &body["labels"]["cost"]), (&json!("blue"), &json!("42")));
+    }
+    for body in &bodies[..2] {
+        assert_eq!(body["disks"][0]["initializeParams"]["sourceImage"], image);
+        assert_eq!(body["serviceAccounts"][0]["email"], account);
+        assert_eq!(body["scheduling"]["provisioningModel"], "SPOT");
+    }
+    let items = bodies[2]["metadata"]["items"].as_array().unwrap();
+    assert!(
+        items.contains(&json!({ "key": "archestra-platform-image", "value": "my/gateway:1" })),
+        "{items:?}"
+    );
+    let rule =
+        posted("/firewalls").find(|call| call.body["name"] == "archestra-bench-default-workers").unwrap();
+    assert_eq!(rule.body["sourceRanges"], json!(["203.0.113.7/32"]));
+    let reads = json!([format!("serviceAccount:{account}")]);
+    let granted =
+        |call: &support::gce::Recorded| call.body["bindings"].to_string().contains(&reads[0].to_string());
+    assert!(log.iter().any(|call| call.method == "PUT" && granted(call)), "nobody may read the bucket");
+
+    let cleanup = cloud.bench.run(&["cleanup"]);
+    assert_eq!((cleanup.code, cloud.gce.resources()), (Some(0), Vec::new()), "{}", cleanup.stderr);
+}
+
 #[test]
 fn what_is_not_ours_is_left_alone() {
     let cloud = Cloud::new();
@@ -104,7 +157,7 @@ fn what_is_not_ours_is_left_alone() {
 #[test]
 fn two_fleets_of_one_project_know_nothing_of_each_other() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let other = user_of(&cloud.gce);
     let ours = cloud.load(&url, &["--workers", "1"]);
     assert_eq!(ours.code, Some(0), "{}", ours.stderr);
@@ -134,7 +187,7 @@ fn two_fleets_of_one_project_know_nothing_of_each_other() {
 #[test]
 fn a_vm_that_is_taken_away_in_the_middle_is_named_and_the_run_goes_on() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let flags =
         ["run", "--fleet", "gcp", "--spot", "--workers", "2", "--target", &url, "--scenario", "simple_chat"];
     let running = cloud.bench.start(&[&flags[..], &["--duration", "6s", "--lease", "2s"]].concat());
@@ -171,7 +224,7 @@ fn a_vm_with_too_little_life_is_replaced_and_a_platform_is_refused() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("archestra-platform-vm is deleted in"), "{}", refused.stderr);
 
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let ended = cloud.load(&url, &["--workers", "1"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("loadtest-vm-1 is being deleted"), "{}", ended.stderr);
@@ -181,7 +234,7 @@ fn a_vm_with_too_little_life_is_replaced_and_a_platform_is_refused() {
 #[test]
 fn many_vms_take_about_as_long_as_one() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     cloud.gce.set_pace(Pace::Takes(Duration::from_secs(2)));
     let ended = cloud.load(&url, &["--workers", "6"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -20,7 +20,7 @@ const A_WHILE: Duration = Duration::from_secs(30);
 #[test]
 fn an_interrupted_scale_out_takes_away_what_it_made_and_nothing_else() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let one = ["run", "--fleet", "gcp", "--workers", "1", "--target", &url, "--requests", "10"];
     assert_eq!(cloud.bench.run(&one).code, Some(0));
     for number in 2..=4 {
@@ -47,7 +47,7 @@ fn an_interrupted_scale_out_takes_away_what_it_made_and_nothing_else() {
 #[test]
 fn an_interrupted_run_keeps_its_vms_for_the_next_or_deletes_them_as_asked() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     for (flags, left) in [(&[][..], 2), (&["--cleanup-after"][..], 0)] {
         let run = ["run", "--fleet", "gcp", "--workers", "2", "--target", &url, "--duration", "60s"];
         let running = cloud.bench.start(&[&run[..], flags].concat());
@@ -121,7 +121,7 @@ fn killed_anywhere(cloud: &Cloud, foreign: &[String], before: &[&str], command: 
 #[test]
 fn a_coordinator_that_is_killed_between_any_two_calls_leaves_nothing_that_cleanup_does_not_find() {
     let (cloud, foreign) = shared_cloud();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let run = ["run", "--fleet", "gcp", "--workers", "2", "--target", &url, "--requests", "10"];
     killed_anywhere(&cloud, &foreign, &[], &[&run[..], &["--scenario", "simple_chat"]].concat());
 }

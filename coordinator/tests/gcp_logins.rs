@@ -6,8 +6,10 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use support::cloud::{Cloud, user_of};
+use support::gce::accounts::Account;
 use support::process::Bench;
 use support::results::Results;
 
@@ -23,6 +25,11 @@ if sys.argv[1:3] == ["auth", "print-access-token"]:
         sys.exit("ERROR: (gcloud.auth.print-access-token) You do not currently have an active account selected.")
     print(os.environ["TOKEN"])
 elif sys.argv[1:3] == ["compute", "start-iap-tunnel"]:
+    # A firewall rule that was just made may not be in force yet.
+    once = os.path.join(os.environ["HOME"], sys.argv[3] + ".failed")
+    if not os.path.exists(once):
+        open(once, "w").close()
+        sys.exit("ERROR: (gcloud.compute.start-iap-tunnel) Error while connecting [4003: 'failed to connect to backend'].")
     path = "projects/%s/zones/%s/instances/%s" % (flag("--project"), flag("--zone"), sys.argv[3])
     request = urllib.request.Request(os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"] + path)
     request.add_header("Authorization", "Bearer " + os.environ["TOKEN"])
@@ -112,9 +119,54 @@ fn a_key_file_that_cannot_be_used_is_named_and_not_shown() {
 }
 
 #[test]
+fn a_service_accounts_key_file_serves_as_google_makes_it() {
+    let cloud = Cloud::new();
+    let bench = user_of(&cloud.gce);
+    let (private_key, public_key) = rsa_key(&bench);
+    let email = "loadtest@bench-project.iam.gserviceaccount.com";
+    let account = serde_json::json!({
+        "type": "service_account", "project_id": cloud.gce.project(), "private_key_id": "2d1f", "private_key": private_key,
+        "client_email": email, "client_id": "1", "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+        "token_uri": cloud.gce.token_url(), "universe_domain": "googleapis.com",
+    });
+    let path = bench.file("account.json", &account.to_string());
+    let bench = bench.variable("GOOGLE_APPLICATION_CREDENTIALS", path.to_str().unwrap());
+    // Google knows nothing of it, or no more.
+    let ended = bench.run(&["status"]);
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("GOOGLE_APPLICATION_CREDENTIALS"), "{}", ended.stderr);
+
+    cloud.gce.accept_account(Account::new(email, "2d1f", &public_key));
+    let url = cloud.upstream();
+    let results = bench.folder().join("results");
+    for command in [
+        &["run", "--fleet", "gcp", "--workers", "2", "--target", &url, "--requests", "40"][..],
+        &["status"],
+        &["cleanup"],
+    ] {
+        let ended = bench.run(command);
+        assert_eq!(ended.code, Some(0), "{command:?}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("PRIVATE"), "{}", ended.stderr);
+    }
+    assert!(results.is_dir() && cloud.gce.resources().is_empty());
+}
+
+/// As Google makes them: RSA with 2,048 bits. The private key in PKCS #8, the public one in PKCS #1.
+fn rsa_key(bench: &Bench) -> (String, String) {
+    let path = bench.folder().join("key");
+    let keygen = |arguments: &[&str]| {
+        let made = Command::new("ssh-keygen").args(arguments).arg("-f").arg(&path).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).unwrap()
+    };
+    keygen(&["-q", "-t", "rsa", "-b", "2048", "-m", "PKCS8", "-N", ""]);
+    (std::fs::read_to_string(&path).unwrap(), keygen(&["-e", "-m", "PEM"]))
+}
+
+#[test]
 fn workers_without_external_addresses_are_reached_by_tunnels() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let user = user_of_gcloud(&cloud).variable("TOKEN", cloud.gce.token());
     let flags =
         ["run", "--fleet", "gcp", "--reach", "iap", "--workers", "2", "--target", &url, "--requests", "40"];
@@ -127,5 +179,14 @@ fn workers_without_external_addresses_are_reached_by_tunnels() {
     assert_eq!(support::process::orphans(&children, std::time::Duration::from_secs(5)), []);
     let rules = cloud.gce.firewalls();
     assert_eq!(rules[0]["sourceRanges"], serde_json::json!(["35.235.240.0/20"]), "{rules:?}");
+
+    // A coordinator that is killed leaves no tunnel open.
+    let running = user.start(&[&flags[..7], &["--target", &url, "--duration", "60s"]].concat());
+    running.wait_for("VMs are ready", std::time::Duration::from_secs(30));
+    let children = running.descendants();
+    assert!(children.len() >= 4, "{children:?}");
+    running.kill();
+    drop(running);
+    assert_eq!(support::process::orphans(&children, std::time::Duration::from_secs(10)), []);
     assert_eq!(user.run(&["cleanup"]).code, Some(0));
 }

@@ -5,10 +5,15 @@
 
 mod support;
 
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::clock::wait_until;
 use support::cloud::{Cloud, Fate};
 use support::gce::{Fault, Rule, errors};
 use support::results::{Results, names};
 
+const A_WHILE: Duration = Duration::from_secs(30);
 const INSTANCES: &str = "/compute/v1/projects/*/zones/*/instances";
 
 /// One sentence that holds each of `parts`, and nothing left behind.
@@ -50,6 +55,20 @@ fn what_google_refuses_is_one_sentence_with_its_cure() {
             &["quota CPUS", "500", "125 more VMs of type e2-standard-4 would fit"],
         ),
         (
+            insert(Fault::Answer(errors::quota_of_all_regions("CPUS_ALL_REGIONS", 32))),
+            &["quota CPUS_ALL_REGIONS", "32", "3 more VMs of type e2-standard-4 would fit"],
+        ),
+        (insert(Fault::Answer(errors::billing_disabled("p"))), &["billing is off", "billing account"]),
+        (insert(Fault::Answer(errors::outside_perimeter())), &["VPC Service Controls", "perimeter"]),
+        (
+            insert(Fault::Answer(errors::constraint_violated("compute.vmExternalIpAccess", "p"))),
+            &["no external addresses", "--reach iap"],
+        ),
+        (
+            insert(Fault::Answer(errors::constraint_violated("compute.requireOsLogin", "p"))),
+            &["policy of the organization", "exception"],
+        ),
+        (
             insert(Fault::FailOperation(errors::pool_exhausted(
                 "europe-west1-b",
                 "e2-standard-4",
@@ -76,10 +95,38 @@ fn what_google_refuses_is_one_sentence_with_its_cure() {
     );
 }
 
+/// Whatever hangs when the user has had enough, nothing is asked for after it.
+#[test]
+fn ctrl_c_ends_a_list_and_an_upload_that_hang() {
+    for (method, path, end) in [
+        ("GET", "/compute/v1/projects/*/aggregated/instances", "/aggregated/instances"),
+        ("GET", "/storage/v1/b", "/storage/v1/b"),
+        ("POST", "/upload/storage/v1/b/*/o", "/o"),
+    ] {
+        let cloud = Cloud::new();
+        cloud.gce.script(Rule::next(method, path, Fault::Hang));
+        let flags =
+            ["run", "--fleet", "gcp", "--target", "http://127.0.0.1:9", "--workers", "1", "--requests", "9"];
+        let running = cloud.bench.start(&flags);
+        let asked = || cloud.gce.log().iter().any(|call| call.method == method && call.path.ends_with(end));
+        assert!(wait_until(A_WHILE, asked), "{path}: {}", running.stderr());
+        running.signal(Signal::INT);
+        let ended = running.wait(Duration::from_secs(10));
+        assert_eq!(ended.code, Some(130), "{path}: {}", ended.stderr);
+        assert_eq!(cloud.gce.resources(), Vec::<String>::new(), "{path}");
+        let made = cloud
+            .gce
+            .log()
+            .into_iter()
+            .filter(|call| call.method == "POST" && call.path.ends_with("/instances"));
+        assert_eq!(made.count(), 0, "{path}");
+    }
+}
+
 #[test]
 fn what_may_pass_is_tried_again_and_makes_nothing_twice() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     for (number, fault) in [
         Fault::LoseAnswer,
         Fault::Answer(errors::backend_error()),
@@ -119,7 +166,7 @@ fn what_may_pass_is_tried_again_and_makes_nothing_twice() {
 #[test]
 fn a_zone_without_machines_is_followed_by_the_next() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     let exhausted = Fault::FailOperation(errors::pool_exhausted("europe-west1-b", "e2-standard-4", None));
     cloud.gce.script(Rule::every("POST", "/compute/v1/projects/*/zones/europe-west1-b/instances", exhausted));
     let ended = cloud.load(&url, &["--workers", "2", "--zone", "europe-west1-b,europe-west1-c"]);
@@ -150,7 +197,7 @@ fn a_vm_whose_worker_is_silent_is_named_with_its_serial_log_and_everything_is_un
 #[test]
 fn a_fleet_of_which_some_failed_goes_on_where_that_is_wanted() {
     let cloud = Cloud::new();
-    let (_mock, url) = cloud.upstream();
+    let url = cloud.upstream();
     cloud.doom("loadtest-vm-1", Fate::Failed("no luck".into()));
     let ended = cloud.load(&url, &["--workers", "3", "--on-partial", "continue"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use coordinator::clock::local_now;
@@ -211,6 +212,42 @@ fn lose(cloud: &Cloud, bench: &Bench, url: &str, loss: impl FnOnce(), reasons: &
     fs::remove_dir_all(bench.folder().join("lost")).unwrap();
 }
 
+/// In place of `gcloud compute ssh NAME … --command COMMAND`: runs the command on the VM as a user without any rights.
+const GCLOUD: &str = r#"#!/bin/bash
+set -eu
+[[ "$1 $2" == "compute ssh" && " $* " == *" --zone europe-west1-b --project bench-project --quiet "* ]]
+echo "$3" >>"$HOME/carried"
+# As long as sshd is not up.
+[[ $(wc -l <"$HOME/carried") -gt 1 ]] || { echo "ERROR: (gcloud.compute.ssh) [255] no sshd yet" >&2; exit 255; }
+for process in /proc/[0-9]*; do
+  [[ $(cat "$process/comm" 2>/dev/null) == systemd ]] || continue
+  target=${process#/proc/}
+  [[ $(nsenter --uts --target "$target" hostname) != "$3" ]] ||
+    exec nsenter --target "$target" --mount --uts --ipc --net --pid -- setpriv --reuid 65534 --clear-groups sh -c "${*: -1}"
+done
+exit 1
+"#;
+
+fn a_binary_is_carried_by_ssh(cloud: &Cloud, url: &str) {
+    let bench = user(cloud);
+    let gcloud = bench.file("bin/gcloud", GCLOUD);
+    fs::set_permissions(&gcloud, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", gcloud.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let calls = cloud.gce().log().len();
+    let flags = ["run", "--fleet", "gcp", "--target", url, "--requests", "50", "--scenario", "simple_chat"];
+    let more = ["--workers", "1", "--worker-delivery", "ssh", "--results-dir", "carried-results"];
+    let bench = bench.variable("PATH", &path);
+    succeed(cloud, &bench, &[&flags[..], &more].concat());
+    assert_eq!(fs::read_to_string(bench.folder().join("carried")).unwrap(), "loadtest-vm-1\nloadtest-vm-1\n");
+    let rules = cloud.gce().firewalls();
+    assert_eq!(rules[0]["allowed"][0]["ports"], serde_json::json!(["7000", "22"]), "{rules:?}");
+    let log = &cloud.gce().log()[calls..];
+    assert!(
+        log.iter().all(|call| call.body["serviceAccounts"].is_null() && !call.path.starts_with("/storage"))
+    );
+    assert_eq!(run(cloud, &bench, &["cleanup"]).code, Some(0));
+}
+
 #[test]
 fn what_goes_wrong_on_vms_is_named_and_nothing_is_left() {
     let Some(cloud) = Cloud::start() else { return };
@@ -241,6 +278,18 @@ fn what_goes_wrong_on_vms_is_named_and_nothing_is_left() {
         cloud.gce().log().iter().all(|call| call.body["serviceAccounts"].is_null()),
         "no account is needed for that"
     );
+
+    a_binary_is_carried_by_ssh(&cloud, &url);
+
+    // A container that does not start is named at once, long before --platform-timeout.
+    let ended = run(&cloud, &bench, &["setup", "--platform-image", "does-not-start:1"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the container does-not-start:1 does not start (docker: Error"),
+        "{}",
+        ended.stderr
+    );
+    assert!(cloud.gce().instances().is_empty());
 
     // A VM that never boots.
     cloud.boot_only(|_| false);

@@ -52,6 +52,30 @@ fn the_first_command_needs_no_configuration() {
 }
 
 #[test]
+fn the_phases_of_a_request_are_in_the_report_and_only_those_that_were_measured() {
+    for (flags, phases) in [
+        (&[][..], &["first byte", "transfer"][..]),
+        (&["--no-keepalive"], &["connect", "first byte", "transfer"]),
+    ] {
+        let (bench, target) = (Bench::new(), Target::with_latencies(vec![Duration::from_millis(5)]));
+        let finished = run(&bench, &target, &[&["--requests", "50", "--quiet"], flags].concat());
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        let results = Results::of(&bench);
+        let figures = &results.block(0)["figures"];
+        assert!(figures["time_to_first_byte"]["p50_ns"].as_u64().unwrap() >= 4_995_000, "{figures}");
+        assert_eq!(figures["transfer_time"]["count"], 50);
+        assert_eq!(figures["connect_time"].is_null(), flags.is_empty(), "{figures}");
+        assert!(figures["tls_handshake_time"].is_null(), "{figures}");
+        let table = results.summary.split("## Phases").nth(1).unwrap().split("## ").next().unwrap();
+        let rows = table.lines().filter(|line| line.starts_with("| 1 |"));
+        let named: Vec<&str> = rows.map(|row| row.split(" | ").nth(2).unwrap()).collect();
+        assert_eq!(named, phases, "{table}");
+        let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+        assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    }
+}
+
+#[test]
 fn every_file_of_a_run_is_named_after_its_second_and_is_whole() {
     let (bench, target) = (Bench::new(), Target::good());
     for _ in 0..2 {

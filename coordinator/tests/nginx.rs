@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::clock::wait_until;
 use support::process::{Bench, Finished, Running};
 use support::results::Results;
@@ -37,6 +38,8 @@ struct Nginx {
     http_port: u16,
     https_port: u16,
     http2_port: u16,
+    /// Where clients must show a certificate.
+    strict_port: u16,
 }
 
 impl Nginx {
@@ -53,10 +56,16 @@ impl Nginx {
             return None;
         }
 
-        let [http_port, https_port, http2_port] = [(); 3].map(|()| free_port());
+        let [http_port, https_port, http2_port, strict_port] = [(); 4].map(|()| free_port());
         write_certificates(&bench);
         bench.file("scenario.toml", SCENARIO);
-        bench.file("nginx.conf", &configuration(http_port, https_port, http2_port));
+        bench.file(
+            "nginx.conf",
+            &configuration(
+                [http_port, https_port, http2_port, strict_port],
+                &bench.folder().display().to_string(),
+            ),
+        );
         let prefix = format!("{}/", bench.folder().display());
         let process = bench.start_program(&program, &["-p", &prefix, "-e", "error.log", "-c", "nginx.conf"]);
         let serves = || {
@@ -65,7 +74,7 @@ impl Nginx {
                 .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
         };
         assert!(wait_until(A_WHILE, serves), "nginx does not serve: {}", process.stderr());
-        Some(Self { bench, _process: process, http_port, https_port, http2_port })
+        Some(Self { bench, _process: process, http_port, https_port, http2_port, strict_port })
     }
 
     /// Runs the scenario against it to the end.
@@ -90,7 +99,7 @@ impl Nginx {
 
 /// A single process: a master would replace a worker that is killed before it. The access log's lines are a status, a
 /// purpose and a scheme.
-fn configuration(http_port: u16, https_port: u16, http2_port: u16) -> String {
+fn configuration([http_port, https_port, http2_port, strict_port]: [u16; 4], folder: &str) -> String {
     format!(
         r#"daemon off;
 master_process off;
@@ -103,6 +112,7 @@ http {{
     }}
     log_format purposes '$status $purpose $scheme';
     log_format protocols '$server_protocol $status $purpose';
+    log_format reached '$status $purpose $host $ssl_client_verify $ssl_server_name $ssl_session_reused';
     access_log access.log purposes;
     client_body_temp_path client_body;
     proxy_temp_path proxy;
@@ -130,23 +140,48 @@ http {{
             return 200 '{{"answer":"yes"}}';
         }}
     }}
+    server {{
+        listen unix:{folder}/nginx.sock;
+        listen 127.0.0.1:{strict_port} ssl;
+        server_name gateway.example localhost;
+        access_log access.log reached;
+        ssl_certificate server.pem;
+        ssl_certificate_key server.key;
+        ssl_protocols TLSv1.2;
+        ssl_verify_client optional;
+        ssl_client_certificate authority.pem;
+        ssl_session_cache shared:sessions:1m;
+        location = /static.json {{
+            default_type application/json;
+            if ($ssl_client_verify = NONE) {{ return 403; }}
+            return 200 '{{"answer":"yes"}}';
+        }}
+    }}
 }}
 "#
     )
 }
 
-/// An authority, and a server's certificate for 127.0.0.1 that it signed.
+/// An authority, and what it signed: a server's certificate for 127.0.0.1 and gateway.example, and a client's.
 fn write_certificates(bench: &Bench) {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
     bench.file("authority.pem", &authority.self_signed(&authority_key).unwrap().pem());
 
-    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    let server_key = KeyPair::generate().unwrap();
-    let signed = server.signed_by(&server_key, &Issuer::new(authority, authority_key)).unwrap();
-    bench.file("server.pem", &signed.pem());
-    bench.file("server.key", &server_key.serialize_pem());
+    let issuer = Issuer::new(authority, authority_key);
+    for (who, names) in
+        [("server", vec!["127.0.0.1".to_owned(), "gateway.example".to_owned()]), ("client", vec![])]
+    {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        // One that has the authority's own name is taken for self-signed.
+        params.distinguished_name.push(DnType::CommonName, who);
+        let signed = params.signed_by(&key, &issuer).unwrap();
+        bench.file(&format!("{who}.pem"), &signed.pem());
+        let path = bench.file(&format!("{who}.key"), &key.serialize_pem());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }
 
 /// Nobody listens on it now, and the system hands it out to nobody else for a while.
@@ -221,4 +256,71 @@ fn over_tls_the_certificate_counts_unless_it_is_said_not_to() {
     assert_eq!(insecure.code, Some(0), "{}", insecure.stderr);
     assert!(insecure.stdout.contains("any certificate accepted"), "{}", insecure.stdout);
     assert_eq!(nginx.logged(1004), lines(1000).into());
+}
+
+/// A name that only this run knows how to reach, TLS with certificates on both sides, and a key that stays where it is.
+#[test]
+fn a_target_is_reached_elsewhere_and_shown_a_certificate() {
+    let Some(nginx) = Nginx::start() else { return };
+    let there = format!("127.0.0.1:{}", nginx.strict_port);
+    let reach =
+        ["--scenario", "scenario.toml", "--target", "https://gateway.example", "--connect-to", &there];
+    let few = ["--requests", "100", "--warmup", "none", "--target-ca", "authority.pem", "--no-keepalive"];
+    let run = ["run", "--quiet", "--workers", "1"];
+    let common = [&run[..], &reach, &few].concat();
+
+    let nobody = nginx.bench.run(&common);
+    assert_eq!(nobody.code, Some(1), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("403"), "{}", nobody.stderr);
+
+    let identity = ["--tls-client-certificate", "client.pem", "--tls-client-key", "client.key"];
+    let known = nginx.bench.run(&[&common[..], &identity, &["--tls-session-resumption"]].concat());
+    assert_eq!(known.code, Some(0), "{}", known.stderr);
+    let results = Results::of(&nginx.bench);
+    assert_eq!(results.count(0, "successes"), 100);
+    let logged = nginx.logged(102);
+    let count = |resumed: &str| {
+        logged
+            .get(&format!("200 load gateway.example SUCCESS gateway.example {resumed}"))
+            .copied()
+            .unwrap_or(0)
+    };
+    assert_eq!(count(".") + count("r"), 100, "{logged:?}");
+    let connections = results.block(0)["totals"]["connections_by_address"].as_array().unwrap().clone();
+    let resumed = connections.iter().filter(|made| made["tls"]["resumed"] == true);
+    let resumed: u64 = resumed.map(|made| made["count"].as_u64().unwrap()).sum();
+    assert_eq!(resumed, count("r") as u64, "{connections:?}");
+    assert!(
+        resumed > 0 && connections.iter().all(|made| made["address"] == there.as_str()),
+        "{connections:?}"
+    );
+    for said in ["a client certificate shown, TLS sessions resumed", "## Connections", "TLSv1.2 TLS_ECDHE_"] {
+        assert!(results.summary.contains(said), "{said}: {}", results.summary);
+    }
+    let verified = nginx.bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+
+    let key = fs::read_to_string(nginx.bench.folder().join("client.key")).unwrap();
+    let secret = key.lines().nth(1).unwrap();
+    for file in fs::read_dir(results.report_path.parent().unwrap()).unwrap() {
+        let path = file.unwrap().path();
+        assert!(!fs::read_to_string(&path).unwrap().contains(secret), "{}", path.display());
+    }
+    assert!(![known.stdout, known.stderr, results.summary].join("").contains(secret));
+}
+
+#[test]
+fn a_target_behind_a_socket_is_loaded_as_localhost() {
+    let Some(nginx) = Nginx::start() else { return };
+    let socket = format!("unix:{}/nginx.sock", nginx.bench.folder().display());
+    let run = ["run", "--quiet", "--scenario", "scenario.toml", "--requests", "500", "--warmup", "none"];
+    let finished = nginx.bench.run(&[&run[..], &["--target", &socket]].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&nginx.bench);
+    assert_eq!(
+        (results.count(0, "successes"), results.report["run"]["target"]["url"].as_str()),
+        (500, Some(&*socket))
+    );
+    assert!(results.summary.contains(&format!("| {socket} | – | 10 | 0 |")), "{}", results.summary);
+    assert_eq!(nginx.logged(502)["200 load localhost - - -"], 500);
 }

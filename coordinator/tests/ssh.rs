@@ -10,10 +10,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use support::clock::wait_until;
 use support::network::Network;
-use support::process::{BOUND, Bench, Finished, Running};
+use support::process::{BOUND, Bench};
 use support::request::{Purpose, Reply, Request};
 use support::results::{Results, names};
-use support::target::Target;
+use support::ssh_fleet::{bench, no_sockets_are_left, nothing_is_left, run, start, under_way};
 
 /// Enough for a lease, and for what follows it on a machine that is busy.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(20);
@@ -26,50 +26,6 @@ fn at_once(_: u64, request: &Request) -> Reply {
 fn slowly(_: u64, request: &Request) -> Reply {
     let reply = Reply::good(request);
     if request.purpose() == Purpose::Load { reply.after(Duration::from_millis(20)) } else { reply }
-}
-
-/// Runs on all hosts to the end.
-fn run(network: &Network, bench: &Bench, target: &Target, flags: &[&str]) -> Finished {
-    start(network, bench, target, flags).wait(BOUND)
-}
-
-fn start(network: &Network, bench: &Bench, target: &Target, flags: &[&str]) -> Running {
-    let names = network.names();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    network.start(bench, &names, &target.url(), flags)
-}
-
-/// A run on all hosts that is under way.
-fn under_way(network: &Network, bench: &Bench, target: &Target, flags: &[&str]) -> Running {
-    let running = start(network, bench, target, flags);
-    let loaded = wait_until(BOUND, || target.counts().load > 20);
-    assert!(loaded, "{}", running.stderr());
-    running
-}
-
-/// Nothing of a run is left on any host, nor where the coordinator was.
-fn nothing_is_left(network: &Network, hosts: &[usize], bound: Duration) {
-    let left = || {
-        let on_hosts = hosts.iter().flat_map(|host| network.host(*host).processes());
-        on_hosts.chain(network.processes()).collect::<Vec<_>>()
-    };
-    wait_until(bound, || left().is_empty());
-    let left: Vec<_> =
-        left().into_iter().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline"))).collect();
-    assert!(left.is_empty(), "{left:?}");
-}
-
-fn no_sockets_are_left(bench: &Bench) {
-    let left = std::fs::read_dir(bench.folder().join("tmp")).unwrap().count();
-    assert_eq!(left, 0, "the folder of sockets is still there");
-}
-
-/// A bench whose folder of sockets can be looked at.
-fn bench(network: &Network) -> Bench {
-    let bench = network.bench();
-    let folder = bench.folder().join("tmp");
-    std::fs::create_dir(&folder).unwrap();
-    bench.variable("TMPDIR", folder.to_str().unwrap())
 }
 
 #[test]
@@ -92,6 +48,13 @@ fn two_hosts_send_exactly_what_was_asked_for_and_are_copied_to_once() {
     nothing_is_left(&network, &[0, 1], Duration::from_secs(5));
     no_sockets_are_left(&first);
 
+    for name in network.names() {
+        assert!(
+            finished.stderr.contains(&format!("{name} gets the worker's program (")),
+            "{}",
+            finished.stderr
+        );
+    }
     let copied: Vec<_> = [0, 1].map(|host| network.host(host).programs()).into();
     assert!(copied.iter().all(|programs| programs.len() == 1), "{copied:?}");
     let second = bench(&network);
@@ -99,6 +62,7 @@ fn two_hosts_send_exactly_what_was_asked_for_and_are_copied_to_once() {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let still: Vec<_> = [0, 1].map(|host| network.host(host).programs()).into();
     assert_eq!(still, copied, "a second run copies nothing");
+    assert!(!finished.stderr.contains("gets the worker's program"), "{}", finished.stderr);
 }
 
 #[test]
@@ -172,6 +136,11 @@ fn a_wrong_or_unknown_host_key_is_refused_and_nothing_is_sent() {
     let unknown =
         format!("{} shows a host key that is not in known_hosts, so nothing was sent", second.name());
     assert!(finished.stderr.contains(&wrong) && finished.stderr.contains(&unknown), "{}", finished.stderr);
+    let by_hand = format!("connect once by hand with `ssh {}`", second.name());
+    assert!(finished.stderr.contains(&by_hand), "{}", finished.stderr);
+    // Some builds of ssh print the command; all say where the key is.
+    let is_found = ["(ssh-keygen -f ", "known_hosts:1)"].into_iter().any(|way| finished.stderr.contains(way));
+    assert!(is_found, "{}", finished.stderr);
     assert_eq!((first.programs(), second.programs()), (vec![], vec![]));
     assert_eq!((target.counts().preflight, names(&bench)), (0, vec![]));
     nothing_is_left(&network, &[0, 1], Duration::from_secs(5));
@@ -186,7 +155,8 @@ fn a_host_out_of_reach_ends_the_run_or_is_left_out_as_asked() {
     let unreachable = format!("{AN_ADDRESS_OF_NOBODY} does not answer (");
 
     let failing = bench(&network);
-    let finished = network.start(&failing, &hosts, &target.url(), &["--requests", "40"]).wait(BOUND);
+    let flags = ["--requests", "40", "--quiet"];
+    let finished = network.start(&failing, &hosts, &target.url(), &flags).wait(BOUND);
     assert_eq!((finished.code, finished.stderr.lines().count()), (Some(1), 1), "{}", finished.stderr);
     assert!(finished.stderr.starts_with(&format!("error: {unreachable}")), "{}", finished.stderr);
     assert_eq!(target.counts().preflight, 0);
@@ -214,7 +184,8 @@ fn every_other_trouble_is_named_with_its_cure() {
     let Some(network) = Network::new("every_other_trouble", 1) else { return };
     let (target, host) = (network.target(at_once), network.host(0));
     let refused = |bench: &Bench, name: &str, flags: &[&str]| {
-        let finished = network.start(bench, &[name], &target.url(), flags).wait(BOUND);
+        let flags = [flags, &["--quiet"]].concat();
+        let finished = network.start(bench, &[name], &target.url(), &flags).wait(BOUND);
         assert_eq!((finished.code, finished.stderr.lines().count()), (Some(1), 1), "{}", finished.stderr);
         nothing_is_left(&network, &[0], Duration::from_secs(5));
         finished.stderr.trim_start_matches("error: ").trim_start_matches(name).to_owned()
@@ -257,9 +228,9 @@ fn every_other_trouble_is_named_with_its_cure() {
 
 #[test]
 fn a_host_with_too_little_space_is_named() {
-    let Some(network) = Network::with_cache("too_little_space", 1, Some("1m")) else { return };
+    let Some(network) = Network::with_cache("too_little_space", 1, Some("size=1m")) else { return };
     let (bench, target) = (bench(&network), network.target(at_once));
-    let finished = run(&network, &bench, &target, &["--requests", "10"]);
+    let finished = run(&network, &bench, &target, &["--requests", "10", "--quiet"]);
     assert_eq!((finished.code, finished.stderr.lines().count()), (Some(1), 1), "{}", finished.stderr);
     let expected = format!("error: {} has too little space for the worker's program", network.host(0).name());
     assert!(finished.stderr.starts_with(&expected), "{}", finished.stderr);
@@ -292,6 +263,11 @@ fn a_coordinator_that_ends_while_it_copies_leaves_nothing_either() {
         running.signal(signal);
         assert_eq!(running.wait(BOUND).code, code);
         nothing_is_left(&network, &[0], AFTER_THE_LEASE);
+        assert_eq!(
+            host.programs(),
+            [],
+            "neither half a program nor, had the signal come too late, a whole one"
+        );
         if code.is_some() {
             no_sockets_are_left(&bench);
         }
@@ -299,16 +275,33 @@ fn a_coordinator_that_ends_while_it_copies_leaves_nothing_either() {
 }
 
 #[test]
-fn ctrl_c_ends_the_run_in_order_and_leaves_nothing() {
-    let Some(network) = Network::new("ctrl_c", 2) else { return };
-    let (bench, target) = (bench(&network), network.target(slowly));
-    let running = under_way(&network, &bench, &target, &["--duration", "60s"]);
-    running.signal_group(Signal::INT);
-    let finished = running.wait(BOUND);
-    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
-    let results = Results::of(&bench);
-    assert!(results.summary.contains("interrupted") && results.count(0, "successes") > 0);
-    assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
-    nothing_is_left(&network, &[0, 1], Duration::from_secs(5));
-    no_sockets_are_left(&bench);
+fn every_way_to_ask_for_an_end_ends_the_run_in_order_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let Some(network) = Network::new("asked_for_an_end", 2) else { return };
+        let (bench, target) = (bench(&network), network.target(slowly));
+        let running = under_way(&network, &bench, &target, &["--duration", "60s"]);
+        running.signal_group(signal);
+        let finished = running.wait(BOUND);
+        assert_eq!(finished.code, Some(130), "{signal:?}: {}", finished.stderr);
+        let results = Results::of(&bench);
+        assert!(results.summary.contains("interrupted") && results.count(0, "successes") > 0);
+        assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
+        nothing_is_left(&network, &[0, 1], Duration::from_secs(5));
+        no_sockets_are_left(&bench);
+    }
+}
+
+#[test]
+fn sockets_that_a_killed_coordinator_left_are_taken_away_by_the_next_run() {
+    let Some(network) = Network::new("asked_twice", 1) else { return };
+    let (first, target) = (bench(&network), network.target(slowly));
+    let running = under_way(&network, &first, &target, &["--duration", "60s"]);
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait(BOUND).code, None);
+    nothing_is_left(&network, &[0], AFTER_THE_LEASE);
+    let other = first.file("tmp/ab-0000000f/of-somebody", "");
+    let finished = run(&network, &first, &target, &["--requests", "10"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    std::fs::remove_dir_all(other.parent().unwrap()).unwrap();
+    no_sockets_are_left(&first);
 }

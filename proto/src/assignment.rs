@@ -1,12 +1,14 @@
 //! One block's work for one worker: the wire's message and its validated form.
 
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::expectation::Expectation;
-use crate::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use crate::load::{Extent, Load, Pace, WarmUp};
 use crate::share::{Share, requests_of};
 use crate::target::{HttpVersion, Request, Target};
+use crate::variety::Variety;
 use crate::{InvalidMessage, wire};
 
 /// The longest span that the wire accepts.
@@ -40,10 +42,12 @@ pub struct Assignment {
     pub streams: NonZeroU32,
     /// Threads; `None` for one per core that the worker may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The worker stops its load when it hears nothing for this long.
     pub lease: Duration,
+    /// Bodies that differ, in place of the request's own.
+    pub variety: Option<Arc<Variety>>,
 }
 
 impl Assignment {
@@ -59,7 +63,7 @@ impl Assignment {
     /// Requests that this worker can have in flight.
     pub fn places(&self) -> u32 {
         match self.load {
-            Load::Closed { concurrency } => {
+            Load::Closed { concurrency, .. } => {
                 let connections = self.load.connections(self.streams);
                 requests_of(self.share, connections, u64::from(concurrency.get())) as u32
             }
@@ -80,7 +84,7 @@ impl From<&Assignment> for wire::Assignment {
             target: Some((&assignment.target).into()),
             request: Some((&assignment.request).into()),
             expectation: Some((&assignment.expectation).into()),
-            load: Some(load_to_wire(assignment.load)),
+            load: Some((&assignment.load).into()),
             requests: assignment.extent.requests().map(NonZeroU64::get),
             duration_ns: assignment.extent.duration().map(nanos),
             warm_up: match assignment.warm_up {
@@ -98,6 +102,7 @@ impl From<&Assignment> for wire::Assignment {
             seed: assignment.seed,
             lease_ns: nanos(assignment.lease),
             streams: assignment.streams.get(),
+            variety: assignment.variety.as_deref().map(Into::into),
         }
     }
 }
@@ -118,16 +123,19 @@ impl TryFrom<wire::Assignment> for Assignment {
                 "is false, which HTTP/2 has no place for",
             ));
         }
+        let load = wire.load.ok_or(InvalidMessage::missing("assignment.load"))?.try_into()?;
+        let extent = Extent::new(requests, duration).ok_or(InvalidMessage::new(
+            "assignment.requests",
+            "and assignment.duration_ns are both missing",
+        ))?;
+        check_extent(&load, extent)?;
         Ok(Self {
             id: wire.id,
             target,
             request: wire.request.ok_or(InvalidMessage::missing("assignment.request"))?.try_into()?,
             expectation: wire.expectation.unwrap_or_default().try_into()?,
-            load: load_from_wire(wire.load.ok_or(InvalidMessage::missing("assignment.load"))?)?,
-            extent: Extent::new(requests, duration).ok_or(InvalidMessage::new(
-                "assignment.requests",
-                "and assignment.duration_ns are both missing",
-            ))?,
+            load,
+            extent,
             warm_up: match wire.warm_up {
                 None => WarmUp::None,
                 Some(wire::assignment::WarmUp::WarmUpRequests(requests)) => {
@@ -147,55 +155,23 @@ impl TryFrom<wire::Assignment> for Assignment {
             threads: NonZeroU32::new(wire.threads),
             seed: wire.seed,
             lease: span("assignment.lease_ns", wire.lease_ns)?,
+            variety: wire.variety.map(Variety::try_from).transpose()?.map(Arc::new),
         })
     }
 }
 
-fn load_to_wire(load: Load) -> wire::assignment::Load {
+/// Stages say themselves how long they last, and a trace how many it holds.
+fn check_extent(load: &Load, extent: Extent) -> Result<(), InvalidMessage> {
     match load {
-        Load::Closed { concurrency } => {
-            wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: concurrency.get() })
+        Load::Open { pace: Pace::Stages(stages), .. } if extent != Extent::Duration(stages.duration()) => {
+            Err(InvalidMessage::new("assignment.duration_ns", "is not how long open.stages last"))
         }
-        Load::Open { rate, arrivals, connections, max_in_flight } => {
-            let arrivals = match arrivals {
-                Arrivals::Constant => wire::Arrivals::Constant,
-                Arrivals::Poisson => wire::Arrivals::Poisson,
-            };
-            wire::assignment::Load::Open(wire::OpenLoad {
-                rate_millihertz: rate.millihertz(),
-                arrivals: arrivals as i32,
-                connections: connections.get(),
-                max_in_flight: max_in_flight.map(NonZeroU64::get),
-            })
+        Load::Open { pace: Pace::Trace(trace), .. }
+            if extent.requests().map(NonZeroU64::get) != Some(trace.requests()) =>
+        {
+            Err(InvalidMessage::new("assignment.requests", "is not how many open.trace_deflate holds"))
         }
-    }
-}
-
-fn load_from_wire(load: wire::assignment::Load) -> Result<Load, InvalidMessage> {
-    match load {
-        wire::assignment::Load::Closed(closed) => Ok(Load::Closed {
-            concurrency: NonZeroU32::new(closed.concurrency)
-                .ok_or(InvalidMessage::new("closed.concurrency", "is 0"))?,
-        }),
-        wire::assignment::Load::Open(open) => Ok(Load::Open {
-            rate: Rate::from_millihertz(open.rate_millihertz).ok_or(InvalidMessage::new(
-                "open.rate_millihertz",
-                "is 0 or beyond a thousand million a second",
-            ))?,
-            arrivals: match wire::Arrivals::try_from(open.arrivals) {
-                Ok(wire::Arrivals::Constant) => Arrivals::Constant,
-                Ok(wire::Arrivals::Poisson) => Arrivals::Poisson,
-                Ok(wire::Arrivals::Unspecified) | Err(_) => {
-                    return Err(InvalidMessage::new(
-                        "open.arrivals",
-                        "is a kind that this version does not know",
-                    ));
-                }
-            },
-            connections: NonZeroU32::new(open.connections)
-                .ok_or(InvalidMessage::new("open.connections", "is 0"))?,
-            max_in_flight: open.max_in_flight.map(|most| non_zero("open.max_in_flight", most)).transpose()?,
-        }),
+        _ => Ok(()),
     }
 }
 
@@ -209,7 +185,7 @@ fn streams(streams: u32) -> Result<NonZeroU32, InvalidMessage> {
     Ok(NonZeroU32::new(streams).unwrap_or(NonZeroU32::MIN))
 }
 
-fn non_zero(field: &'static str, number: u64) -> Result<NonZeroU64, InvalidMessage> {
+pub(crate) fn non_zero(field: &'static str, number: u64) -> Result<NonZeroU64, InvalidMessage> {
     NonZeroU64::new(number).ok_or(InvalidMessage::new(field, "is 0"))
 }
 
@@ -225,16 +201,29 @@ pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidM
 mod tests {
     use super::*;
     use crate::expectation::JsonExpectation;
+    use crate::load::{Arrivals, Rate, ThinkTime};
+    use crate::route::Route;
+    use crate::stages::{Stage, Stages};
+    use crate::tls::ClientIdentity;
+    use crate::trace::Trace;
     use url::Url;
 
     fn assignment(load: Load, extent: Extent, warm_up: WarmUp) -> Assignment {
         Assignment {
             id: "an-id".into(),
             target: Target {
-                url: Url::parse("https://gateway.example:9000").unwrap(),
                 extra_roots: Some("PEM".into()),
                 insecure: true,
                 http_version: HttpVersion::Auto,
+                route: Route::ConnectTo { host: "::1".into(), port: 65_535 },
+                local_addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+                server_name: Some("other.example".into()),
+                session_resumption: true,
+                client_identity: Some(ClientIdentity {
+                    certificate_pem: "PEM".into(),
+                    key_pem: "PEM".into(),
+                }),
+                ..Target::new(Url::parse("https://gateway.example:9000").unwrap())
             },
             request: Request {
                 method: "POST".into(),
@@ -258,24 +247,52 @@ mod tests {
             threads: NonZeroU32::new(2),
             seed: 7,
             lease: Duration::from_secs(10),
+            variety: None,
         }
     }
 
     fn every_kind() -> Vec<Assignment> {
         let (some, second) = (NonZeroU64::new(5).unwrap(), Duration::from_secs(1));
         let connections = NonZeroU32::new(64).unwrap();
-        let rate = Rate::from_millihertz(1500).unwrap();
+        let pace = Pace::Steady(Rate::from_millihertz(1500).unwrap());
+        let stage = Stage { duration: second, from_millihertz: 0, to_millihertz: 1500 };
+        let trace = Pace::Trace(Trace::new(vec![0, 7]).unwrap());
+        let stages = Pace::Stages(Stages::new([stage, stage]).unwrap());
         vec![
-            assignment(Load::Closed { concurrency: connections }, Extent::Requests(some), WarmUp::None),
             assignment(
-                Load::Open { rate, arrivals: Arrivals::Constant, connections, max_in_flight: None },
+                Load::Closed { concurrency: connections, think_time: None },
+                Extent::Requests(some),
+                WarmUp::None,
+            ),
+            assignment(
+                Load::Open {
+                    pace: pace.clone(),
+                    arrivals: Arrivals::Constant,
+                    connections,
+                    max_in_flight: None,
+                },
                 Extent::Duration(second),
                 WarmUp::Requests(some),
             ),
             assignment(
-                Load::Open { rate, arrivals: Arrivals::Poisson, connections, max_in_flight: Some(some) },
+                Load::Open { pace, arrivals: Arrivals::Poisson, connections, max_in_flight: Some(some) },
                 Extent::Either(some, second),
                 WarmUp::Duration(second),
+            ),
+            assignment(
+                Load::Open { pace: stages, arrivals: Arrivals::Poisson, connections, max_in_flight: None },
+                Extent::Duration(2 * second),
+                WarmUp::None,
+            ),
+            assignment(
+                Load::Open { pace: trace, arrivals: Arrivals::Constant, connections, max_in_flight: None },
+                Extent::Requests(NonZeroU64::new(2).unwrap()),
+                WarmUp::None,
+            ),
+            assignment(
+                Load::Closed { concurrency: connections, think_time: ThinkTime::new(second / 2, second) },
+                Extent::Requests(some),
+                WarmUp::None,
             ),
         ]
     }
@@ -289,11 +306,11 @@ mod tests {
 
     #[test]
     fn connections_and_their_places_are_dealt_exactly() {
-        let load = Load::Closed { concurrency: NonZeroU32::new(110).unwrap() };
+        let load = Load::Closed { concurrency: NonZeroU32::new(110).unwrap(), think_time: None };
         let of = |index, count| {
             let share = Share::new(index, count).unwrap();
             let extent = Extent::Duration(Duration::from_secs(1));
-            let assignment = Assignment { share, ..assignment(load, extent, WarmUp::None) };
+            let assignment = Assignment { share, ..assignment(load.clone(), extent, WarmUp::None) };
             (assignment.connections(), assignment.places())
         };
         assert_eq!(of(0, 1), (5, 110));
@@ -314,7 +331,7 @@ mod tests {
         assert_eq!(spoil(&|m| m.request.as_mut().unwrap().path = "/ HTTP/1.1\r\n".into()), "request.path");
         assert_eq!(spoil(&|m| m.load = None), "assignment.load");
         assert_eq!(
-            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(wire::ClosedLoad { concurrency: 0 }))),
+            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(wire::ClosedLoad::default()))),
             "closed.concurrency"
         );
         assert_eq!(spoil(&|m| m.streams = MAX_STREAMS + 1), "assignment.streams");
@@ -325,6 +342,31 @@ mod tests {
         };
         assert_eq!(spoil(&without_keep_alive), "assignment.keep_alive");
         assert_eq!(spoil(&|m| m.requests = None), "assignment.requests");
+        let backwards = wire::ClosedLoad { concurrency: 1, think_time_min_ns: 2, think_time_max_ns: 1 };
+        assert_eq!(
+            spoil(&|m| m.load = Some(wire::assignment::Load::Closed(backwards))),
+            "closed.think_time_max_ns"
+        );
+        let spoil_stages = |change: &dyn Fn(&mut wire::Assignment, &mut wire::OpenLoad)| {
+            let mut message = wire::Assignment::from(&every_kind()[3]);
+            let Some(wire::assignment::Load::Open(mut open)) = message.load.take() else { panic!() };
+            change(&mut message, &mut open);
+            message.load = Some(wire::assignment::Load::Open(open));
+            Assignment::try_from(message).unwrap_err().field
+        };
+        assert_eq!(spoil_stages(&|_, open| open.rate_millihertz = 1), "open.rate_millihertz");
+        assert_eq!(spoil_stages(&|_, open| open.trace_deflate = vec![1]), "open.trace_deflate");
+        let trace = Trace::new(vec![0, 7]).unwrap().encode();
+        let spoil_trace = |m: &mut wire::Assignment, open: &mut wire::OpenLoad, requests| {
+            open.stages.clear();
+            open.trace_deflate = trace.clone();
+            (m.duration_ns, m.requests) = (None, Some(requests));
+        };
+        assert_eq!(spoil_stages(&|m, open| spoil_trace(m, open, 3)), "assignment.requests");
+        assert_eq!(spoil_stages(&|_, open| open.stages.clear()), "open.rate_millihertz");
+        assert_eq!(spoil_stages(&|_, open| open.stages[0].duration_ns = 0), "open.stages");
+        assert_eq!(spoil_stages(&|m, _| m.duration_ns = Some(1)), "assignment.duration_ns");
+        assert_eq!(spoil_stages(&|m, _| m.requests = Some(1)), "assignment.duration_ns");
         assert_eq!(spoil(&|m| m.worker_index = 3), "assignment.worker_index");
         assert_eq!(spoil(&|m| m.timeout_ns = u64::MAX), "assignment.timeout_ns");
         assert_eq!(spoil(&|m| m.expectation.as_mut().unwrap().status = 404), "expectation.status");

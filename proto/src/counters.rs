@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::outcome::Failure;
+use crate::tls::TlsSession;
 use crate::{InvalidMessage, wire};
 
 /// Counts over some span.
@@ -34,6 +35,17 @@ pub struct Counters {
     pub content_events: u64,
     /// Content events that arrived in one read with the content event before them.
     pub coalesced_events: u64,
+    /// The connections that were made, by where they went and what they speak; together `connections_opened`.
+    pub connections: BTreeMap<ConnectionKind, u64>,
+}
+
+/// Where a connection went, and what TLS it speaks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionKind {
+    /// Address and port, or `unix:` and a path.
+    pub address: String,
+    /// `None` for plain text.
+    pub tls: Option<TlsSession>,
 }
 
 impl Counters {
@@ -59,6 +71,10 @@ impl Counters {
         self.connections_opened = self.connections_opened.saturating_add(other.connections_opened);
         self.content_events = self.content_events.saturating_add(other.content_events);
         self.coalesced_events = self.coalesced_events.saturating_add(other.coalesced_events);
+        for (kind, count) in &other.connections {
+            let sum = self.connections.entry(kind.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
     }
 }
 
@@ -82,7 +98,16 @@ impl From<&Counters> for wire::Counters {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            connections: counters.connections.iter().map(connection_to_wire).collect(),
         }
+    }
+}
+
+fn connection_to_wire((kind, count): (&ConnectionKind, &u64)) -> wire::ConnectionCount {
+    wire::ConnectionCount {
+        address: kind.address.clone(),
+        tls: kind.tls.as_ref().map(Into::into),
+        count: *count,
     }
 }
 
@@ -94,6 +119,12 @@ impl TryFrom<wire::Counters> for Counters {
         for entry in counters.failures {
             let failure = entry.failure.ok_or(InvalidMessage::missing("counters.failures.failure"))?;
             let sum: &mut u64 = failures.entry(Failure::try_from(failure)?).or_default();
+            *sum = sum.saturating_add(entry.count);
+        }
+        let mut connections = BTreeMap::new();
+        for entry in counters.connections {
+            let kind = ConnectionKind { address: entry.address, tls: entry.tls.map(Into::into) };
+            let sum: &mut u64 = connections.entry(kind).or_default();
             *sum = sum.saturating_add(entry.count);
         }
         Ok(Self {
@@ -109,6 +140,7 @@ impl TryFrom<wire::Counters> for Counters {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            connections,
         })
     }
 }

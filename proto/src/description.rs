@@ -100,7 +100,9 @@ mod tests {
             ..Default::default()
         };
         let message = WorkerDescription::try_from(other).unwrap_err().to_string();
-        for part in ["7.8.9", "revision 9", SOFTWARE_VERSION, "revision 1", "same version"] {
+        for part in
+            ["7.8.9", "revision 9", SOFTWARE_VERSION, &format!("revision {WIRE_REVISION}"), "same version"]
+        {
             assert!(message.contains(part), "{message}");
         }
     }

@@ -192,10 +192,14 @@ impl TryFrom<wire::Finished> for Finished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::ConnectionKind;
     use crate::outcome::{Failure, FailureKind};
+    use crate::tls::TlsSession;
 
     fn counters() -> Counters {
         let failure = |kind, status, detail: &str| Failure { kind, status, detail: detail.into() };
+        let (version, cipher_suite) = ("TLSv1.3".into(), "TLS13_AES_256_GCM_SHA384".into());
+        let tls = TlsSession { version, cipher_suite, resumed: true };
         Counters {
             offered: 12,
             started: 10,
@@ -213,6 +217,11 @@ mod tests {
             connections_opened: 3,
             content_events: 4,
             coalesced_events: 2,
+            connections: [
+                (ConnectionKind { address: "127.0.0.1:80".into(), tls: None }, 1),
+                (ConnectionKind { address: "[::1]:443".into(), tls: Some(tls) }, 2),
+            ]
+            .into(),
         }
     }
 
@@ -220,6 +229,9 @@ mod tests {
         let mut latencies = Latencies::default();
         latencies.response_time.record(5_000_000);
         latencies.inter_token_gap.record(0);
+        for (number, (_, histogram)) in (1..).zip(latencies.each_mut()) {
+            histogram.record(number * 1_000);
+        }
         latencies
     }
 

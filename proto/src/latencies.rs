@@ -4,13 +4,15 @@
 //! inflated size is bounded, the bounds must be ours, and only the counts that are not zero are touched.
 //! The format: <https://github.com/HdrHistogram/HdrHistogram>, `AbstractHistogram.encodeIntoByteBuffer`.
 
+mod span;
+
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram as Counts;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
-use crate::{InvalidMessage, wire};
+pub use span::Latencies;
 
 /// The smallest value that is told apart, in nanoseconds.
 pub const LOWEST_NANOS: u64 = 100;
@@ -88,6 +90,10 @@ impl Histogram {
 
     /// Adds all counts of another histogram.
     pub fn merge(&mut self, other: &Histogram) {
+        // Of most, a few are empty.
+        if other.is_empty() {
+            return;
+        }
         // Equal bounds: adding cannot fail.
         let added = self.counts.add(&other.counts);
         debug_assert!(added.is_ok());
@@ -279,105 +285,6 @@ impl Iterator for Varints<'_> {
             }
         }
         Some(Ok((value >> 1) as i64 ^ -((value & 1) as i64)))
-    }
-}
-
-/// The five histograms of one span.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Latencies {
-    /// Due to last byte, of successes.
-    pub response_time: Histogram,
-    /// Send to last byte, of successes.
-    pub service_time: Histogram,
-    /// Due to send, of every request that was written.
-    pub send_lag: Histogram,
-    /// Due to first content event, of successful streams.
-    pub time_to_first_token: Histogram,
-    /// Content event to next content event, of successful streams.
-    pub inter_token_gap: Histogram,
-}
-
-impl Latencies {
-    /// Adds all counts of another span.
-    pub fn merge(&mut self, other: &Latencies) {
-        for (mine, theirs) in self.each_mut().into_iter().zip(other.each()) {
-            mine.1.merge(theirs.1);
-        }
-    }
-
-    /// Forgets all values and keeps the memory.
-    pub fn clear(&mut self) {
-        for (_, histogram) in self.each_mut() {
-            histogram.clear();
-        }
-    }
-
-    /// The histograms with their names, in order.
-    pub fn each(&self) -> [(&'static str, &Histogram); 5] {
-        [
-            ("response_time", &self.response_time),
-            ("service_time", &self.service_time),
-            ("send_lag", &self.send_lag),
-            ("time_to_first_token", &self.time_to_first_token),
-            ("inter_token_gap", &self.inter_token_gap),
-        ]
-    }
-
-    /// The histograms with their names, in order, to be changed.
-    pub fn each_mut(&mut self) -> [(&'static str, &mut Histogram); 5] {
-        [
-            ("response_time", &mut self.response_time),
-            ("service_time", &mut self.service_time),
-            ("send_lag", &mut self.send_lag),
-            ("time_to_first_token", &mut self.time_to_first_token),
-            ("inter_token_gap", &mut self.inter_token_gap),
-        ]
-    }
-}
-
-impl From<&Latencies> for wire::Latencies {
-    fn from(latencies: &Latencies) -> Self {
-        let encode = |histogram: &Histogram| {
-            (!histogram.is_empty()).then(|| wire::Histogram {
-                v2_deflate: histogram.encode(),
-                below_range: histogram.below_range,
-                above_range: histogram.above_range,
-            })
-        };
-        wire::Latencies {
-            response_time: encode(&latencies.response_time),
-            service_time: encode(&latencies.service_time),
-            send_lag: encode(&latencies.send_lag),
-            time_to_first_token: encode(&latencies.time_to_first_token),
-            inter_token_gap: encode(&latencies.inter_token_gap),
-        }
-    }
-}
-
-impl TryFrom<wire::Latencies> for Latencies {
-    type Error = InvalidMessage;
-
-    fn try_from(latencies: wire::Latencies) -> Result<Self, InvalidMessage> {
-        let decode = |field: &'static str, histogram: Option<wire::Histogram>| {
-            let Some(histogram) = histogram else { return Ok(Histogram::new()) };
-            let decoded = Histogram::decode(&histogram.v2_deflate)
-                .map_err(|error| InvalidMessage::new(field, format!("cannot be read: {error}")))?;
-            let outside = histogram.below_range.checked_add(histogram.above_range);
-            if outside.is_none_or(|outside| outside > decoded.count()) {
-                return Err(InvalidMessage::new(
-                    field,
-                    "counts more values out of range than there are values",
-                ));
-            }
-            Ok(decoded.with_out_of_range(histogram.below_range, histogram.above_range))
-        };
-        Ok(Self {
-            response_time: decode("latencies.response_time", latencies.response_time)?,
-            service_time: decode("latencies.service_time", latencies.service_time)?,
-            send_lag: decode("latencies.send_lag", latencies.send_lag)?,
-            time_to_first_token: decode("latencies.time_to_first_token", latencies.time_to_first_token)?,
-            inter_token_gap: decode("latencies.inter_token_gap", latencies.inter_token_gap)?,
-        })
     }
 }
 

@@ -1,8 +1,11 @@
 //! The contract between the coordinator and its load workers.
 //!
 //! - [`wire`]: what the proto file generates; only this crate, the worker's gRPC face and the coordinator's session name it.
-//! - [`assignment`]: one block's work for one worker, validated ([`target`], [`expectation`] and [`load`] are its parts).
-//! - [`share`]: which part of a global sequence belongs to whom.
+//! - [`assignment`]: one block's work for one worker, validated ([`target`], [`expectation`] and [`load`] are its parts);
+//!   [`route`] and [`tls`] say how a target is reached and what it is shown.
+//! - [`share`]: which part of a global sequence belongs to whom; [`stages`] and [`trace`]:
+//!   when its items are due where the rate changes.
+//! - [`variety`]: bodies that differ from request to request; [`random`] is what they are drawn from.
 //! - [`outcome`] and [`interval`]: what came of it, second by second ([`counters`] and [`latencies`] are its parts).
 //! - [`description`]: who a worker is.
 //!
@@ -16,8 +19,14 @@ pub mod interval;
 pub mod latencies;
 pub mod load;
 pub mod outcome;
+pub mod random;
+pub mod route;
 pub mod share;
+pub mod stages;
 pub mod target;
+pub mod tls;
+pub mod trace;
+pub mod variety;
 
 /// What the proto file generates, unvalidated.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
@@ -26,7 +35,7 @@ pub mod wire {
 }
 
 /// The revision of the meaning of `loadtest.v1`; a coordinator refuses a worker of another revision.
-pub const WIRE_REVISION: u32 = 1;
+pub const WIRE_REVISION: u32 = 2;
 
 /// The version of this software, as both sides show it.
 pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,22 +1,30 @@
 //! How much is asked of a target, and until when.
 
+mod codec;
+
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::assignment::MAX_SPAN;
+use crate::stages::Stages;
+use crate::trace::Trace;
+
 /// How requests come about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Load {
     /// A fixed number in flight.
     Closed {
         /// Requests in flight over the whole fleet.
         concurrency: NonZeroU32,
+        /// How long a connection rests after an answer, before its next request is due.
+        think_time: Option<ThinkTime>,
     },
     /// Arrivals that do not wait for the target.
     Open {
-        /// Arrivals a second over the whole fleet.
-        rate: Rate,
+        /// How many arrive over the whole fleet.
+        pace: Pace,
         /// How they are spaced.
         arrivals: Arrivals,
         /// Connections of each worker; due requests wait when all their streams are busy.
@@ -28,12 +36,48 @@ pub enum Load {
 
 impl Load {
     /// Connections: in a closed loop, of the whole fleet, as few as carry all that is in flight; else of each worker.
-    pub fn connections(self, streams: NonZeroU32) -> u32 {
+    pub fn connections(&self, streams: NonZeroU32) -> u32 {
         match self {
-            Self::Closed { concurrency } => concurrency.get().div_ceil(streams.get()),
+            Self::Closed { concurrency, .. } => concurrency.get().div_ceil(streams.get()),
             Self::Open { connections, .. } => connections.get(),
         }
     }
+}
+
+/// A time, or a range to draw from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThinkTime {
+    shortest: Duration,
+    longest: Duration,
+}
+
+impl ThinkTime {
+    /// From the shortest to the longest; `None` when that is no range, or nothing but 0, or longer than the wire accepts.
+    pub fn new(shortest: Duration, longest: Duration) -> Option<Self> {
+        let is_range = shortest <= longest && !longest.is_zero() && longest <= MAX_SPAN;
+        is_range.then_some(Self { shortest, longest })
+    }
+
+    /// The shortest that is drawn.
+    pub fn shortest(self) -> Duration {
+        self.shortest
+    }
+
+    /// The longest that is drawn.
+    pub fn longest(self) -> Duration {
+        self.longest
+    }
+}
+
+/// How many requests arrive, as time goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pace {
+    /// So many a second.
+    Steady(Rate),
+    /// One stage after another; the block lasts as long as they do.
+    Stages(Stages),
+    /// As they were recorded; the block ends with the last.
+    Trace(Trace),
 }
 
 /// How arrivals are spaced.

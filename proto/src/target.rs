@@ -1,9 +1,12 @@
 //! Where requests go and what they are.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use url::Url;
 
+use crate::route::{self, Route};
+use crate::tls::ClientIdentity;
 use crate::{InvalidMessage, wire};
 
 /// What is spoken with a target.
@@ -57,7 +60,7 @@ impl HttpVersion {
     }
 }
 
-/// A base URL with what is needed to trust it.
+/// A base URL, how it is reached, and what is needed to trust it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// `http` or `https`, a host, and perhaps a port.
@@ -66,17 +69,42 @@ pub struct Target {
     pub extra_roots: Option<String>,
     /// Accept any certificate.
     pub insecure: bool,
+    /// Where connections go.
+    pub route: Route,
+    /// Addresses of the worker's machine that connections come from, in turn; empty for the system's own choice.
+    pub local_addresses: Vec<IpAddr>,
+    /// The name that TLS asks for and that the certificate must be for; `None` for the URL's host.
+    pub server_name: Option<String>,
+    /// Whether a connection may resume the TLS session of an earlier one.
+    pub session_resumption: bool,
+    /// What is shown to a target that wants to know who asks.
+    pub client_identity: Option<ClientIdentity>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
 }
 
 impl Target {
+    /// A target that is reached as its URL says, whose certificate the system trusts.
+    pub fn new(url: Url) -> Self {
+        Self {
+            url,
+            extra_roots: None,
+            insecure: false,
+            route: Route::Url,
+            local_addresses: Vec::new(),
+            server_name: None,
+            session_resumption: false,
+            client_identity: None,
+            http_version: HttpVersion::Http11,
+        }
+    }
+
     /// Whether requests travel over TLS.
     pub fn is_tls(&self) -> bool {
         self.url.scheme() == "https"
     }
 
-    /// The host without brackets, and the port.
+    /// The URL's host without brackets, and its port.
     pub fn address(&self) -> (String, u16) {
         let host = self.url.host_str().unwrap_or_default();
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -87,6 +115,19 @@ impl Target {
     pub fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// The name that TLS asks for and that the certificate must be for.
+    pub fn tls_name(&self) -> String {
+        self.server_name.clone().unwrap_or_else(|| self.address().0)
+    }
+
+    /// As people write it: a URL without a last slash, or `unix:` and a path.
+    pub fn shown(&self) -> String {
+        match &self.route {
+            Route::UnixSocket(path) => format!("unix:{path}"),
+            Route::Url | Route::ConnectTo { .. } => self.url.as_str().trim_end_matches('/').to_owned(),
+        }
     }
 }
 
@@ -190,6 +231,11 @@ impl From<&Target> for wire::Target {
             url: target.url.to_string(),
             ca_pem: target.extra_roots.clone().unwrap_or_default(),
             insecure: target.insecure,
+            route: (&target.route).into(),
+            local_addresses: target.local_addresses.iter().map(IpAddr::to_string).collect(),
+            server_name: target.server_name.clone().unwrap_or_default(),
+            session_resumption: target.session_resumption,
+            client_identity: target.client_identity.as_ref().map(Into::into),
             http_version: target.http_version.to_wire(),
         }
     }
@@ -202,12 +248,22 @@ impl TryFrom<wire::Target> for Target {
         let url = Url::parse(&target.url)
             .map_err(|error| InvalidMessage::new("target.url", format!("is not a URL: {error}")))?;
         check_target_url(&url).map_err(|problem| InvalidMessage::new("target.url", problem))?;
-        Ok(Self {
+        let target = Self {
             url,
             extra_roots: Some(target.ca_pem).filter(|pem| !pem.is_empty()),
             insecure: target.insecure,
             http_version: HttpVersion::from_wire("target.http_version", target.http_version)?,
-        })
+            route: target.route.try_into()?,
+            local_addresses: route::local_addresses(&target.local_addresses)?,
+            server_name: Some(target.server_name).filter(|name| !name.is_empty()),
+            session_resumption: target.session_resumption,
+            client_identity: target.client_identity.map(TryInto::try_into).transpose()?,
+        };
+        let is_socket = matches!(target.route, Route::UnixSocket(_));
+        if is_socket && (target.is_tls() || !target.local_addresses.is_empty()) {
+            return Err(InvalidMessage::new("target.unix_socket", "knows neither TLS nor local addresses"));
+        }
+        Ok(target)
     }
 }
 
@@ -268,18 +324,35 @@ mod tests {
 
     #[test]
     fn addresses_and_authorities() {
-        let target = |url: &str| Target {
-            url: Url::parse(url).unwrap(),
-            extra_roots: None,
-            insecure: false,
-            http_version: HttpVersion::Http11,
-        };
+        let target = |url: &str| Target::new(Url::parse(url).unwrap());
         assert_eq!(target("http://[::1]:9000").address(), ("::1".into(), 9000));
         assert_eq!(target("http://[::1]:9000").authority(), "[::1]:9000");
         assert_eq!(target("https://gateway.example/").address(), ("gateway.example".into(), 443));
         assert_eq!(target("https://gateway.example/").authority(), "gateway.example");
+        assert_eq!(target("https://gateway.example/").shown(), "https://gateway.example");
         for bad in ["ftp://a", "http://a/?q", "http://u:p@a", "http://a:0", "unix:/a"] {
             assert!(check_target_url(&Url::parse(bad).unwrap()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_field() {
+        let spoil = |change: &dyn Fn(&mut wire::Target)| {
+            let mut message = wire::Target::from(&Target::new(Url::parse("https://a").unwrap()));
+            change(&mut message);
+            Target::try_from(message).unwrap_err().field
+        };
+        let to = |host: &str, port| {
+            Some(wire::target::Route::ConnectTo(wire::HostAndPort { host: host.into(), port }))
+        };
+        let socket = |path: &str| Some(wire::target::Route::UnixSocket(path.into()));
+        assert_eq!(spoil(&|m| m.route = to("", 1)), "target.connect_to");
+        assert_eq!(spoil(&|m| m.route = to("a", 0)), "target.connect_to");
+        assert_eq!(spoil(&|m| m.route = to("a", 65_536)), "target.connect_to");
+        assert_eq!(spoil(&|m| m.route = socket("a")), "target.unix_socket");
+        assert_eq!(spoil(&|m| m.route = socket("/a")), "target.unix_socket", "with https");
+        assert_eq!(spoil(&|m| m.local_addresses = vec!["localhost".into()]), "target.local_addresses");
+        let half = wire::ClientIdentity { certificate_pem: "PEM".into(), key_pem: String::new() };
+        assert_eq!(spoil(&|m| m.client_identity = Some(half.clone())), "target.client_identity");
     }
 }

@@ -1,17 +1,20 @@
-//! The engine alone, for `benches/compare.sh`: posts a body over some connections for some seconds.
+//! The engine alone, for the benchmarks: posts a body for some seconds, and prints what came of it.
 //!
-//! `load URL CONNECTIONS SECONDS BODY_FILE` prints `requests: N` and the latency that it measured. Everything is on as in
-//! a run: a deadline per request, all histograms, due times, the check of the answer.
+//! `load URL BODY_FILE SECONDS [connections=N] [rate=N] [stream] [no-keep-alive]`: a closed loop over so many connections
+//! (10), or an open loop at so many requests a second. Everything is on as in a run: a deadline per request, all
+//! histograms, due times, the check of the answer.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use proto::assignment::Assignment;
 use proto::expectation::{Expectation, JsonExpectation};
-use proto::load::{Extent, Load, WarmUp};
+use proto::interval::Finished;
+use proto::latencies::Histogram;
+use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::share::Share;
 use proto::target::{HttpVersion, Request, Target};
 use worker::clock::Clock;
@@ -19,38 +22,15 @@ use worker::engine::{Engine, Output};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, connections, seconds, body] = arguments.as_slice() else {
-        return Err("usage: load URL CONNECTIONS SECONDS BODY_FILE".into());
+    let [url, body, seconds, options @ ..] = arguments.as_slice() else {
+        return Err(
+            "usage: load URL BODY_FILE SECONDS [connections=N] [streams=N] [rate=N] [stream] [no-keep-alive]"
+                .into(),
+        );
     };
     worker::host::raise_open_files_limit();
-    let url: url::Url = url.parse()?;
-    // STREAMS=25 speaks HTTP/2 with so many streams on each connection.
-    let streams = std::env::var("STREAMS").ok().map(|streams| streams.parse()).transpose()?;
-    let http_version = if streams.is_some() { HttpVersion::Http2 } else { HttpVersion::Http11 };
-    let assignment = Assignment {
-        id: "benchmark".into(),
-        request: Request {
-            method: "POST".into(),
-            path: url.path().into(),
-            headers: vec![("Content-Type".into(), "application/json".into())],
-            body: std::fs::read(body)?,
-        },
-        target: Target { url: url.join("/")?, extra_roots: None, insecure: true, http_version },
-        expectation: Expectation {
-            json: vec![JsonExpectation { pointer: "/choices/0/message/content".into(), equals: None }],
-            ..Expectation::default()
-        },
-        load: Load::Closed { concurrency: connections.parse()? },
-        extent: Extent::Duration(Duration::from_secs(seconds.parse()?)),
-        warm_up: WarmUp::None,
-        share: Share::WHOLE,
-        timeout: Duration::from_secs(30),
-        keep_alive: std::env::var_os("NO_KEEPALIVE").is_none(),
-        streams: streams.unwrap_or(NonZeroU32::MIN),
-        threads: NonZeroU32::new(1),
-        seed: 1,
-        lease: Duration::from_secs(10),
-    };
+    let seconds = Duration::from_secs(seconds.parse()?);
+    let assignment = assignment(&url.parse()?, std::fs::read(body)?, seconds, options)?;
 
     let (sender, outputs) = channel();
     let clock = Clock::new();
@@ -60,15 +40,81 @@ fn main() -> Result<(), Box<dyn Error>> {
             Output::Prepared { .. } => engine.start(clock.now()),
             Output::Interval(_) => {}
             Output::Failed(problem) => return Err(problem.into()),
-            Output::Finished(finished) => {
-                let quantile = |q| finished.latencies.response_time.quantile(q).unwrap_or(0) as f64 / 1e3;
-                let mut out = std::io::stdout();
-                writeln!(out, "requests: {}", finished.totals.successes)?;
-                writeln!(out, "failed: {} {:?}", finished.totals.failed(), finished.totals.failures)?;
-                writeln!(out, "P50 {:.1} us, P99 {:.1} us", quantile(0.5), quantile(0.99))?;
-                return Ok(());
-            }
+            Output::Finished(finished) => return Ok(show(&finished)?),
         }
     }
     Err("the engine ended without a word".into())
+}
+
+fn assignment(
+    url: &url::Url,
+    body: Vec<u8>,
+    seconds: Duration,
+    options: &[String],
+) -> Result<Assignment, Box<dyn Error>> {
+    let is_set = |name: &str| options.iter().any(|option| option == name);
+    let number = |name: &str| {
+        let found = options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
+        found.map(str::parse::<NonZeroU32>).transpose()
+    };
+    let connections = number("connections")?.unwrap_or(const { NonZeroU32::new(10).unwrap() });
+    let load = match number("rate")? {
+        None => Load::Closed { concurrency: connections, think_time: None },
+        Some(rate) => Load::Open {
+            pace: Pace::Steady(
+                Rate::from_millihertz(u64::from(rate.get()) * 1000).ok_or("a rate beyond what there is")?,
+            ),
+            arrivals: Arrivals::Constant,
+            connections,
+            max_in_flight: None,
+        },
+    };
+    // Streams are HTTP/2's: so many requests share a connection.
+    let streams = number("streams")?;
+    let http_version = if streams.is_some() { HttpVersion::Http2 } else { HttpVersion::Http11 };
+    let content = JsonExpectation { pointer: "/choices/0/message/content".into(), equals: None };
+    let stream = is_set("stream");
+    Ok(Assignment {
+        id: "benchmark".into(),
+        request: Request {
+            method: "POST".into(),
+            path: url.path().into(),
+            headers: vec![("Content-Type".into(), "application/json".into())],
+            body,
+        },
+        target: Target { insecure: true, http_version, ..Target::new(url.join("/")?) },
+        expectation: Expectation {
+            json: if stream { Vec::new() } else { vec![content] },
+            stream,
+            ..Expectation::default()
+        },
+        load,
+        extent: Extent::Duration(seconds),
+        warm_up: WarmUp::None,
+        share: Share::WHOLE,
+        timeout: Duration::from_secs(30),
+        keep_alive: !is_set("no-keep-alive"),
+        streams: streams.unwrap_or(NonZeroU32::MIN),
+        threads: NonZeroU32::new(1),
+        seed: 1,
+        lease: Duration::from_secs(10),
+        variety: None,
+    })
+}
+
+/// A figure a line. Times are in microseconds.
+fn show(finished: &Finished) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "requests: {}", finished.totals.successes)?;
+    writeln!(out, "events: {}", finished.totals.content_events)?;
+    writeln!(out, "failed: {} {:?}", finished.totals.failed(), finished.totals.failures)?;
+    let mut line = |name: &str, histogram: &Histogram| {
+        for (label, quantile) in [("P50", 0.5), ("P99", 0.99), ("P99.9", 0.999)] {
+            let nanos = histogram.quantile(quantile).unwrap_or(0) as f64;
+            writeln!(out, "{name} {label}: {:.1}", nanos / 1e3)?;
+        }
+        Ok::<_, io::Error>(())
+    };
+    line("response time", &finished.latencies.response_time)?;
+    line("send lag", &finished.latencies.send_lag)
 }

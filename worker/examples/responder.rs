@@ -1,11 +1,13 @@
 //! A bare responder: one thread, one epoll loop, one fixed answer. Clients that are compared against it differ by what
 //! they cost themselves, since nothing could answer with less.
 //!
-//! `responder [ADDR]` prints the URL that it listens on and serves until it is killed.
+//! `responder [ADDR [stall EVERY_MS FOR_MS]]` prints the URL that it listens on and serves until it is killed. With `stall`
+//! it does nothing at all for so long, again and again.
 
 use std::env;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use mio::net::{TcpListener, TcpStream};
@@ -21,13 +23,28 @@ fn main() -> io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let address: SocketAddr =
         address.parse().map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
+    let stalls = stalls().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "stall EVERY_MS FOR_MS"))?;
     let mut listener = TcpListener::bind(address)?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    serve(&mut listener)
+    serve(&mut listener, stalls)
 }
 
-fn serve(listener: &mut TcpListener) -> io::Result<()> {
+/// How often it stalls and for how long; `None` when that cannot be read.
+fn stalls() -> Option<Option<(Duration, Duration)>> {
+    let arguments: Vec<String> = env::args().skip(2).collect();
+    match arguments.as_slice() {
+        [] => Some(None),
+        [word, every, long] if word == "stall" => {
+            let span = |text: &str| text.parse().ok().map(Duration::from_millis);
+            Some(Some((span(every)?, span(long)?)))
+        }
+        _ => None,
+    }
+}
+
+fn serve(listener: &mut TcpListener, stalls: Option<(Duration, Duration)>) -> io::Result<()> {
     let answer = answer();
+    let mut next_stall = stalls.map(|(every, _)| now() + every);
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut connections: Vec<Option<Connection>> = Vec::new();
@@ -35,7 +52,13 @@ fn serve(listener: &mut TcpListener) -> io::Result<()> {
     let mut buffer = vec![0; READ_BYTES];
     poll.registry().register(listener, LISTENER, Interest::READABLE)?;
     loop {
-        poll.poll(&mut events, None)?;
+        poll.poll(&mut events, next_stall.map(|next| next.saturating_duration_since(now())))?;
+        if let (Some((every, long)), Some(next)) = (stalls, &mut next_stall)
+            && now() >= *next
+        {
+            std::thread::sleep(long);
+            *next += every;
+        }
         for event in &events {
             if event.token() == LISTENER {
                 accept(listener, &poll, &mut connections, &mut free)?;
@@ -159,4 +182,9 @@ fn answer() -> Vec<u8> {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {BODY_BYTES}\r\nConnection: keep-alive\r\n\r\n"
     );
     [head.as_str(), before, &content, after].concat().into_bytes()
+}
+
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
 }

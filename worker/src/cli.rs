@@ -67,6 +67,12 @@ pub enum WorkerError {
          which `archestra-bench pki` makes where the coordinator runs"
     )]
     Open(SocketAddr),
+    /// Two variables: of two flags clap takes one, and a flag beats a variable.
+    #[error(
+        "ARCHESTRA_BENCH_WORKER_CREDENTIALS and ARCHESTRA_BENCH_WORKER_COORDINATOR_CA exclude each other: unset one, or \
+         give --credentials or --coordinator-ca as a flag"
+    )]
+    TwoCredentials,
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -89,8 +95,12 @@ pub enum WorkerError {
 pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
     host::raise_open_files_limit();
     let credentials = match (&args.coordinator_ca, &args.credentials) {
-        (Some(authority), _) => Some(Credentials::make(authority)?),
-        (None, bundle) => bundle.as_deref().map(read_credentials).transpose()?,
+        (Some(_), Some(_)) => return Err(WorkerError::TwoCredentials),
+        (Some(authority), None) => Some(Credentials::make(authority)?),
+        (None, bundle) => {
+            let limit = args.stdin_silence.unwrap_or(Duration::MAX);
+            bundle.as_deref().map(|path| read_credentials(path, limit)).transpose()?
+        }
     };
     if credentials.is_none() && !args.listen.ip().is_loopback() {
         return Err(WorkerError::Open(args.listen));
@@ -117,10 +127,11 @@ pub fn main(args: &WorkerArgs) -> Result<(), WorkerError> {
     served
 }
 
-fn read_credentials(path: &Path) -> Result<Credentials, WorkerError> {
+fn read_credentials(path: &Path, silence: Duration) -> Result<Credentials, WorkerError> {
     if path != Path::new("-") {
         return Ok(Credentials::read(path)?);
     }
-    let bundle = read_pem_blocks_from_stdin(3).map_err(|_| WorkerError::Stdin(InvalidBundle::Blocks))?;
+    let bundle =
+        read_pem_blocks_from_stdin(3, silence).map_err(|_| WorkerError::Stdin(InvalidBundle::Blocks))?;
     Credentials::parse(&bundle).map_err(WorkerError::Stdin)
 }

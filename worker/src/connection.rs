@@ -1,21 +1,27 @@
 //! One connection: made, encrypted where the target wants it, written to and read from, never waiting.
 
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+mod stream;
 
-use mio::net::TcpStream;
+use std::io::{self, Read, Write};
+
 use mio::{Interest, Registry, Token};
 use rustls::ClientConnection;
 
+use crate::clock::Nanos;
 use crate::outcome::{Fault, TlsFault};
-use crate::tls::{self, TargetTls};
+use crate::tls::{self, Spoken, TargetTls};
+use crate::way::Way;
+use stream::Stream;
 
 /// A non-blocking connection to the target.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     tls: Option<Box<ClientConnection>>,
     phase: Phase,
+    /// When it was begun, and when it stood, TLS apart.
+    began: Nanos,
+    stood: Nanos,
     /// How much of the request has been handed over.
     written: usize,
     /// Reading was left off before all was read; whether the target is known to have closed its side behind that.
@@ -50,24 +56,26 @@ pub enum Received {
 }
 
 impl Connection {
-    /// Begins to connect. The event loop will wake with `token`.
+    /// Begins to connect, `now`. The event loop will wake with `token`.
     ///
     /// # Errors
     /// When the system refuses at once (no route, no more files, no more ports).
     pub fn open(
-        address: SocketAddr,
+        way: &Way,
         tls: Option<&TargetTls>,
         registry: &Registry,
         token: Token,
+        now: Nanos,
     ) -> Result<Self, Fault> {
         let refused = |error: io::Error| Fault::Connect(error.kind());
-        let mut stream = TcpStream::connect(address).map_err(refused)?;
+        let mut stream = Stream::begin(way).map_err(refused)?;
         // Registered once and for all: edges in both directions.
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(refused)?;
         let session =
             |tls: &TargetTls| ClientConnection::new(tls.config.clone(), tls.name.clone()).map(Box::new);
         let tls = tls.map(session).transpose().map_err(|error| Fault::Tls(tls::fault(&error)))?;
-        Ok(Self { stream, tls, phase: Phase::Connecting, written: 0, left_off: None })
+        let (began, stood) = (now, now);
+        Ok(Self { stream, tls, phase: Phase::Connecting, began, stood, written: 0, left_off: None })
     }
 
     /// Whether requests can be sent.
@@ -76,36 +84,22 @@ impl Connection {
         self.phase == Phase::Ready
     }
 
-    /// Goes on connecting after an event. `true` when requests can be sent.
+    /// Goes on connecting after an event, `now`. `true` when requests can be sent.
     ///
     /// # Errors
     /// When the connection or the handshake fails.
-    pub fn advance(&mut self) -> Result<bool, Fault> {
+    pub fn advance(&mut self, now: Nanos) -> Result<bool, Fault> {
         if self.phase == Phase::Connecting {
-            if !self.is_connected()? {
+            if !self.stream.is_connected().map_err(|error| Fault::Connect(error.kind()))? {
                 return Ok(false);
             }
+            self.stood = now;
             self.phase = if self.tls.is_some() { Phase::Handshaking } else { Phase::Ready };
         }
         if self.phase == Phase::Handshaking && self.handshake()? {
             self.phase = Phase::Ready;
         }
         Ok(self.phase == Phase::Ready)
-    }
-
-    fn is_connected(&mut self) -> Result<bool, Fault> {
-        if let Ok(Some(error)) | Err(error) = self.stream.take_error() {
-            return Err(Fault::Connect(error.kind()));
-        }
-        // An event may belong to an earlier connection of the slot: only the peer's address proves this one.
-        match self.stream.peer_addr() {
-            Ok(_) => {
-                self.stream.set_nodelay(true).map_err(|error| Fault::Connect(error.kind()))?;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(Fault::Connect(error.kind())),
-        }
     }
 
     fn handshake(&mut self) -> Result<bool, Fault> {
@@ -139,6 +133,16 @@ impl Connection {
     /// What the two sides agreed to speak over TLS, where they spoke of it.
     pub fn agreed(&self) -> Option<&[u8]> {
         self.tls.as_ref().and_then(|session| session.alpn_protocol())
+    }
+
+    /// How long it took until it stood, and until it was ready, `now`, after that; the second is `None` in plain text.
+    pub fn making(&self, now: Nanos) -> (Nanos, Option<Nanos>) {
+        (self.stood.since(self.began), self.tls.is_some().then(|| now.since(self.stood)))
+    }
+
+    /// What TLS it speaks, once it is ready; `None` in plain text.
+    pub fn spoken(&self) -> Option<Spoken> {
+        self.tls.as_ref().and_then(|session| Spoken::of(session))
     }
 
     /// Begins the next request: nothing of it has been written yet.
@@ -188,7 +192,7 @@ impl Connection {
 }
 
 #[inline]
-fn send_plain(stream: &mut TcpStream, request: &[u8], written: &mut usize) -> io::Result<bool> {
+fn send_plain(stream: &mut Stream, request: &[u8], written: &mut usize) -> io::Result<bool> {
     while *written < request.len() {
         match stream.write(&request[*written..]) {
             Ok(bytes) => *written += bytes,
@@ -201,7 +205,7 @@ fn send_plain(stream: &mut TcpStream, request: &[u8], written: &mut usize) -> io
 }
 
 fn send_encrypted(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     session: &mut ClientConnection,
     request: &[u8],
     written: &mut usize,
@@ -226,7 +230,7 @@ fn send_encrypted(
 }
 
 #[inline]
-fn receive_plain(stream: &mut TcpStream, buffer: &mut [u8]) -> Received {
+fn receive_plain(stream: &mut Stream, buffer: &mut [u8]) -> Received {
     loop {
         match stream.read(buffer) {
             Ok(0) => return Received::Closed,
@@ -239,7 +243,7 @@ fn receive_plain(stream: &mut TcpStream, buffer: &mut [u8]) -> Received {
 }
 
 /// At most one read of the socket, so that whoever calls decides how often that is done in a row.
-fn receive_encrypted(stream: &mut TcpStream, session: &mut ClientConnection, buffer: &mut [u8]) -> Received {
+fn receive_encrypted(stream: &mut Stream, session: &mut ClientConnection, buffer: &mut [u8]) -> Received {
     if let Some(received) = decrypted(session, buffer, false) {
         return received;
     }
@@ -278,7 +282,7 @@ fn decrypted(session: &mut ClientConnection, buffer: &mut [u8], drained: bool) -
 
 /// A stream that notices whether its last read took all that there was.
 struct Noticing<'a> {
-    stream: &'a mut TcpStream,
+    stream: &'a mut Stream,
     drained: bool,
     closed: bool,
 }

@@ -32,3 +32,4 @@ pub mod resolve;
 pub mod service;
 pub mod sse;
 pub mod tls;
+pub mod way;

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,16 +65,22 @@ fn end_of_stdin(silence: Duration) -> impl Future<Output = ()> {
     async move { while matches!(timeout(silence, heard.changed()).await, Ok(Ok(()))) {} }
 }
 
-/// Reads standard input up to and with the line that holds the `count`th PEM block's end; what follows stays unread.
+/// Reads standard input up to and with the line that holds the `count`th PEM block's end; what follows stays unread. A
+/// thread reads it, as in [`end_of_stdin`].
 ///
 /// # Errors
-/// When standard input ends before.
-pub fn read_pem_blocks_from_stdin(count: usize) -> io::Result<String> {
+/// When standard input ends before, or it all takes longer than `limit`.
+pub fn read_pem_blocks_from_stdin(count: usize, limit: Duration) -> io::Result<String> {
+    let (done, read) = mpsc::channel();
+    std::thread::spawn(move || done.send(read_pem_blocks(&mut io::stdin().lock(), count)));
+    read.recv_timeout(limit).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+fn read_pem_blocks(from: &mut impl BufRead, count: usize) -> io::Result<String> {
     let (mut text, mut blocks) = (String::new(), 0);
-    let mut stdin = io::stdin().lock();
     while blocks < count {
         let start = text.len();
-        if stdin.read_line(&mut text)? == 0 {
+        if from.read_line(&mut text)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         blocks += usize::from(text[start..].starts_with("-----END "));

@@ -159,6 +159,10 @@ impl Fault {
     fn detail(self, pointers: &[String]) -> String {
         let pointer = |index: u8| pointers.get(usize::from(index)).map_or("?", String::as_str).to_owned();
         match self {
+            Self::Connect(io::ErrorKind::AddrNotAvailable) => {
+                "no free port, or no such address; each --local-address has ports of its own".into()
+            }
+            Self::Connect(io::ErrorKind::WouldBlock) => "the target's queue of connections is full".into(),
             Self::Connect(kind) => kind.to_string(),
             Self::Tls(TlsFault::Certificate) => {
                 "the target's certificate is not trusted for this name".into()

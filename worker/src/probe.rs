@@ -5,7 +5,6 @@
 mod http2;
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use proto::expectation::Expectation;
@@ -22,6 +21,7 @@ use crate::outcome::{Fault, ProtocolFault, Stage, TlsFault};
 use crate::request::{Purpose, render};
 use crate::resolve::resolve;
 use crate::tls::{self, TargetTls};
+use crate::way::{Blocking, Way};
 
 /// How many characters of an answer are shown.
 const SHOWN_CHARACTERS: usize = 300;
@@ -52,7 +52,8 @@ pub fn probe(
     timeout: Duration,
     clock: Clock,
 ) -> Result<Probed, EngineError> {
-    let address = resolve(target)?;
+    let ways = resolve(target)?.taken;
+    let way = ways.first().ok_or(EngineError::Idle)?;
     let tls = TargetTls::for_target(target)?;
     let criteria = Criteria::new(expectation).map_err(EngineError::Expectation)?;
     let bytes = render(target, request, false, Purpose::Preflight);
@@ -62,7 +63,7 @@ pub fn probe(
     let mut shown = Shown::default();
     let mut answer = Answer::default();
     let is_head = request.method == "HEAD";
-    let outcome = connect(address, tls.as_ref(), limit).and_then(|(mut stream, agreed)| {
+    let outcome = connect(way, tls.as_ref(), limit).and_then(|(mut stream, agreed)| {
         match spoken(target, agreed.as_deref())? {
             HttpVersion::Http2 => {
                 let encoded = Encoded::new(target, request, Purpose::Preflight);
@@ -87,15 +88,16 @@ const NEGOTIATION_LIMIT: Duration = Duration::from_secs(10);
 /// What a target chooses that is to choose. One that cannot be reached, or cannot choose, is left to HTTP/1.1.
 ///
 /// # Errors
-/// When it cannot even be tried: the name has no address, or the trust material cannot be used.
+/// When it cannot even be tried: the trust material cannot be used.
 pub(crate) fn negotiate(
     target: &Target,
+    way: &Way,
     timeout: Duration,
     clock: Clock,
 ) -> Result<HttpVersion, EngineError> {
     let Some(tls) = TargetTls::for_target(target)? else { return Ok(HttpVersion::Http11) };
     let limit = Limit { clock, deadline: clock.now() + timeout.min(NEGOTIATION_LIMIT).into() };
-    Ok(match connect(resolve(target)?, Some(&tls), limit) {
+    Ok(match connect(way, Some(&tls), limit) {
         Ok((_, Some(agreed))) if agreed == H2 => HttpVersion::Http2,
         _ => HttpVersion::Http11,
     })
@@ -134,20 +136,20 @@ impl Limit {
 
 /// A connection whose every read and write is bounded by the limit.
 struct Bounded {
-    stream: TcpStream,
+    stream: Blocking,
     limit: Limit,
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.limit.left()))?;
+        self.stream.set_read_timeout(self.limit.left())?;
         self.stream.read(buffer)
     }
 }
 
 impl Write for Bounded {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.limit.left()))?;
+        self.stream.set_write_timeout(self.limit.left())?;
         self.stream.write(buffer)
     }
 
@@ -162,10 +164,10 @@ impl<T: Read + Write> Stream for T {}
 /// A connection, and what was agreed to be spoken on it.
 type Connected = (Box<dyn Stream>, Option<Vec<u8>>);
 
-fn connect(address: std::net::SocketAddr, tls: Option<&TargetTls>, limit: Limit) -> Result<Connected, Fault> {
+fn connect(way: &Way, tls: Option<&TargetTls>, limit: Limit) -> Result<Connected, Fault> {
     let unless_over = |fault: Fault| if limit.is_over() { Fault::Timeout(Stage::Connecting) } else { fault };
-    let stream = TcpStream::connect_timeout(&address, limit.left())
-        .map_err(|error| unless_over(Fault::Connect(error.kind())))?;
+    let stream =
+        way.connect_within(limit.left()).map_err(|error| unless_over(Fault::Connect(error.kind())))?;
     let mut bounded = Bounded { stream, limit };
     let Some(tls) = tls else { return Ok((Box::new(bounded), None)) };
     let mut session = ClientConnection::new(tls.config.clone(), tls.name.clone())

@@ -60,16 +60,10 @@ pub(crate) fn with_length(request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::target::HttpVersion;
     use url::Url;
 
     fn rendered(method: &str, body: &str, keep_alive: bool, purpose: Purpose) -> String {
-        let target = Target {
-            url: Url::parse("http://[::1]:9000").unwrap(),
-            extra_roots: None,
-            insecure: false,
-            http_version: HttpVersion::Http11,
-        };
+        let target = Target::new(Url::parse("http://[::1]:9000").unwrap());
         let headers = vec![("Authorization".into(), "Bearer x".into())];
         let request = Request { method: method.into(), path: "/v1?a=b".into(), headers, body: body.into() };
         String::from_utf8(render(&target, &request, keep_alive, purpose)).unwrap()

@@ -281,5 +281,13 @@ mod tests {
 
             prop_assert_eq!(decode(cut(text.as_bytes(), &sizes)), expected);
         }
+
+        #[test]
+        fn hostile_bytes_never_panic_and_cuts_never_matter(
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\r\n: data".to_vec())], 0..200),
+            sizes in prop::collection::vec(1usize..20, 1..8),
+        ) {
+            prop_assert_eq!(decode([&bytes[..]]), decode(cut(&bytes, &sizes)));
+        }
     }
 }

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use proto::target::{HttpVersion, Target};
+use proto::tls::{ClientIdentity, TlsSession};
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind,
+    ProtocolVersion, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 use crate::outcome::TlsFault;
@@ -33,8 +38,42 @@ pub enum TlsError {
     )]
     SystemRoots(rustls::Error),
     /// The host can be no TLS server name.
-    #[error("`{0}` can be no TLS server name")]
+    #[error("`{0}` can be no TLS server name: give one with --tls-server-name")]
     Name(String),
+    /// The certificate and the key that are to be shown cannot be used.
+    #[error(
+        "the certificate and key for the target cannot be used: check --tls-client-certificate and --tls-client-key"
+    )]
+    ClientIdentity,
+}
+
+/// What a connection agreed on with the target; small, and put into words only when it is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spoken {
+    version: ProtocolVersion,
+    cipher_suite: CipherSuite,
+    resumed: bool,
+}
+
+impl Spoken {
+    /// `None` before the handshake is over.
+    pub fn of(session: &ClientConnection) -> Option<Self> {
+        Some(Self {
+            version: session.protocol_version()?,
+            cipher_suite: session.negotiated_cipher_suite()?.suite(),
+            resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+        })
+    }
+
+    /// In words.
+    pub fn describe(self) -> TlsSession {
+        let version = match self.version {
+            ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
+            ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+            other => format!("{other:?}"),
+        };
+        TlsSession { version, cipher_suite: format!("{:?}", self.cipher_suite), resumed: self.resumed }
+    }
 }
 
 impl TargetTls {
@@ -46,8 +85,8 @@ impl TargetTls {
         if !target.is_tls() {
             return Ok(None);
         }
-        let (host, _) = target.address();
-        let name = ServerName::try_from(host.clone()).map_err(|_| TlsError::Name(host))?;
+        let name = target.tls_name();
+        let name = ServerName::try_from(name.clone()).map_err(|_| TlsError::Name(name))?;
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = if target.insecure {
             Arc::new(AcceptAny(provider.signature_verification_algorithms))
@@ -55,7 +94,11 @@ impl TargetTls {
             let roots = extra_roots(target)?;
             Arc::new(Verifier::new_with_extra_roots(roots, provider.clone()).map_err(TlsError::SystemRoots)?)
         };
-        let mut config = client_config(provider, verifier)?;
+        let mut config = client_config(provider, verifier, target.client_identity.as_ref())?;
+        // A connection stands for a client of its own, and strangers share no sessions.
+        if !target.session_resumption {
+            config.resumption = Resumption::disabled();
+        }
         config.alpn_protocols = offered(target.http_version);
         Ok(Some(Self { config: Arc::new(config), name }))
     }
@@ -74,11 +117,18 @@ fn offered(version: HttpVersion) -> Vec<Vec<u8>> {
 fn client_config(
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder =
         builder.map_err(TlsError::SystemRoots)?.dangerous().with_custom_certificate_verifier(verifier);
-    Ok(builder.with_no_client_auth())
+    let Some(identity) = identity else { return Ok(builder.with_no_client_auth()) };
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes());
+    // What exactly is wrong with a key is not for anybody to read.
+    let (Ok(chain), Ok(key)) = (chain, key) else { return Err(TlsError::ClientIdentity) };
+    builder.with_client_auth_cert(chain, key).map_err(|_| TlsError::ClientIdentity)
 }
 
 fn extra_roots(target: &Target) -> Result<Vec<CertificateDer<'static>>, TlsError> {

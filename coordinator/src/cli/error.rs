@@ -32,6 +32,16 @@ pub enum UsageError {
         /// Reads on from the place.
         problem: String,
     },
+    /// A file of variables, which may be somebody else's, names a program.
+    #[error(
+        "{place} names a program to run, which no file may do; give it as {flag} or in the process's environment"
+    )]
+    ProgramInFile {
+        /// The variable, and where it is set.
+        place: String,
+        /// Its flag.
+        flag: &'static str,
+    },
     /// A file of variables is there but cannot be read.
     #[error("failed to read {name} in the current directory (make it a readable text file, or move it away)")]
     UnreadableFile {

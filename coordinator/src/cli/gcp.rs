@@ -18,6 +18,15 @@ pub enum ReachKind {
     Iap,
 }
 
+/// How a binary of this machine comes to the VMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeliveryKind {
+    /// Through a bucket of the project, which the VMs' account may read
+    Bucket,
+    /// By `gcloud compute ssh`, from this machine to each VM; the VMs get no account
+    Ssh,
+}
+
 /// Where machines are made, and of what kind.
 #[derive(Debug, Clone, Args)]
 pub struct GcpArgs {
@@ -61,7 +70,7 @@ pub struct GcpArgs {
     #[arg(env = "ARCHESTRA_BENCH_SPOT", help_heading = GCP)]
     pub spot: bool,
 
-    /// After which Google deletes a VM, whatever becomes of the coordinator; at least 10m
+    /// After which Google deletes a VM, whatever becomes of the coordinator; at least 20m
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     #[arg(env = "ARCHESTRA_BENCH_MAX_RUN_DURATION", help_heading = GCP)]
     pub max_run_duration: Duration,
@@ -91,6 +100,11 @@ pub struct GcpArgs {
     #[arg(long = "labels", value_name = "KEY=VALUE", value_parser = values::label)]
     #[arg(value_delimiter = ',', env = "ARCHESTRA_BENCH_LABELS", help_heading = GCP)]
     pub labels: Vec<(String, String)>,
+
+    /// How the worker's binary comes from this machine to the VMs
+    #[arg(long, value_name = "WAY", value_enum, default_value_t = DeliveryKind::Bucket)]
+    #[arg(env = "ARCHESTRA_BENCH_WORKER_DELIVERY", help_heading = GCP)]
+    pub worker_delivery: DeliveryKind,
 
     /// Where VMs fetch the worker's binary, in place of a bucket of the project; anybody must be able to read it
     /// [default: none]

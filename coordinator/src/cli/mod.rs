@@ -2,12 +2,15 @@
 //!
 //! [`parse`] also takes settings from the environment and from two files; [`values`] says how each value is read.
 
+mod bodies;
 mod env_file;
 mod error;
 mod gcp;
 mod machines;
 mod parse;
+mod shape;
 mod ssh;
+mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod values;
@@ -24,18 +27,22 @@ use proto::target::HttpVersion;
 use crate::scenario::Header;
 use crate::trust::FleetName;
 
+pub use bodies::BodyArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
-pub use gcp::{FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
+pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use parse::{Given, Invocation, parse};
+pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
+pub use target::TargetArgs;
 pub use values::WorkerAddress;
 pub use variables::{Origin, process_variables};
 
 const ABOUT_SETTINGS: &str = "\
 Every setting is taken from, in this order: the flag, the variable in the environment, `.env`, `benchmark-config.env` \
-(both in the current directory), the default. An empty variable counts as unset.
+(both in the current directory), the default. An empty variable counts as unset. A file that names a program \
+(ARCHESTRA_BENCH_SSH, ARCHESTRA_BENCH_WORKER_BINARY) is refused: give it as a flag or in the environment.
 
 The bearer key is ARCHESTRA_BENCHMARK_API_KEY, else OPENAI_API_KEY, else `sk-mock-key`; there is no flag for it, \
 because command lines can be read by everybody on a machine.
@@ -157,7 +164,8 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_LEASE", help_heading = FLEET)]
     pub lease: Duration,
 
-    /// Base URL of the system under test, without a path [default: the built-in mock, started for the run]
+    /// Base URL of the system under test, without a path, or unix:/PATH of a socket on the workers' machines
+    /// [default: the built-in mock, started for the run]
     #[arg(long, value_name = "URL", value_parser = values::text, env = "ARCHESTRA_API_URL", help_heading = TARGET)]
     pub target: Option<String>,
 
@@ -170,6 +178,10 @@ pub struct RunArgs {
     #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
     #[arg(env = "ARCHESTRA_BENCH_INSECURE_TARGET", help_heading = TARGET)]
     pub insecure_target: bool,
+
+    /// How the target is reached, and what it is shown.
+    #[command(flatten)]
+    pub reach: TargetArgs,
 
     /// Allow a target that belongs to a model provider, whose every request costs money
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
@@ -193,6 +205,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "gpt-4o", value_parser = values::text)]
     #[arg(env = "ARCHESTRA_BENCH_MODEL", help_heading = REQUESTS)]
     pub model: String,
+
+    /// What bodies are made of.
+    #[command(flatten)]
+    pub body: BodyArgs,
 
     /// Header of every request, in place of one of the same name; without a value it takes that one away; repeatable
     /// (in the variable: one a line) [default: none]
@@ -240,6 +256,10 @@ pub struct RunArgs {
     /// [default: closed loop]
     #[arg(long, value_name = "R", value_parser = values::rate, env = "ARCHESTRA_BENCH_RATE", help_heading = LOAD)]
     pub rate: Option<Rate>,
+
+    /// How the load changes.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
 
     /// Open loop: how arrivals are spaced
     #[arg(long, value_name = "KIND", value_enum, default_value_t = ArrivalKind::Constant)]

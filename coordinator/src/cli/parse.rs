@@ -33,10 +33,12 @@ pub struct Given {
 struct Setting {
     origin: Origin,
     place: String,
+    /// The variable that says the same, and its value; `None` for a default.
+    variable: Option<(String, String)>,
 }
 
 /// Understands a command line. The variables of the chosen subcommand come from `process` and the files in `directory`;
-/// a subcommand without variables reads no file.
+/// a subcommand without variables reads no file, nor does a process that a coordinator has started.
 ///
 /// # Errors
 /// What cannot be used, in one sentence; or clap's own words, which are to be printed as they are
@@ -52,7 +54,7 @@ pub fn parse<C: Parser>(
         .clone()
         .try_get_matches_from(&arguments)
         .map_err(|error| command_line_error::<C>(error, &arguments))?;
-    let Some((subcommand, _)) = matches.subcommand() else {
+    let Some(subcommand) = matches.subcommand_name() else {
         let (settings, variables) = (BTreeMap::new(), Variables::default());
         return Ok(Invocation {
             command: C::from_arg_matches(&matches)?,
@@ -61,6 +63,7 @@ pub fn parse<C: Parser>(
     };
 
     let names = variable_names(&C::command(), subcommand);
+    let names = where_variables_count(names, &flags_only, &matches);
     let variables =
         if names.is_empty() { Variables::default() } else { Variables::read(process, directory)? };
     let matches = with_variables(flags_only.clone(), subcommand, &names, &variables)
@@ -68,10 +71,26 @@ pub fn parse<C: Parser>(
         .map_err(|error| variable_error(error, &flags_only, subcommand, &names, &variables))?;
 
     let settings = settings(&flags_only, &matches, &names, &variables);
+    refuse_programs_of_files(&settings)?;
     Ok(Invocation {
         command: C::from_arg_matches(&matches)?,
         given: Given { settings, variables, arguments },
     })
+}
+
+/// Settings that name a program to run. Whoever runs this in a folder that somebody else has filled runs no program of
+/// theirs.
+const PROGRAMS: [(&str, &str); 2] = [("ssh_program", "--ssh"), ("worker_binary", "--worker-binary")];
+
+fn refuse_programs_of_files(settings: &BTreeMap<String, Setting>) -> Result<(), UsageError> {
+    for (id, flag) in PROGRAMS {
+        if let Some(Setting { origin: Origin::EnvFile | Origin::BenchmarkConfigFile, place, .. }) =
+            settings.get(id)
+        {
+            return Err(UsageError::ProgramInFile { place: place.clone(), flag });
+        }
+    }
+    Ok(())
 }
 
 impl Given {
@@ -83,6 +102,14 @@ impl Given {
     /// How to call the setting `id` in a sentence: its flag, or its variable and where that is set.
     pub fn place<'a>(&'a self, id: &'a str) -> &'a str {
         self.settings.get(id).map_or(id, |setting| &setting.place)
+    }
+
+    /// Everything that was given and has a variable: its id, the variable's name, and the value that says the same.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, String, String)> {
+        self.settings.iter().filter_map(|(id, setting)| {
+            let (name, value) = setting.variable.clone()?;
+            Some((id.as_str(), name, value))
+        })
     }
 
     /// A variable from the environment or the files.
@@ -101,6 +128,9 @@ impl Given {
     }
 }
 
+/// The flag that children of a coordinator are started with.
+const ENDS_WITH_STDIN: &str = "exit_with_stdin";
+
 /// Of one subcommand: which variable belongs to which argument.
 type VariableNames = BTreeMap<String, String>;
 
@@ -111,6 +141,35 @@ fn variable_names(command: &clap::Command, subcommand: &str) -> VariableNames {
             Some((argument.get_id().to_string(), argument.get_env()?.to_string_lossy().into_owned()))
         })
         .collect()
+}
+
+/// What ends with its standard input was started by a coordinator, which says all with flags: on another machine the
+/// variables and files are for something else. And the variable of a flag that a typed one excludes counts for nothing.
+fn where_variables_count(
+    mut names: VariableNames,
+    command: &clap::Command,
+    matches: &ArgMatches,
+) -> VariableNames {
+    let Some((subcommand, matches)) = matches.subcommand() else { return names };
+    let typed = |id: &str| {
+        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    if typed(ENDS_WITH_STDIN) {
+        return VariableNames::new();
+    }
+    let Some(subcommand) = command.find_subcommand(subcommand) else { return names };
+    for argument in subcommand.get_arguments() {
+        let excluded = subcommand.get_arg_conflicts_with(argument);
+        for other in excluded.into_iter().map(|other| other.get_id().as_str()) {
+            if typed(argument.get_id().as_str()) {
+                names.remove(other);
+            }
+            if typed(other) {
+                names.remove(argument.get_id().as_str());
+            }
+        }
+    }
+    names
 }
 
 /// clap reads the process's variables itself when it is told their names; here they come in by one way only.
@@ -172,17 +231,24 @@ fn settings(
             let flag = argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}"));
             let typed = matches.try_contains_id(id).is_ok()
                 && matches.value_source(id) == Some(ValueSource::CommandLine);
-            let variable = variable_of(argument, names, variables);
-            let setting = match variable {
-                _ if typed => Setting { origin: Origin::Flag, place: flag },
-                Some((name, variable)) => {
-                    Setting { origin: variable.place.origin, place: format!("{name} in {}", variable.place) }
-                }
-                None => Setting { origin: Origin::Default, place: flag },
+            let (origin, place) = match variable_of(argument, names, variables) {
+                _ if typed => (Origin::Flag, flag),
+                Some((name, variable)) => (variable.place.origin, format!("{name} in {}", variable.place)),
+                None => (Origin::Default, flag),
             };
-            (id.to_owned(), setting)
+            let variable = names.get(id).filter(|_| origin != Origin::Default);
+            let variable = variable.map(|name| (name.clone(), value_of(argument, matches)));
+            (id.to_owned(), Setting { origin, place, variable })
         })
         .collect()
+}
+
+/// As a variable would say it.
+fn value_of(argument: &clap::Arg, matches: &ArgMatches) -> String {
+    let raw = matches.try_get_raw(argument.get_id().as_str()).ok().flatten();
+    let values: Vec<_> =
+        raw.into_iter().flatten().map(|value| value.to_string_lossy().into_owned()).collect();
+    values.join(&argument.get_value_delimiter().unwrap_or(',').to_string())
 }
 
 /// Help comes from the untouched command, where clap still knows the variables' names.

@@ -22,6 +22,21 @@ pub(crate) enum Role {
         #[arg(long)]
         listen: String,
     },
+    /// Serve a coordinator as the program's own workers do
+    Child {
+        /// Where
+        #[arg(long, default_value = "127.0.0.1:0", env = "LISTEN")]
+        listen: String,
+        /// What it proves itself with
+        #[arg(long, env = "CREDENTIALS")]
+        credentials: Option<String>,
+        /// Or whom it obeys
+        #[arg(long, env = "AUTHORITY", conflicts_with = "credentials")]
+        authority: Option<String>,
+        /// As children have it
+        #[arg(long)]
+        exit_with_stdin: bool,
+    },
 }
 
 /// Parses `run` with these flags, variables and files (`.env`, `benchmark-config.env`).
@@ -311,4 +326,52 @@ fn variables_of(subcommand: &str) -> Vec<String> {
     let command = Program::command();
     let arguments = command.find_subcommand(subcommand).unwrap().get_arguments();
     arguments.filter_map(|argument| Some(argument.get_env()?.to_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn a_file_names_no_program() {
+    for (name, flag) in
+        [("ARCHESTRA_BENCH_SSH", "--ssh"), ("ARCHESTRA_BENCH_WORKER_BINARY", "--worker-binary")]
+    {
+        let line = format!("{name}=./evil.sh");
+        for (files, file) in [([line.as_str(), ""], ".env"), (["", &line], "benchmark-config.env")] {
+            assert_eq!(
+                sentence(&[], &[], files),
+                format!(
+                    "{name} in {file}, line 1, names a program to run, which no file may do; give it as {flag} or in the \
+                     process's environment"
+                )
+            );
+            assert!(parse_run(&[flag, "mine"], &[], files).is_ok());
+            assert!(parse_run(&[], &[(name, "mine")], files).is_ok());
+        }
+    }
+}
+
+/// What a child is told: where it listens, its credentials, its authority.
+fn child(flags: &[&str], process: &[(&str, &str)], file: &str) -> (String, Option<String>, Option<String>) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(".env"), file).unwrap();
+    let parsed = parse_in(directory.path(), &[&["child"], flags].concat(), process).unwrap();
+    match parsed.command.role {
+        Role::Child { listen, credentials, authority, .. } => (listen, credentials, authority),
+        other => panic!("not a child: {other:?}"),
+    }
+}
+
+#[test]
+fn a_flag_beats_the_variable_of_one_that_it_excludes() {
+    let variables = [("CREDENTIALS", "file"), ("AUTHORITY", "ca")];
+    let some = |text: &str| Some(text.to_owned());
+    let here = "127.0.0.1:0".to_owned();
+    assert_eq!(child(&["--credentials", "-"], &variables, ""), (here.clone(), some("-"), None));
+    assert_eq!(child(&["--authority", "x"], &variables, ""), (here.clone(), None, some("x")));
+    assert_eq!(child(&[], &variables, ""), (here, some("file"), some("ca")));
+}
+
+#[test]
+fn children_of_a_coordinator_are_told_everything_with_flags() {
+    let flags = ["--exit-with-stdin", "--credentials", "-"];
+    let told = child(&flags, &[("AUTHORITY", "ca"), ("LISTEN", "0.0.0.0:1")], "X=$(id)\n");
+    assert_eq!(told, ("127.0.0.1:0".into(), Some("-".into()), None));
 }

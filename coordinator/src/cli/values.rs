@@ -145,6 +145,13 @@ pub(crate) fn worker_address(text: &str) -> Result<WorkerAddress, String> {
     if bare || is_name { Ok(WorkerAddress { host, port }) } else { Err(wrong()) }
 }
 
+/// An IP address, with or without brackets.
+pub(crate) fn ip_address(text: &str) -> Result<IpAddr, String> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| format!("must be an IP address, such as 10.0.0.2 or fd00::2, not `{text}`"))
+}
+
 /// `Name: value`.
 pub(crate) fn header(text: &str) -> Result<Header, String> {
     text.parse()

@@ -18,7 +18,9 @@ pub(super) fn shown(arguments: &[OsString], redactor: &Redactor) -> String {
                 format!("{flag}={}", public_value(flag, value, redactor))
             }
             (None, _) => {
-                flag = ["--header", "--target", "--path"].into_iter().find(|known| argument == *known);
+                flag = ["--header", "--target", "--path", "--worker-url"]
+                    .into_iter()
+                    .find(|known| argument == *known);
                 argument.into_owned()
             }
         };
@@ -31,6 +33,11 @@ fn public_value(flag: &str, value: &str, redactor: &Redactor) -> String {
     match flag {
         "--header" => redactor.headers(value),
         "--target" | "--path" => redactor.url(value),
+        // A signed address is a key as a whole, whatever its parts are called.
+        "--worker-url" => match value.split_once('?') {
+            Some((page, _)) => format!("{}?[redacted]", redactor.url(page)),
+            None => redactor.url(value),
+        },
         _ => value.to_owned(),
     }
 }
@@ -77,6 +84,14 @@ mod tests {
             show(&["--target", "https://me:abc@gateway.example", "--path=/v1?api_key=abc&version=2"]),
             "archestra-bench run --target 'https://[redacted]@gateway.example' \
              '--path=/v1?api_key=[redacted]&version=2'"
+        );
+        assert_eq!(
+            show(&[
+                "--worker-url",
+                "https://s.example/w?X-Goog-Signature=abc&X-Goog-Date=1",
+                "--worker-url=https://s/w"
+            ]),
+            "archestra-bench run --worker-url 'https://s.example/w?[redacted]' --worker-url=https://s/w"
         );
         assert_eq!(
             show(&["--header", "x-team: a\nx-api-key: abc"]),

@@ -36,9 +36,9 @@ pub enum ConfigError {
         /// The target's host.
         host: String,
     },
-    /// The file of root certificates cannot be read.
+    /// A file of certificates or keys cannot be read.
     #[error("failed to read {}, named by {place} (give a PEM file that this user can read)", .path.display())]
-    UnreadableRoots {
+    UnreadablePem {
         /// Where the file was named.
         place: String,
         /// The file.
@@ -46,17 +46,92 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file of root certificates holds none.
+    /// A file of certificates holds none.
     #[error(
         "{}, named by {place}, holds no certificate; give a PEM file with -----BEGIN CERTIFICATE----- \
          in it",
         .path.display()
     )]
-    NoRoots {
+    NoCertificate {
         /// Where the file was named.
         place: String,
         /// The file.
         path: PathBuf,
+    },
+    /// A file of a key holds none.
+    #[error(
+        "{}, named by {place}, holds no private key; give a PEM file with -----BEGIN PRIVATE KEY----- in it, which no \
+         passphrase protects",
+        .path.display()
+    )]
+    NoKey {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key that others can read.
+    #[error("{}, named by {place}, can be read by others; take that from them: chmod 600 {}", .path.display(), .path.display())]
+    ExposedKey {
+        /// Where the file was named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key that is not the certificate's.
+    #[error(
+        "{}, named by {place}, is not the key of the certificate in {}; give two files that belong together",
+        .path.display(),
+        .certificate.display()
+    )]
+    StrangeKey {
+        /// Where the key's file was named.
+        place: String,
+        /// The key's file.
+        path: PathBuf,
+        /// The certificate's file.
+        certificate: PathBuf,
+    },
+    /// A certificate without a key, or a key without a certificate.
+    #[error(
+        "{place} needs {other} beside it: a target is shown a certificate, and proof that it is one's own"
+    )]
+    HalfAnIdentity {
+        /// What was given.
+        place: String,
+        /// What was not.
+        other: &'static str,
+    },
+    /// A key across a connection that anybody can read.
+    #[error(
+        "{place} would send the key of --tls-client-key to the workers unprotected; leave it out, and give the workers \
+         the file that `archestra-bench pki` makes"
+    )]
+    KeyInPlainText {
+        /// Where plain text was asked for.
+        place: String,
+    },
+    /// A name that TLS cannot ask for.
+    #[error("{place} is `{name}`, which can be no server's name; write it like gateway.example")]
+    ServerName {
+        /// Where it was given.
+        place: String,
+        /// What was given.
+        name: String,
+    },
+    /// An address for a target that has none.
+    #[error("{place} is about addresses, and a unix: target has none; leave one of them out")]
+    SocketHasNoAddress {
+        /// Where it was given.
+        place: String,
+    },
+    /// A way to the mock, which needs none.
+    #[error(
+        "{flag} is about a target of your own, and the built-in mock is none; give --target, or leave it out"
+    )]
+    NeedsTarget {
+        /// The flag.
+        flag: String,
     },
     /// A flag that only means something with TLS.
     #[error("{flag} is for https targets only; leave it out, or give an https --target")]
@@ -83,8 +158,8 @@ pub enum ConfigError {
         /// What was given.
         name: String,
     },
-    /// VMs that would hardly have booted before they are deleted.
-    #[error("{place} must be at least 10m: a VM is deleted after it, and needs minutes to boot")]
+    /// VMs that would hardly have done anything before they are deleted.
+    #[error("{place} must be at least 20m: a VM is deleted after it, and must outlive a run by 10 minutes")]
     ShortLife {
         /// Where it was given.
         place: String,
@@ -104,6 +179,21 @@ pub enum ConfigError {
         flag: String,
         /// What was not.
         other: String,
+    },
+    /// An account that nobody would have.
+    #[error(
+        "{place} is for a binary in a bucket: with --worker-url or --worker-delivery ssh the VMs have no account; leave one of \
+         them out"
+    )]
+    IdleAccount {
+        /// Where the account was given.
+        place: String,
+    },
+    /// Two ways for one binary.
+    #[error("{place} and --worker-url are two ways for the worker's binary: leave one of them out")]
+    TwoDeliveries {
+        /// The way.
+        place: String,
     },
     /// Two ways to the worker's binary.
     #[error("{place} and --worker-url name two binaries: leave one of them out")]
@@ -125,18 +215,57 @@ pub enum ConfigError {
          ARCHESTRA_API_URL, or run `archestra-bench setup` first"
     )]
     MockOutOfReachOfVms,
-    /// Closed and open loop at once.
+    /// Two settings that cannot both be meant.
+    #[error("{one} and {other} exclude each other; {cure}")]
+    Contradiction {
+        /// Where the one was given.
+        one: String,
+        /// Where the other was given.
+        other: String,
+        /// How to mend it.
+        cure: &'static str,
+    },
+    /// A flag for bodies that differ, where all are the same.
     #[error(
-        "{rate} and {concurrency} exclude each other; keep the rate for an open loop, or the concurrency for a closed one"
+        "{flag} is for scenarios whose body is a template, and none is; put {{{{ seq }}}} or the like into a scenario file's \
+         body, or leave it out"
     )]
-    TwoLoads {
-        /// Where the rate was given.
-        rate: String,
-        /// Where the concurrency was given.
-        concurrency: String,
+    NoTemplate {
+        /// The flag.
+        flag: String,
+    },
+    /// A flag that only built-in scenarios obey, without one.
+    #[error("{flag} is for built-in scenarios, and none is named; put {cure}, or leave it out")]
+    NeedsBuiltIn {
+        /// The flag.
+        flag: String,
+        /// What to write in its place.
+        cure: &'static str,
+    },
+    /// A dataset that no template uses.
+    #[error(
+        "{flag} names a dataset of which no scenario puts a column into its body; do so, or leave it out"
+    )]
+    UnusedDataset {
+        /// The flag.
+        flag: String,
+    },
+    /// The speed of a trace without one.
+    #[error("{flag} is for a trace; give --trace as well, or leave it out")]
+    NeedsTrace {
+        /// The flag.
+        flag: String,
+    },
+    /// Stages that make no load.
+    #[error("{place}: the stages {problem}; change them")]
+    Stages {
+        /// Where they were given.
+        place: String,
+        /// Reads on from the stages.
+        problem: String,
     },
     /// An open-loop flag in a closed loop.
-    #[error("{flag} is for an open loop; give --rate as well, or leave it out")]
+    #[error("{flag} is for an open loop; give --rate, --stage or --trace as well, or leave it out")]
     NeedsRate {
         /// The flag.
         flag: String,

@@ -50,6 +50,7 @@ const FLAGS_OF: [(&[FleetKind], &str, &[&str]); 5] = [
             "reach",
             "service_account",
             "labels",
+            "worker_delivery",
             "worker_url",
             "worker_sha256",
             "boot_timeout",

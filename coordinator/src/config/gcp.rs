@@ -8,14 +8,15 @@ use url::Url;
 
 use super::{ConfigError, state_dir};
 use crate::cli::{
-    FleetArgs, GcpArgs, Given, InventoryArgs, MachinesArgs, OnPartial, Origin, ReachKind, SetupArgs,
+    DeliveryKind, FleetArgs, GcpArgs, Given, InventoryArgs, MachinesArgs, OnPartial, Origin, ReachKind,
+    SetupArgs,
 };
 use crate::scenario::{Scenario, ScenarioOptions};
 
 /// The longest name of a fleet that fits into the names of what is made.
 const LONGEST_FLEET_NAME: usize = 30;
-/// Shorter than this a VM would hardly have booted.
-const SHORTEST_LIFE: Duration = Duration::from_secs(600);
+/// A run wants VMs that live 10 minutes beyond its plan, and `setup` makes a platform anew that has less than 15 left.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1200);
 const COMPUTE: &str = "https://compute.googleapis.com/compute/v1/";
 const STORAGE: &str = "https://storage.googleapis.com/storage/v1/";
 
@@ -85,6 +86,8 @@ pub enum Source {
 pub enum BinarySource {
     /// From a bucket of the project, which this file is put into; `None` for the running executable.
     Bucket(Option<PathBuf>),
+    /// From nowhere: this file is carried to them by ssh; `None` for the running executable.
+    Ssh(Option<PathBuf>),
     /// From anywhere.
     Url {
         /// Anybody can read it.
@@ -109,6 +112,8 @@ pub struct SetupConfig {
     pub timeout: Duration,
     /// What it is asked.
     pub scenario: Scenario,
+    /// What a plain `run` must be told to do the same: names of variables, and their values.
+    pub settings: Vec<(String, String)>,
 }
 
 impl SetupConfig {
@@ -119,8 +124,7 @@ impl SetupConfig {
     pub fn new(args: &SetupArgs, given: &Given) -> Result<Self, ConfigError> {
         let gcp = GcpConfig::to_make(&args.gcp, &args.machines, &args.fleet, given)?;
         let key = super::Secret::api_key(given)?;
-        let options =
-            ScenarioOptions { path: &args.path, model: &args.model, headers: &[], api_key: key.expose() };
+        let options = ScenarioOptions::new(&args.path, &args.model, &[], key.expose());
         let scenario = Scenario::load_all(&["simple_chat".to_owned()], &options)?.remove(0);
         Ok(Self {
             gcp,
@@ -129,8 +133,22 @@ impl SetupConfig {
             port: args.platform_port,
             timeout: args.platform_timeout,
             scenario,
+            settings: settings(given),
         })
     }
+}
+
+/// Flags of `setup` that are the platform's alone, or written down otherwise.
+const OF_THE_PLATFORM: [&str; 6] =
+    ["platform_image", "platform_env", "platform_port", "platform_timeout", "keep", "yes"];
+
+/// What was given to `setup` and counts for a run too, other than by the file that it writes.
+fn settings(given: &Given) -> Vec<(String, String)> {
+    given
+        .settings()
+        .filter(|(id, ..)| !OF_THE_PLATFORM.contains(id))
+        .map(|(_, name, value)| (name, value))
+        .collect()
 }
 
 impl GcpConfig {
@@ -151,12 +169,12 @@ impl GcpConfig {
         if args.max_run_duration < SHORTEST_LIFE {
             return Err(ConfigError::ShortLife { place: given.place("max_run_duration").into() });
         }
-        Ok(Self {
-            source: source(args, given)?,
-            binary: binary(args, machines, given)?,
-            on_partial: machines.on_partial,
-            ..config
-        })
+        let binary = binary(args, machines, given)?;
+        // Only a bucket is read with an account; elsewhere the VMs would have none in spite of the flag.
+        if !matches!(binary, BinarySource::Bucket(_)) && given.origin("service_account") == Origin::Flag {
+            return Err(ConfigError::IdleAccount { place: given.place("service_account").into() });
+        }
+        Ok(Self { source: source(args, given)?, binary, on_partial: machines.on_partial, ..config })
     }
 
     /// Of a command that looks or deletes.
@@ -218,11 +236,17 @@ fn binary(args: &GcpArgs, machines: &MachinesArgs, given: &Given) -> Result<Bina
     let unfinished =
         |flag: &str, other: &str| ConfigError::HalfABinary { flag: flag.into(), other: other.into() };
     match (&args.worker_url, &args.worker_sha256) {
-        (None, None) => Ok(BinarySource::Bucket(machines.worker_binary.clone())),
+        (None, None) => Ok(match args.worker_delivery {
+            DeliveryKind::Bucket => BinarySource::Bucket(machines.worker_binary.clone()),
+            DeliveryKind::Ssh => BinarySource::Ssh(machines.worker_binary.clone()),
+        }),
         (Some(_), None) => Err(unfinished(given.place("worker_url"), "--worker-sha256")),
         (None, Some(_)) => Err(unfinished(given.place("worker_sha256"), "--worker-url")),
         (Some(_), Some(_)) if given.origin("worker_binary") == Origin::Flag => {
             Err(ConfigError::TwoBinaries { place: given.place("worker_binary").into() })
+        }
+        (Some(_), Some(_)) if given.origin("worker_delivery") == Origin::Flag => {
+            Err(ConfigError::TwoDeliveries { place: given.place("worker_delivery").into() })
         }
         (Some(url), Some(sha256)) => {
             let url = web_address(url, "worker_url", given)?;

@@ -41,7 +41,7 @@ fn read(path: &Path, given: &Given) -> Result<Vec<SshHost>, ConfigError> {
         Err(source) => return Err(ConfigError::UnreadableHosts { place, path, source }),
     };
     let mut hosts = Vec::new();
-    for (line, text) in (1..).zip(text.lines()) {
+    for (line, text) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let host = text.split('#').next().unwrap_or_default().trim();
         match host.parse() {
             _ if host.is_empty() => {}

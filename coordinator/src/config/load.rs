@@ -3,11 +3,14 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
+use proto::stages::{Stage, Stages};
 use proto::target::HttpVersion;
+use proto::trace::Trace;
 
 use super::ConfigError;
 use crate::cli::{ArrivalKind, Given, Origin, RunArgs};
+use crate::scenario::TraceFile;
 
 /// Ten.
 const CONCURRENCY: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
@@ -15,17 +18,70 @@ const CONCURRENCY: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 const REQUESTS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
 const OPEN_LOOP_WARM_UP: Duration = Duration::from_secs(1);
 
-/// Closed, or open where a rate was given and nothing that beats it.
-pub(super) fn load(args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
-    match open_loop_rate(args, given)? {
-        Some(rate) => open(rate, args, given, workers),
-        None => closed(args, given),
+/// Closed, or open where a rate, stages or a trace were given and nothing that beats them.
+pub(super) fn load(
+    args: &RunArgs,
+    given: &Given,
+    workers: u32,
+    trace: Option<&TraceFile>,
+) -> Result<Load, ConfigError> {
+    let (id, pace) = match (chosen(args, given)?, args.rate, trace) {
+        (Some("trace"), _, Some(file)) => ("trace", Pace::Trace(part_of(file, args, given)?)),
+        (Some("stages"), ..) => ("stages", Pace::Stages(stages(args, given)?)),
+        (Some("rate"), Some(rate), _) => ("rate", Pace::Steady(rate)),
+        _ => return closed(args, given),
+    };
+    let refuse = |one: &str, cure| {
+        let (one, other) = (given.place(one).into(), given.place(id).into());
+        Err(ConfigError::Contradiction { one, other, cure })
+    };
+    if given.origin("think_time") == Origin::Flag {
+        return refuse("think_time", "arrivals wait for no answer, so leave one of them out");
     }
+    if id == "trace" && given.origin("arrivals") == Origin::Flag {
+        return refuse("arrivals", "a trace says itself when requests arrive, so leave one of them out");
+    }
+    open(pace, args, given, workers)
 }
 
-/// A number of requests that was given, a duration that was given, or else the default number.
-pub(super) fn extent(args: &RunArgs) -> Extent {
-    Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS))
+/// The trace that the load goes by, if it does; read once.
+pub(super) fn trace(args: &RunArgs, given: &Given) -> Result<Option<TraceFile>, ConfigError> {
+    let is_chosen = chosen(args, given)? == Some("trace");
+    if !is_chosen && given.origin("trace_speed") == Origin::Flag {
+        return Err(ConfigError::NeedsTrace { flag: given.place("trace_speed").into() });
+    }
+    let path = args.shape.trace.as_deref().filter(|_| is_chosen);
+    Ok(path.map(TraceFile::read).transpose()?)
+}
+
+/// As much of a trace as was asked for beside it.
+fn part_of(file: &TraceFile, args: &RunArgs, given: &Given) -> Result<Trace, ConfigError> {
+    let beside = |id: &str| given.origin(id) >= given.origin("trace");
+    let most = args.requests.filter(|_| beside("requests")).map_or(u64::MAX, NonZeroU64::get);
+    let end = args.duration.filter(|_| beside("duration")).map_or(u128::MAX, |end| end.as_nanos());
+    Ok(file.at(args.shape.trace_speed, most, u64::try_from(end).unwrap_or(u64::MAX))?)
+}
+
+/// Stages say themselves how long they last, and a trace how many it holds. Otherwise a number of requests that was given, a duration that was given, or
+/// else the default number.
+pub(super) fn extent(args: &RunArgs, given: &Given, load: &Load) -> Result<Extent, ConfigError> {
+    let stages = match load {
+        Load::Open { pace: Pace::Stages(stages), .. } => stages,
+        Load::Open { pace: Pace::Trace(trace), .. } => {
+            return Ok(Extent::Requests(NonZeroU64::new(trace.requests()).unwrap_or(NonZeroU64::MIN)));
+        }
+        _ => return Ok(Extent::new(args.requests, args.duration).unwrap_or(Extent::Requests(REQUESTS))),
+    };
+    let also = [("requests", args.requests.is_some()), ("duration", args.duration.is_some())];
+    let beside = |(id, is_given): &(&str, bool)| *is_given && given.origin(id) >= given.origin("stages");
+    match also.into_iter().find(beside) {
+        Some((id, _)) => Err(ConfigError::Contradiction {
+            one: given.place("stages").into(),
+            other: given.place(id).into(),
+            cure: "the stages say how long the load lasts, so leave that out",
+        }),
+        None => Ok(Extent::Duration(stages.duration())),
+    }
 }
 
 /// How many requests share a connection; in HTTP/1.1, none do.
@@ -43,26 +99,49 @@ pub(super) fn streams(args: &RunArgs, given: &Given) -> Result<NonZeroU32, Confi
 }
 
 /// By default enough that every connection of a closed loop has been used.
-pub(super) fn warm_up(args: &RunArgs, load: Load) -> WarmUp {
+pub(super) fn warm_up(args: &RunArgs, load: &Load) -> WarmUp {
     args.warmup.unwrap_or(match load {
-        Load::Closed { concurrency } => WarmUp::Requests(concurrency.into()),
+        Load::Closed { concurrency, .. } => WarmUp::Requests((*concurrency).into()),
         Load::Open { .. } => WarmUp::Duration(OPEN_LOOP_WARM_UP),
     })
 }
 
-/// Rate and concurrency exclude each other: the one from the greater origin wins, and two from the same are an error.
-fn open_loop_rate(args: &RunArgs, given: &Given) -> Result<Option<Rate>, ConfigError> {
-    if args.rate.is_none() || args.concurrency.is_none() {
-        return Ok(args.rate);
+/// What the load goes by, of those that exclude each other: the one from the greatest origin wins, and two from the same
+/// are an error.
+fn chosen(args: &RunArgs, given: &Given) -> Result<Option<&'static str>, ConfigError> {
+    let all = [
+        ("trace", args.shape.trace.is_some()),
+        ("stages", !args.shape.stages.is_empty()),
+        ("rate", args.rate.is_some()),
+        ("concurrency", args.concurrency.is_some()),
+    ];
+    let found = all.into_iter().filter(|(_, is_given)| *is_given).map(|(id, _)| id);
+    let greatest = found.clone().map(|id| given.origin(id)).max();
+    let mut rivals = found.filter(|id| Some(given.origin(id)) == greatest);
+    match (rivals.next(), rivals.next()) {
+        (Some(one), Some(other)) => Err(ConfigError::Contradiction {
+            one: given.place(one).into(),
+            other: given.place(other).into(),
+            cure: match (one, other) {
+                ("trace", _) => "keep the trace for its own times, or leave it out",
+                ("rate", _) => "keep the rate for an open loop, or the concurrency for a closed one",
+                (_, "rate") => "keep the rate where it stays the same, or the stages where it changes",
+                _ => "keep the stages for an open loop, or the concurrency for a closed one",
+            },
+        }),
+        (winner, _) => Ok(winner),
     }
-    let (rate, concurrency) = (given.origin("rate"), given.origin("concurrency"));
-    if rate == concurrency {
-        return Err(ConfigError::TwoLoads {
-            rate: given.place("rate").into(),
-            concurrency: given.place("concurrency").into(),
-        });
-    }
-    Ok(args.rate.filter(|_| rate > concurrency))
+}
+
+fn stages(args: &RunArgs, given: &Given) -> Result<Stages, ConfigError> {
+    let mut before = 0;
+    let stages = args.shape.stages.iter().map(|stage| {
+        let from_millihertz = stage.from_millihertz.unwrap_or(before);
+        before = stage.to_millihertz;
+        Stage { duration: stage.duration, from_millihertz, to_millihertz: stage.to_millihertz }
+    });
+    Stages::new(stages)
+        .map_err(|problem| ConfigError::Stages { place: given.place("stages").into(), problem })
 }
 
 fn closed(args: &RunArgs, given: &Given) -> Result<Load, ConfigError> {
@@ -70,10 +149,11 @@ fn closed(args: &RunArgs, given: &Given) -> Result<Load, ConfigError> {
     if let Some(id) = for_open_loop.into_iter().find(|id| given.origin(id) == Origin::Flag) {
         return Err(ConfigError::NeedsRate { flag: given.place(id).into() });
     }
-    Ok(Load::Closed { concurrency: args.concurrency.unwrap_or(CONCURRENCY) })
+    let concurrency = args.concurrency.unwrap_or(CONCURRENCY);
+    Ok(Load::Closed { concurrency, think_time: args.shape.think_time })
 }
 
-fn open(rate: Rate, args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
+fn open(pace: Pace, args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {
     let max_in_flight = args.max_in_flight;
     if let Some(max_in_flight) = max_in_flight.map(NonZeroU64::get).filter(|most| *most < u64::from(workers))
     {
@@ -87,5 +167,8 @@ fn open(rate: Rate, args: &RunArgs, given: &Given, workers: u32) -> Result<Load,
         ArrivalKind::Constant => Arrivals::Constant,
         ArrivalKind::Poisson => Arrivals::Poisson,
     };
-    Ok(Load::Open { rate, arrivals, connections: args.connections, max_in_flight })
+    Ok(Load::Open { pace, arrivals, connections: args.connections, max_in_flight })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
 //! What a run is to do, complete and free of contradictions: from here on there is nothing left to validate.
 
+mod bodies;
 mod command_line;
 mod error;
 mod fleet;
 pub mod gcp;
 mod hosts;
+mod identity;
 mod load;
 mod redactor;
+mod route;
 mod secret;
 mod target;
 #[cfg(test)]
@@ -16,7 +19,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proto::load::{Extent, Load, WarmUp};
+use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::target::{HttpVersion, Target};
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
@@ -54,7 +57,7 @@ pub struct RunConfig {
     pub streams: NonZeroU32,
     /// Engine threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
@@ -125,6 +128,11 @@ impl FleetChoice {
         matches!(self, Self::Gcp { .. })
     }
 
+    /// Whether the workers are talked to without TLS.
+    fn is_plaintext(&self) -> bool {
+        matches!(self, Self::Addresses { plaintext: true, .. })
+    }
+
     /// How many workers there will be.
     pub fn workers(&self) -> u32 {
         match self {
@@ -135,13 +143,21 @@ impl FleetChoice {
     }
 }
 
-/// Where requests go.
+/// Where requests go. There is one in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)]
 pub enum TargetChoice {
     /// A mock upstream that the run starts, so that it works without any configuration.
     BuiltInMock,
     /// The system under test.
     Url(Target),
+}
+
+impl TargetChoice {
+    /// Whether a private key goes to the workers with it.
+    fn has_key(&self) -> bool {
+        matches!(self, Self::Url(target) if target.client_identity.is_some())
+    }
 }
 
 impl RunConfig {
@@ -153,8 +169,15 @@ impl RunConfig {
         let target = target::choose(args, given)?;
         target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
-        let load = load::load(args, given, fleet.workers())?;
+        if fleet.is_plaintext() && target.has_key() {
+            return Err(ConfigError::KeyInPlainText { place: given.place("plaintext").into() });
+        }
+        let trace = load::trace(args, given)?;
+        let load = load::load(args, given, fleet.workers(), trace.as_ref())?;
+        let extent = load::extent(args, given, &load)?;
         let api_key = Secret::api_key(given)?;
+        let seed = args.seed.unwrap_or_else(random_seed);
+        let dataset = bodies::dataset(args, given, trace.is_some())?;
         let scenarios = Scenario::load_all(
             &args.scenarios,
             &ScenarioOptions {
@@ -162,8 +185,15 @@ impl RunConfig {
                 model: &args.model,
                 headers: &args.headers,
                 api_key: api_key.expose(),
+                dataset: trace.as_ref().map(|trace| &trace.rows).or(dataset.as_ref()),
+                is_trace: trace.is_some(),
+                bodies: bodies::number(args, &load, extent),
+                input_tokens: bodies::input_tokens(args, given)?.filter(|_| trace.is_none()),
+                output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
+                seed,
             },
         )?;
+        bodies::check(args, given, &scenarios)?;
         let redactor = Redactor::new(&api_key, &scenarios);
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });
@@ -173,15 +203,15 @@ impl RunConfig {
             fleet,
             target,
             scenarios,
+            warm_up: load::warm_up(args, &load),
             load,
-            extent: load::extent(args),
-            warm_up: load::warm_up(args, load),
+            extent,
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
             http_version: args.http_version,
             streams: load::streams(args, given)?,
             threads: args.threads,
-            seed: args.seed.unwrap_or_else(random_seed),
+            seed,
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,
@@ -197,7 +227,11 @@ impl RunConfig {
     pub fn least_time(&self) -> Duration {
         let named = match self.extent {
             Extent::Duration(duration) | Extent::Either(_, duration) => duration,
-            Extent::Requests(_) => Duration::ZERO,
+            // A trace takes as long as it was recorded for.
+            Extent::Requests(_) => match &self.load {
+                Load::Open { pace: Pace::Trace(trace), .. } => trace.duration(),
+                _ => Duration::ZERO,
+            },
         };
         let warm_up = match self.warm_up {
             WarmUp::Duration(duration) => duration,
@@ -212,7 +246,7 @@ impl RunConfig {
             scenario: scenario.clone(),
             arm: Arm::Gateway,
             target: target.clone(),
-            load: self.load,
+            load: self.load.clone(),
             extent: self.extent,
             warm_up: self.warm_up,
             timeout: self.timeout,

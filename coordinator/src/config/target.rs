@@ -2,29 +2,69 @@
 
 use std::path::Path;
 
+use proto::route::Route;
 use proto::target::{Request, Target, check_target_url};
 use url::Url;
 
-use super::{ConfigError, TargetChoice};
+use super::{ConfigError, TargetChoice, identity, route};
 use crate::cli::{Given, Origin, RunArgs};
+use crate::trust;
+
+/// Flags that mean nothing without TLS. Their variables may be set for another run.
+const OF_TLS: [&str; 6] = [
+    "target_ca",
+    "insecure_target",
+    "tls_server_name",
+    "tls_session_resumption",
+    "tls_client_certificate",
+    "tls_client_key",
+];
 
 /// The target that was given, or the built-in mock.
 pub(super) fn choose(args: &RunArgs, given: &Given) -> Result<TargetChoice, ConfigError> {
-    let url = args.target.as_deref().map(|text| checked_url(text, args.allow_provider, given)).transpose()?;
-    if url.as_ref().is_none_or(|url| url.scheme() != "https") {
-        let needing_tls = ["target_ca", "insecure_target"].into_iter();
-        if let Some(id) = needing_tls.into_iter().find(|id| given.origin(id) == Origin::Flag) {
-            return Err(ConfigError::NeedsHttps { flag: given.place(id).into() });
-        }
-    }
-
-    let Some(url) = url else { return Ok(TargetChoice::BuiltInMock) };
-    let (extra_roots, insecure) = if url.scheme() == "https" {
-        (args.target_ca.as_deref().map(|path| read_roots(path, given)).transpose()?, args.insecure_target)
-    } else {
-        (None, false)
+    let reached = match args.target.as_deref() {
+        None => None,
+        Some(text) => Some(match route::socket_path(text) {
+            Some(path) => route::to_socket(path, args, given)?,
+            None => (checked_url(text, args.allow_provider, given)?, route::to_url(args)),
+        }),
     };
-    Ok(TargetChoice::Url(Target { url, extra_roots, insecure, http_version: args.http_version }))
+    let by_flag = |ids: &[&'static str]| ids.iter().find(|id| given.origin(id) == Origin::Flag).copied();
+    if reached.as_ref().is_none_or(|(url, _)| url.scheme() != "https")
+        && let Some(id) = by_flag(&OF_TLS)
+    {
+        return Err(ConfigError::NeedsHttps { flag: given.place(id).into() });
+    }
+    let Some((url, route)) = reached else {
+        return match by_flag(&["connect_to", "local_addresses"]) {
+            Some(id) => Err(ConfigError::NeedsTarget { flag: given.place(id).into() }),
+            None => Ok(TargetChoice::BuiltInMock),
+        };
+    };
+    if let Route::ConnectTo { host, .. } = &route {
+        check_provider("connect_to", host, args.allow_provider, given)?;
+    }
+    let local_addresses = match route {
+        Route::UnixSocket(_) => Vec::new(),
+        Route::Url | Route::ConnectTo { .. } => args.reach.local_addresses.clone(),
+    };
+    let target = Target { route, local_addresses, http_version: args.http_version, ..Target::new(url) };
+    Ok(TargetChoice::Url(if target.is_tls() { over_tls(target, args, given)? } else { target }))
+}
+
+fn over_tls(target: Target, args: &RunArgs, given: &Given) -> Result<Target, ConfigError> {
+    if let Some(name) = args.reach.tls_server_name.as_ref().filter(|name| !trust::is_server_name(name)) {
+        let (place, name) = (given.place("tls_server_name").to_owned(), name.clone());
+        return Err(ConfigError::ServerName { place, name });
+    }
+    Ok(Target {
+        extra_roots: args.target_ca.as_deref().map(|path| read_roots(path, given)).transpose()?,
+        insecure: args.insecure_target,
+        server_name: args.reach.tls_server_name.clone(),
+        session_resumption: args.reach.tls_session_resumption,
+        client_identity: identity::read(args, given)?,
+        ..target
+    })
 }
 
 /// Checks the path that scenarios without one of their own share. It is not shown: its query may hold a secret.
@@ -43,11 +83,16 @@ fn checked_url(text: &str, allow_provider: bool, given: &Given) -> Result<Url, C
         Ok(url) => url,
         Err(problem) => return Err(ConfigError::Target { place, problem }),
     };
-    let host = url.host_str().unwrap_or_default();
-    if !allow_provider && is_provider(host) {
-        return Err(ConfigError::Provider { place, host: host.to_owned() });
-    }
+    check_provider("target", url.host_str().unwrap_or_default(), allow_provider, given)?;
     Ok(url)
+}
+
+/// Whoever charges for requests must be meant.
+fn check_provider(id: &str, host: &str, allowed: bool, given: &Given) -> Result<(), ConfigError> {
+    if !allowed && is_provider(host) {
+        return Err(ConfigError::Provider { place: given.place(id).into(), host: host.to_owned() });
+    }
+    Ok(())
 }
 
 /// Reads a base URL. The error reads on from where it was given, and never shows a password.
@@ -143,12 +188,11 @@ fn is_provider(host: &str) -> bool {
 }
 
 fn read_roots(path: &Path, given: &Given) -> Result<String, ConfigError> {
-    let (place, path) = (given.place("target_ca").to_owned(), path.to_owned());
-    let pem = match std::fs::read_to_string(&path) {
-        Ok(pem) => pem,
-        Err(source) => return Err(ConfigError::UnreadableRoots { place, path, source }),
-    };
-    if crate::trust::holds_certificates(&pem) { Ok(pem) } else { Err(ConfigError::NoRoots { place, path }) }
+    let pem = identity::pem(path, "target_ca", given)?;
+    if trust::holds_certificates(&pem) {
+        return Ok(pem);
+    }
+    Err(ConfigError::NoCertificate { place: given.place("target_ca").into(), path: path.to_owned() })
 }
 
 #[cfg(test)]

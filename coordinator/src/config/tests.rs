@@ -2,28 +2,32 @@ use std::error::Error;
 use std::num::NonZeroU64;
 
 use proptest::prelude::*;
-use proto::load::Arrivals;
+use proto::load::{Arrivals, Pace};
 
 use super::*;
 use crate::cli::tests::parse_run;
 
 const HOME: (&str, &str) = ("HOME", "/home/me");
 
-fn configure(flags: &[&str], process: &[(&str, &str)], files: [&str; 2]) -> Result<RunConfig, ConfigError> {
+pub(super) fn configure(
+    flags: &[&str],
+    process: &[(&str, &str)],
+    files: [&str; 2],
+) -> Result<RunConfig, ConfigError> {
     let (args, given) = parse_run(flags, &[&[HOME], process].concat(), files).unwrap();
     RunConfig::new(&args, &given)
 }
 
-fn run(flags: &[&str]) -> RunConfig {
+pub(super) fn run(flags: &[&str]) -> RunConfig {
     configure(flags, &[], ["", ""]).unwrap()
 }
 
-fn refused(flags: &[&str]) -> String {
+pub(super) fn refused(flags: &[&str]) -> String {
     configure(flags, &[], ["", ""]).unwrap_err().to_string()
 }
 
 fn closed(concurrency: u32) -> Load {
-    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap(), think_time: None }
 }
 
 fn is_open(config: &RunConfig) -> bool {
@@ -85,12 +89,7 @@ fn the_old_variables_still_mean_what_they_meant() {
 #[test]
 fn a_plan_has_a_block_for_each_scenario() {
     let config = run(&["--seed", "7", "--no-keepalive", "--threads", "3", "--model", "small"]);
-    let target = Target {
-        url: url::Url::parse("http://127.0.0.1:1").unwrap(),
-        extra_roots: None,
-        insecure: false,
-        http_version: HttpVersion::Http11,
-    };
+    let target = Target::new(url::Url::parse("http://127.0.0.1:1").unwrap());
     let plan = config.plan(&target);
     assert_eq!(
         plan.blocks.iter().map(|block| block.scenario.name.as_str()).collect::<Vec<_>>(),
@@ -98,7 +97,7 @@ fn a_plan_has_a_block_for_each_scenario() {
     );
     for block in plan.blocks {
         assert_eq!((block.arm, &block.target), (Arm::Gateway, &target));
-        assert_eq!((block.load, block.extent, block.warm_up), (config.load, config.extent, config.warm_up));
+        assert_eq!((&block.load, block.extent, block.warm_up), (&config.load, config.extent, config.warm_up));
         assert_eq!((block.seed, block.keep_alive, block.threads.unwrap().get()), (7, false, 3));
         assert_eq!(block.timeout, config.timeout);
     }
@@ -121,7 +120,7 @@ fn a_rate_makes_an_open_loop() {
     assert_eq!(
         config.load,
         Load::Open {
-            rate: "250".parse().unwrap(),
+            pace: Pace::Steady("250".parse().unwrap()),
             arrivals: Arrivals::Poisson,
             connections: NonZeroU32::new(8).unwrap(),
             max_in_flight: Some(requests(100)),
@@ -158,7 +157,10 @@ fn open_loop_flags_need_a_rate_but_variables_may_wait_for_one() {
     for flags in [["--arrivals", "poisson"], ["--connections", "9"], ["--max-in-flight", "9"]] {
         assert_eq!(
             refused(&flags),
-            format!("{} is for an open loop; give --rate as well, or leave it out", flags[0])
+            format!(
+                "{} is for an open loop; give --rate, --stage or --trace as well, or leave it out",
+                flags[0]
+            )
         );
         assert!(configure(&flags, &[("ARCHESTRA_BENCH_RATE", "9")], ["", ""]).is_ok());
     }
@@ -256,6 +258,8 @@ fn hosts_may_come_from_a_file_whose_broken_lines_are_named() {
     let ssh = ["--fleet", "ssh", "--target", "http://h:1", "--hosts", path];
     std::fs::write(path, "# load machines\nme@a\n\n  me@b:2222  # the slow one\n").unwrap();
     assert_eq!(run(&ssh).fleet.workers(), 2);
+    std::fs::write(path, "\u{feff}me@a\r\nme@b:2222\r\n").unwrap();
+    assert_eq!(run(&ssh).fleet.workers(), 2, "as some editors write it");
     let both = configure(&ssh, &[("ARCHESTRA_BENCH_HOSTS", "c,d,e")], ["", ""]).unwrap();
     assert_eq!(both.fleet.workers(), 2, "a file given as a flag beats hosts in a variable");
     assert_eq!(
@@ -498,11 +502,23 @@ fn vms_need_a_project_a_zone_and_a_target_that_they_can_reach() {
     assert!(gcp(&place).starts_with("VMs cannot reach the built-in mock"));
     let with = |flags: &[&str]| gcp(&[&place[..], &["--target", "http://h:1"], flags].concat());
     for (flags, part) in [
-        (&["--max-run-duration", "9m"][..], "at least 10m"),
+        (&["--max-run-duration", "19m"][..], "at least 20m"),
         (&["--own-address-url", "none"], "--source-range"),
         (&["--own-address-url", "ftp://x"], "https://"),
         (&["--worker-url", "https://x/w"], "--worker-sha256"),
         (&["--worker-sha256", &"0".repeat(64)], "--worker-url"),
+        (
+            &["--worker-url", "https://x/w", "--worker-sha256", &"0".repeat(64), "--worker-delivery", "ssh"],
+            "--worker-delivery and --worker-url are two ways",
+        ),
+        (
+            &["--worker-url", "https://x/w", "--worker-sha256", &"0".repeat(64), "--service-account", "a@p"],
+            "--service-account is for a binary in a bucket",
+        ),
+        (
+            &["--worker-delivery", "ssh", "--service-account", "a@p"],
+            "--service-account is for a binary in a bucket",
+        ),
         (&["--fleet-name", "Blue"], "lower-case"),
         (&["--host", "a"], "--fleet ssh"),
         (&["--plaintext"], "--fleet addresses"),

@@ -1,5 +1,6 @@
 //! How a worker is reached: its address, and what proves each side to the other.
 
+use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
+use tonic::body::Body;
+use tonic::codegen::http::Request;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
-use tower::service_fn;
+use tower::{Service as _, service_fn};
 
 use super::FleetError;
 use crate::trust::{Leaf, WORKER_NAME};
@@ -72,6 +75,17 @@ impl WorkerAccess {
             async move { Ok::<_, io::Error>(TokioIo::new(UnixStream::connect(socket.as_path()).await?)) }
         };
         self.endpoint.connect_with_connector(service_fn(connect)).await
+    }
+
+    /// Dials the worker and has it answer, whatever it says: what it makes of the coordinator's certificate shows only
+    /// then.
+    ///
+    /// # Errors
+    /// When it cannot be dialled, or does not answer.
+    pub async fn answers(&self) -> Result<(), tonic::transport::Error> {
+        let mut channel = self.dial().await?;
+        poll_fn(|context| channel.poll_ready(context)).await?;
+        channel.call(Request::new(Body::empty())).await.map(drop)
     }
 }
 

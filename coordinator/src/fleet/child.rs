@@ -1,16 +1,17 @@
 //! A child process that never outlives its parent: another role of this same executable, or an ssh client.
 //!
 //! The child holds a pipe from the coordinator as its standard input and exits at its end, whatever way the coordinator
-//! ends. It is in a process group of its own, so that a Ctrl-C on the terminal reaches the coordinator alone, which then
-//! ends it in order.
+//! ends. It leads a process group of its own, so that a Ctrl-C on the terminal reaches the coordinator alone, which then
+//! ends it in order, and so that what it has started itself, such as an ssh client's proxy, can be ended with it.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Take};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
@@ -35,6 +36,14 @@ pub enum ChildError {
     Start {
         /// Its role.
         program: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no place for what it logs.
+    #[error("failed to make the log {} (check that this user may write there, and that more files may be open)", .path.display())]
+    Log {
+        /// Which.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -88,7 +97,10 @@ impl Child {
         log: Option<&Path>,
     ) -> Result<Self, ChildError> {
         let failed = |source| ChildError::Start { program, source };
-        let stderr = log.map(File::create).transpose().map_err(failed)?;
+        let create = |path: &Path| {
+            File::create(path).map_err(|source| ChildError::Log { path: path.to_owned(), source })
+        };
+        let stderr = log.map(create).transpose()?;
 
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(stderr.map_or_else(Stdio::null, Stdio::from));
@@ -108,19 +120,23 @@ impl Child {
 
     /// Where it listens: host and port.
     pub(super) async fn address(&mut self) -> Result<String, ChildError> {
-        let line = timeout(START_LIMIT, self.line()).await;
-        let address = line.ok().flatten().and_then(|line| {
-            let (_, address) = line.strip_prefix("listening on ")?.split_once("://")?;
-            Some(address.to_owned())
+        let told = timeout(START_LIMIT, async {
+            // On other machines a shell's start-up files may say things before.
+            while let Some(line) = self.line().await {
+                if let Some(address) = address_in(&line) {
+                    return Some(address.to_owned());
+                }
+            }
+            None
         });
-        address.ok_or(ChildError::Silent { program: self.program })
+        told.await.ok().flatten().ok_or(ChildError::Silent { program: self.program })
     }
 
-    /// The next line that it says; `None` when it says nothing more.
+    /// The next line that it says, in whatever encoding; `None` when it says nothing more.
     pub(super) async fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        match self.stdout.read_line(&mut line).await {
-            Ok(1..) => Some(line.trim().to_owned()),
+        let mut line = Vec::new();
+        match self.stdout.read_until(b'\n', &mut line).await {
+            Ok(1..) => Some(String::from_utf8_lossy(&line).trim().to_owned()),
             Ok(_) | Err(_) => None,
         }
     }
@@ -152,8 +168,9 @@ impl Child {
     pub(super) async fn end(mut self) {
         self.let_go();
         if timeout(END_LIMIT, self.process.wait()).await.is_err() {
+            self.kill_group();
             // Nothing is left to be done when even this fails.
-            let _ = self.process.kill().await;
+            let _ = self.process.wait().await;
         }
     }
 
@@ -168,6 +185,26 @@ impl Child {
     fn let_go(&mut self) {
         self.stdin = None;
     }
+
+    /// Ends it and what it has started, unless it has ended: then its number may be somebody else's.
+    fn kill_group(&self) {
+        let number = self.process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(group) = number {
+            // One that has ended in the meantime needs no signal.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill_group();
+    }
+}
+
+fn address_in(line: &str) -> Option<&str> {
+    let (_, url) = line.split_once("listening on ")?;
+    Some(url.split_once("://")?.1)
 }
 
 fn describe(status: ExitStatus) -> Ended {
@@ -175,5 +212,54 @@ fn describe(status: ExitStatus) -> Ended {
         (Some(code), _) => Ended::Code(code),
         (None, Some(signal)) => Ended::Otherwise(format!("its process was ended by signal {signal}")),
         (None, None) => Ended::Otherwise("its process ended".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shell(script: &str) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Child::spawn("sh", command, "", None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_a_login_shell_says_before_is_no_address() {
+        let mut child =
+            shell(r#"echo Welcome; printf "caf\351\nhello> "; echo "listening on https://127.0.0.1:7""#)
+                .await;
+        assert_eq!(child.address().await.unwrap(), "127.0.0.1:7");
+        assert!(shell("echo Welcome").await.address().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_a_child_has_started_ends_with_it() {
+        for dropped in [true, false] {
+            let mut child = shell(r#"trap "" HUP; sleep 600 & echo $!; wait"#).await;
+            let grandchild = Pid::from_raw(child.line().await.unwrap().parse().unwrap()).unwrap();
+            if dropped {
+                drop(child)
+            } else {
+                child.end().await
+            }
+            let state = || std::fs::read_to_string(format!("/proc/{}/stat", grandchild.as_raw_nonzero()));
+            let is_alive = || state().is_ok_and(|stat| !stat.contains(") Z"));
+            for _ in 0..200 {
+                if !is_alive() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            assert!(!is_alive(), "dropped: {dropped}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_made_is_named_and_not_the_program() {
+        let command = Command::new("true");
+        let failed = Child::spawn("true", command, "", Some("/nowhere/log".as_ref())).await.unwrap_err();
+        assert!(failed.to_string().starts_with("failed to make the log /nowhere/log ("), "{failed}");
     }
 }

@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use proto::route::Route;
 use proto::target::Target;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -111,14 +112,14 @@ impl Fleet {
                 let order = Order {
                     workers: workers.get(),
                     plan: config.least_time(),
-                    target_host: target.url.host_str(),
+                    target_host: reached_host(target),
                     cleanup_after: *cleanup_after,
                 };
                 let vms = load_vms::open(workshop, &order).await?;
                 let workers = vms.workers.clone();
                 Ok(Self { kind: "gcp", workers, threads: None, machines: Machines::Gcp(Box::new(vms)) })
             }
-            FleetChoice::Ssh(choice) => ssh::open(choice, logs).await,
+            FleetChoice::Ssh(choice) => ssh::open(choice, logs, &news).await,
         }
     }
 
@@ -133,13 +134,17 @@ impl Fleet {
     }
 
     /// Takes down what [`Fleet::open`] brought up.
-    pub async fn close(self) {
+    ///
+    /// # Errors
+    /// When something still stands that was to be taken down.
+    pub async fn close(self) -> Result<(), FleetError> {
         match self.machines {
             Machines::Elsewhere => {}
             Machines::Here(children) => Child::end_all(children).await,
             Machines::Ssh(machines) => machines.end().await,
-            Machines::Gcp(vms) => vms.close().await,
+            Machines::Gcp(vms) => vms.close().await?,
         }
+        Ok(())
     }
 }
 
@@ -152,4 +157,13 @@ pub fn run_id() -> String {
 fn trust_of(authority: &Authority) -> Result<Trust, TrustError> {
     let leaf = authority.issue(Role::Coordinator, &clock::local_now())?;
     Ok(Trust::Mutual(Box::new(leaf)))
+}
+
+/// The host that workers must be able to reach.
+fn reached_host(target: &Target) -> Option<&str> {
+    match &target.route {
+        Route::Url => target.url.host_str(),
+        Route::ConnectTo { host, .. } => Some(host),
+        Route::UnixSocket(_) => None,
+    }
 }

@@ -21,14 +21,26 @@ pub struct MachineNews {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MachineState {
     /// It was there already.
-    Reused,
+    Reused {
+        /// Where.
+        place: String,
+    },
     /// It has been asked for.
     Creating {
         /// Where.
         place: String,
     },
+    /// It is on its way into the cloud: how much, and for how long by now.
+    Uploading {
+        /// Of a million bytes.
+        megabytes: u64,
+        /// Since it began.
+        seconds: u64,
+    },
     /// It exists, and starts.
     Booting,
+    /// It gets the worker's program, of so many bytes.
+    Copying(u64),
     /// Its worker answers.
     Ready,
     /// It will not become ready.

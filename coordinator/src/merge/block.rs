@@ -99,6 +99,20 @@ impl BlockMerge {
         }
     }
 
+    /// Addresses of the target's name to which a worker makes no connections, because they accepted none.
+    pub fn left_out(&mut self, worker: u32, addresses: Vec<String>) {
+        if let Some(worker) = self.worker_mut(worker) {
+            worker.measured.addresses_left_out = addresses;
+        }
+    }
+
+    /// A worker has made so many bodies.
+    pub fn made(&mut self, worker: u32, bodies: u64) {
+        if let Some(worker) = self.worker_mut(worker) {
+            worker.measured.bodies = bodies;
+        }
+    }
+
     /// A worker was told to start: `planned_start` on the coordinator's clock, from the fleet's first planned start.
     pub fn started(&mut self, worker: u32, planned_start: Duration, round_trip: Duration) {
         if let Some(worker) = self.worker_mut(worker) {
@@ -188,6 +202,7 @@ impl BlockMerge {
             started: sum(|totals| totals.started),
             successes: sum(|totals| totals.successes),
             failed: sum(Counters::failed),
+            dropped: sum(|totals| totals.dropped),
             last_second: self.series.last(),
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,

@@ -11,7 +11,11 @@ pub(crate) fn counters_difference(left: &Counters, right: &Counters) -> Option<S
     if let Some(((name, left), (_, right))) = unequal {
         return Some(format!("{left} {name} against {right}"));
     }
-    (left.failures != right.failures).then(|| "the same number of failures, but of other kinds".to_owned())
+    if left.failures != right.failures {
+        return Some("the same number of failures, but of other kinds".to_owned());
+    }
+    (left.connections != right.connections)
+        .then(|| "the same number of connections, but not the same ones".to_owned())
 }
 
 /// The first histogram that differs, to be read as a part of a sentence.

@@ -7,20 +7,20 @@ use proto::counters::Counters;
 use proto::expectation::Expectation;
 use proto::interval::{EndReason, Finished, HostReading, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, Rate, WarmUp};
-use proto::target::{HttpVersion, Request, Target};
+use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
+use proto::target::{Request, Target};
 use url::Url;
 
 use crate::plan::{Arm, Block};
 use crate::scenario::Scenario;
 
 pub(crate) fn closed(concurrency: u32) -> Load {
-    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap() }
+    Load::Closed { concurrency: NonZeroU32::new(concurrency).unwrap(), think_time: None }
 }
 
 pub(crate) fn open(per_second: u64) -> Load {
     Load::Open {
-        rate: Rate::from_millihertz(per_second * 1_000).unwrap(),
+        pace: Pace::Steady(Rate::from_millihertz(per_second * 1_000).unwrap()),
         arrivals: Arrivals::Constant,
         connections: NonZeroU32::new(64).unwrap(),
         max_in_flight: None,
@@ -40,17 +40,13 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
             headers: vec![("authorization".into(), "Bearer sk-secret".into())],
             body: br#"{"model":"gpt-4o"}"#.to_vec(),
         },
+        variety: None,
         expectation: Expectation { finish_reason: Some("stop".into()), ..Expectation::default() },
     };
     Block {
         scenario,
         arm: Arm::Gateway,
-        target: Target {
-            url: Url::parse("http://127.0.0.1:9000").unwrap(),
-            extra_roots: None,
-            insecure: false,
-            http_version: HttpVersion::Http11,
-        },
+        target: Target::new(Url::parse("http://127.0.0.1:9000").unwrap()),
         load,
         extent,
         warm_up: WarmUp::None,
@@ -74,6 +70,8 @@ pub(crate) fn successes(response_times: &[u64]) -> (Counters, Latencies) {
         latencies.response_time.record(*nanos);
         latencies.service_time.record(nanos.saturating_sub(1_000));
         latencies.send_lag.record(1_000);
+        latencies.time_to_first_byte.record(nanos.saturating_sub(1_000) / 2);
+        latencies.transfer_time.record(nanos.saturating_sub(1_000) / 2);
     }
     (Counters { offered: count, started: count, successes: count, ..Counters::default() }, latencies)
 }

@@ -17,6 +17,8 @@ pub struct Live {
     pub successes: u64,
     /// Failed requests so far.
     pub failed: u64,
+    /// Arrivals beyond the limit of requests in flight so far.
+    pub dropped: u64,
     /// The last second that every worker has reported; `None` before there is one.
     pub last_second: Option<LastSecond>,
     /// Response times of all successes so far; `None` before there is one.

@@ -54,6 +54,10 @@ pub struct MeasuredWorker {
     pub http_version: Option<HttpVersion>,
     /// Engine threads that it used.
     pub threads: u32,
+    /// Addresses of the target's name that accepted no connection, so that none went there.
+    pub addresses_left_out: Vec<String>,
+    /// Bodies that it made before the load; 0 where all requests are the same.
+    pub bodies: u64,
     /// What the warm-up did; never part of a figure.
     pub warm_up: Counters,
     /// The sum of its intervals.
@@ -114,7 +118,7 @@ pub struct SeriesPoint {
     pub workers: u32,
     /// The sum.
     pub counters: Counters,
-    /// The merged histograms, encoded: a decoded one takes a million bytes.
+    /// The merged histograms, encoded: decoded they take up to two megabytes.
     pub encoded: EncodedLatencies,
 }
 
@@ -122,7 +126,7 @@ pub struct SeriesPoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedLatencies {
     /// In the order of [`Latencies::each`].
-    pub histograms: [EncodedHistogram; 5],
+    pub histograms: [EncodedHistogram; 9],
 }
 
 impl From<&Latencies> for EncodedLatencies {

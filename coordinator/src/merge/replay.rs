@@ -8,7 +8,7 @@ use super::series::Series;
 use super::worker::WorkerMerge;
 use super::{MeasuredWorker, SeriesPoint};
 
-/// More seconds than any lease lets one worker be ahead of another: each that is open takes a megabyte.
+/// More seconds than any lease lets one worker be ahead of another: each that is open takes up to two megabytes.
 const MOST_OPEN_SECONDS: usize = 600;
 
 /// The log of one block, as far as it has been read.

@@ -10,7 +10,7 @@ use proto::latencies::Latencies;
 use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
 
 /// Interval boundaries are the same on all workers, so a second is known by its start. Only open seconds hold decoded
-/// histograms, of which each takes a megabyte.
+/// histograms, of which each takes up to two megabytes.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     sealed: Vec<SeriesPoint>,

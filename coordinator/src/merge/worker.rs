@@ -38,6 +38,8 @@ impl WorkerMerge {
             connections: 0,
             http_version: None,
             threads: 0,
+            addresses_left_out: Vec::new(),
+            bodies: 0,
             warm_up: Counters::default(),
             totals: Counters::default(),
             successes_in_window: 0,

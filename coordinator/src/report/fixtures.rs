@@ -4,8 +4,9 @@ use serde_json::json;
 
 use proto::description::WorkerDescription;
 use proto::interval::EndReason;
-use proto::load::Extent;
+use proto::load::{Extent, Load, Pace};
 use proto::outcome::{Failure, FailureKind};
+use proto::stages::{Stage, Stages};
 use proto::target::HttpVersion;
 
 use super::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
@@ -86,6 +87,36 @@ pub(super) fn rough_block() -> MeasuredBlock {
     merge.interval(1, &intervals[0]).unwrap();
     merge.finished(0, totals(&intervals, EndReason::Duration));
     merge.lost(1, "its connection was closed");
+    merge.finish(false)
+}
+
+/// One worker, and two stages that end within a second: 10 requests at 10 a second, 10 more up to 30 a second.
+pub(super) fn staged_block() -> MeasuredBlock {
+    let stage = |millis, from_millihertz, to_millihertz| Stage {
+        duration: seconds(millis as f64 / 1e3),
+        from_millihertz,
+        to_millihertz,
+    };
+    let stages = Stages::new([stage(1_000, 10_000, 10_000), stage(500, 10_000, 30_000)]).unwrap();
+    let mut shape = block(open(10), Extent::Duration(stages.duration()));
+    if let Load::Open { pace, .. } = &mut shape.load {
+        *pace = Pace::Stages(stages);
+    }
+    let mut merge = BlockMerge::new(shape, 1);
+    // The last two are answered after the stages.
+    let mut intervals = [
+        interval(0, (0.0, 1.0), &[5 * MS; 10]),
+        interval(1, (1.0, 1.5), &[7 * MS; 8]),
+        interval(2, (1.5, 1.6), &[70 * MS; 2]),
+    ];
+    for (interval, begun) in [(1, 10), (2, 0)] {
+        let counters = &mut intervals[interval].counters;
+        (counters.offered, counters.started) = (begun, begun);
+    }
+    for interval in &intervals {
+        merge.interval(0, interval).unwrap();
+    }
+    merge.finished(0, totals(&intervals, EndReason::Duration));
     merge.finish(false)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::record::{RecordError, RunRecord, SCHEMA_VERSION};
+use super::record::{OLDEST_SCHEMA_VERSION, RecordError, RunRecord, SCHEMA_VERSION};
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,9 @@ pub fn to_json(record: &RunRecord) -> Result<Vec<u8>, serde_json::Error> {
 pub fn from_json(json: &[u8]) -> Result<RunRecord, RecordError> {
     let not_a_record = |error: serde_json::Error| RecordError::NotARecord { problem: error.to_string() };
     let Versioned { schema_version } = serde_json::from_slice(json).map_err(not_a_record)?;
-    if schema_version != SCHEMA_VERSION {
+    let known = OLDEST_SCHEMA_VERSION..=SCHEMA_VERSION;
+    let version = schema_version.as_u64().and_then(|version| u32::try_from(version).ok());
+    if version.is_none_or(|version| !known.contains(&version)) {
         return Err(RecordError::OtherVersion { found: schema_version.to_string() });
     }
     serde_json::from_slice(json).map_err(not_a_record)
@@ -94,7 +96,7 @@ mod tests {
     fn another_version_is_refused_with_both_numbers() {
         let json = r#"{"schema_version": 7, "blocks": "of another shape"}"#;
         let message = from_json(json.as_bytes()).unwrap_err().to_string();
-        assert!(message.contains("schema version 7, and this version reads 1"), "{message}");
+        assert!(message.contains("schema version 7, and this version reads 1 to 2"), "{message}");
         assert!(matches!(from_json(b"{}"), Err(RecordError::NotARecord { .. })));
         assert!(matches!(from_json(b""), Err(RecordError::NotARecord { .. })));
     }

@@ -96,8 +96,12 @@ pub fn line(live: &Live, block: &Block, elapsed: Duration) -> String {
         let [p50, p95, p99] = [times.p50, times.p95, times.p99].map(milliseconds);
         format!("  P50 {p50} P95 {p95} P99 {p99} ms")
     });
+    let dropped = match live.dropped {
+        0 => String::new(),
+        dropped => format!("  {dropped} dropped"),
+    };
     format!(
-        "{}  {}  {throughput} req/s{percentiles}  {} failed  {}/{} workers",
+        "{}  {}  {throughput} req/s{percentiles}  {} failed{dropped}  {}/{} workers",
         visible(&block.scenario.name),
         done(live, block.extent, elapsed),
         live.failed,
@@ -155,6 +159,8 @@ mod tests {
         );
         let timed = block(open(10), Extent::Duration(seconds(30.0)));
         assert!(line(&live(&timed), &timed, seconds(12.2)).starts_with("simple_chat  12/30 s  50 req/s"));
+        let crowded = Live { dropped: 3, ..live(&timed) };
+        assert!(line(&crowded, &timed, seconds(12.2)).contains("  0 failed  3 dropped  1/2 workers"));
         let fresh = BlockMerge::new(counted.clone(), 2).live();
         assert_eq!(
             line(&fresh, &counted, Duration::ZERO),

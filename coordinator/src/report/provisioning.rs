@@ -44,7 +44,7 @@ impl<W: Write> Provisioning<W> {
 
     fn count(&mut self, news: &MachineNews) {
         match news.state {
-            MachineState::Reused | MachineState::Creating { .. } => {
+            MachineState::Reused { .. } | MachineState::Creating { .. } => {
                 self.pending.insert(news.machine.clone());
             }
             MachineState::Ready => {
@@ -74,9 +74,16 @@ fn lines(news: &MachineNews) -> Vec<String> {
             let shown = |line: &String| format!("{machine} | {}", super::markdown::visible(line));
             return lines.iter().map(shown).collect();
         }
-        MachineState::Reused => "is there already".to_owned(),
+        MachineState::Reused { place } => format!("is there already, in {place}"),
         MachineState::Creating { place } => format!("is being made in {place}"),
+        MachineState::Uploading { megabytes, seconds: 0 } => format!("is being uploaded ({megabytes} MB)"),
+        MachineState::Uploading { megabytes, seconds } => {
+            format!("is still being uploaded ({megabytes} MB), after {seconds} s")
+        }
         MachineState::Booting => "boots".to_owned(),
+        MachineState::Copying(bytes) => {
+            format!("gets the worker's program ({:.0} MB)", *bytes as f64 / 1e6)
+        }
         MachineState::Ready => "is ready".to_owned(),
         MachineState::Failed(problem) => format!("failed: {}", super::markdown::visible(problem)),
         MachineState::Deleting => "is being deleted".to_owned(),
@@ -109,7 +116,7 @@ mod tests {
     #[test]
     fn each_machine_has_its_lines_and_all_have_a_total() {
         let news = [
-            ("vm-1", 100, MachineState::Reused),
+            ("vm-1", 100, MachineState::Reused { place: "europe-west1-b".into() }),
             ("vm-2", 200, MachineState::Creating { place: "europe-west1-b".into() }),
             ("vm-1", 1_500, MachineState::Ready),
             ("vm-2", 9_000, MachineState::Booting),
@@ -117,10 +124,16 @@ mod tests {
         ];
         assert_eq!(
             shown(false, &news),
-            "  0.1 s  vm-1 is there already\n  0.2 s  vm-2 is being made in europe-west1-b\n  1.5 s  vm-1 is ready\n  \
+            "  0.1 s  vm-1 is there already, in europe-west1-b\n  0.2 s  vm-2 is being made in europe-west1-b\n  1.5 s  vm-1 is ready\n  \
              9.0 s  vm-2 boots\n 41.0 s  vm-2 is ready\n2 VMs are ready after 41.0 s\n"
         );
         assert_eq!(shown(true, &news), "");
+    }
+
+    #[test]
+    fn a_copy_says_how_much_there_is_to_wait_for() {
+        let news = [("me@h", 1_200, MachineState::Copying(31_400_000))];
+        assert_eq!(shown(false, &news), "  1.2 s  me@h gets the worker's program (31 MB)\n");
     }
 
     #[test]

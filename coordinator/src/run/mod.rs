@@ -36,6 +36,8 @@ pub enum RunEnd {
         record: Box<RunRecord>,
         /// Where it is.
         results: ResultsFolder,
+        /// Why something that was to be taken down still stands.
+        left: Option<FleetError>,
     },
     /// The user ended it before anything was measured.
     NothingMeasured,
@@ -82,14 +84,31 @@ pub async fn run(config: &RunConfig) -> Result<RunEnd, RunError> {
     let interrupt = Interrupt::watch()?;
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
-    let ended = in_folder(config, &results, started, interrupt).await;
+    let mut left = None;
+    let ended = in_folder(config, &results, started, interrupt, &mut left).await;
     if !matches!(&ended, Ok(Some(_))) {
         results.remove_unused();
     }
-    Ok(match ended? {
-        Some(record) => RunEnd::Measured { record: Box::new(record), results },
-        None => RunEnd::NothingMeasured,
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            warn_of(left);
+            return Err(error);
+        }
+    };
+    Ok(match ended {
+        Some(record) => RunEnd::Measured { record: Box::new(record), results, left },
+        None => {
+            warn_of(left);
+            RunEnd::NothingMeasured
+        }
     })
+}
+
+fn warn_of(left: Option<FleetError>) {
+    if let Some(error) = left {
+        tracing::warn!("{error}");
+    }
 }
 
 async fn in_folder(
@@ -97,6 +116,7 @@ async fn in_folder(
     results: &ResultsFolder,
     started: ZonedDateTime,
     mut interrupt: Interrupt,
+    left: &mut Option<FleetError>,
 ) -> Result<Option<RunRecord>, RunError> {
     let mock = match config.target {
         TargetChoice::BuiltInMock => Some(Mock::start().await?),
@@ -104,18 +124,16 @@ async fn in_folder(
     };
     let target = match (&config.target, &mock) {
         (TargetChoice::Url(target), _) => Some(target.clone()),
-        (TargetChoice::BuiltInMock, mock) => {
-            let http_version = config.http_version;
-            let target = |url| Target { url, extra_roots: None, insecure: false, http_version };
-            mock.as_ref().map(|mock| target(mock.url().clone()))
-        }
+        (TargetChoice::BuiltInMock, mock) => mock
+            .as_ref()
+            .map(|mock| Target { http_version: config.http_version, ..Target::new(mock.url().clone()) }),
     };
     let mut measured = Ok(None);
     if let Some(target) = target {
         match open_fleet(config, &target, results, &mut interrupt).await {
             Ok(Some(mut fleet)) => {
                 measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
-                fleet.close().await;
+                *left = fleet.close().await.err();
             }
             Ok(None) => {}
             Err(error) => measured = Err(error.into()),

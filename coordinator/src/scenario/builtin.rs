@@ -3,7 +3,7 @@
 use proto::expectation::{Expectation, JsonExpectation};
 use serde_json::{Value, json};
 
-use super::{Draft, ScenarioOptions};
+use super::{DatasetFile, Draft, ScenarioOptions};
 
 /// All of them, in the order in which help and errors list them.
 pub(super) const NAMES: [&str; 4] =
@@ -12,12 +12,12 @@ pub(super) const NAMES: [&str; 4] =
 /// The built-in scenario of this name.
 pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
     let (body, expectation) = match name {
-        "simple_chat" => (simple_chat(options.model), answer_with("/choices/0/message/content")),
+        "simple_chat" => (simple_chat(options), answer_with("/choices/0/message/content")),
         // Whether a model calls a tool is its own choice, and mock modes of real gateways answer with plain text: only
         // that there is a message can be asked for.
-        "chat_with_tools" => (chat_with_tools(options.model), answer_with("/choices/0/message")),
-        "simple_chat_stream" => (streamed(simple_chat(options.model)), a_stream()),
-        "chat_with_tools_stream" => (streamed(chat_with_tools(options.model)), a_stream()),
+        "chat_with_tools" => (chat_with_tools(options), answer_with("/choices/0/message")),
+        "simple_chat_stream" => (streamed(simple_chat(options)), a_stream()),
+        "chat_with_tools_stream" => (streamed(chat_with_tools(options)), a_stream()),
         _ => return None,
     };
     Some(Draft {
@@ -25,7 +25,8 @@ pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
         method: "POST".into(),
         path: options.path.into(),
         headers: Vec::new(),
-        body: body.to_string().into_bytes(),
+        body: in_words(&body, options).into_bytes(),
+        may_be_template: options.dataset.is_some() || options.input_tokens.is_some(),
         expectation,
     })
 }
@@ -45,34 +46,68 @@ fn streamed(mut body: Value) -> Value {
     body
 }
 
+/// What the user says: so many words, what a trace or a dataset says, or the scenario's own question.
+fn asked(question: &str, options: &ScenarioOptions<'_>) -> String {
+    match options.input_tokens {
+        Some(tokens) => format!("{{{{ words({tokens}) }}}}"),
+        None if of_trace("prompt", options) => "{{ prompt }}".into(),
+        None if of_trace("input_length", options) => "{{ words(input_length) }}".into(),
+        None if options.dataset.is_some() && !options.is_trace => "{{ prompt }}".into(),
+        None => question.into(),
+    }
+}
+
+/// The most tokens of an answer: so many, a trace's, or the scenario's own.
+fn most_tokens(own: u32, options: &ScenarioOptions<'_>) -> Value {
+    match options.output_tokens {
+        None if of_trace("output_length", options) => json!(OUTPUT_LENGTH),
+        tokens => json!(tokens.unwrap_or(own)),
+    }
+}
+
+/// What a number of the trace is put in for; it must not stand between quotes.
+const OUTPUT_LENGTH: &str = "{{ output_length }}";
+
+/// The body as text, or the trace's own.
+fn in_words(body: &Value, options: &ScenarioOptions<'_>) -> String {
+    if of_trace("body", options) {
+        return "{{ body }}".into();
+    }
+    body.to_string().replace(&format!("\"{OUTPUT_LENGTH}\""), OUTPUT_LENGTH)
+}
+
+/// Whether the requests of a trace say this.
+fn of_trace(column: &str, options: &ScenarioOptions<'_>) -> bool {
+    let columns = options.dataset.filter(|_| options.is_trace).map(DatasetFile::columns);
+    columns.is_some_and(|columns| columns.iter().any(|known| known == column))
+}
+
 /// About 300 bytes.
-fn simple_chat(model: &str) -> Value {
+fn simple_chat(options: &ScenarioOptions<'_>) -> Value {
+    let question = "What is the difference between latency and throughput, and why does raising one not lower the other?";
     json!({
-        "model": model,
+        "model": options.model,
         "messages": [
             { "role": "system", "content": "You are a helpful assistant. Answer in one or two short sentences." },
-            {
-                "role": "user",
-                "content": "What is the difference between latency and throughput, and why does raising one not \
-                    lower the other?"
-            }
+            { "role": "user", "content": asked(question, options) }
         ],
-        "max_tokens": 100,
+        "max_tokens": most_tokens(100, options),
         "temperature": 0.7
     })
 }
 
 /// About 1,500 bytes: an agent that looks after orders.
-fn chat_with_tools(model: &str) -> Value {
+fn chat_with_tools(options: &ScenarioOptions<'_>) -> Value {
+    let question = "Where is my order A-20417, and will it be delivered to Berlin in this rain?";
     json!({
-        "model": model,
+        "model": options.model,
         "messages": [
             {
                 "role": "system",
                 "content": "You look after the orders of a shop. Use the tools to look things up; never guess an \
                     order's state."
             },
-            { "role": "user", "content": "Where is my order A-20417, and will it be delivered to Berlin in this rain?" }
+            { "role": "user", "content": asked(question, options) }
         ],
         "tools": [
             tool(
@@ -105,7 +140,7 @@ fn chat_with_tools(model: &str) -> Value {
             )
         ],
         "tool_choice": "auto",
-        "max_tokens": 200,
+        "max_tokens": most_tokens(200, options),
         "temperature": 0.2
     })
 }

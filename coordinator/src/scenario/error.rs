@@ -43,6 +43,14 @@ pub enum ScenarioError {
         /// The parser's words.
         problem: String,
     },
+    /// A file of rows cannot be used: a dataset or a trace.
+    #[error("the file {} {problem}", .path.display())]
+    Dataset {
+        /// The file.
+        path: PathBuf,
+        /// Reads on from the file, with the cure.
+        problem: String,
+    },
     /// The file's content contradicts itself, or cannot be sent.
     #[error("the scenario `{scenario}` {problem}")]
     Invalid {

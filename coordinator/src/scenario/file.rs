@@ -7,6 +7,7 @@
 //! headers = { x-team = "checkout" }
 //! body = { model = "text-embedding-3-small", input = "a sentence" }   # or text, which is sent as it is
 //! # body_file = "embeddings.json"    # in place of body; relative to this file
+//! # template = false                # `{{` and `{%` in the body mean nothing
 //!
 //! [expect]
 //! status = 200                       # default: any 2xx
@@ -57,6 +58,7 @@ pub(super) fn read(path: &Path, options: &ScenarioOptions<'_>) -> Result<Draft, 
         path: file.path.unwrap_or_else(|| options.path.into()),
         headers: file.headers.into_iter().collect(),
         body: body(path, file.body, file.body_file)?,
+        may_be_template: file.template,
         expectation: file.expect.into(),
     })
 }
@@ -71,8 +73,14 @@ struct ScenarioFile {
     headers: BTreeMap<String, String>,
     body: Option<Body>,
     body_file: Option<String>,
+    #[serde(default = "yes")]
+    template: bool,
     #[serde(default)]
     expect: ExpectTable,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Default, serde::Deserialize)]

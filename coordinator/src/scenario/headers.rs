@@ -110,6 +110,12 @@ pub(super) fn merge(draft: &Draft, options: &ScenarioOptions<'_>) -> Vec<(String
     merged
 }
 
+/// Whether a body of these headers is JSON.
+pub(super) fn is_json(headers: &[(String, String)]) -> bool {
+    let mut types = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    types.any(|(_, value)| value.to_ascii_lowercase().contains("json"))
+}
+
 fn set(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
     match headers.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
         Some((_, known_value)) => *known_value = value.to_owned(),

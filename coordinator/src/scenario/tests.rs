@@ -5,20 +5,28 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const OPTIONS: ScenarioOptions<'static> =
-    ScenarioOptions { path: "/v1/openai/chat/completions", model: "gpt-4o", headers: &[], api_key: "sk-key" };
+pub(super) const OPTIONS: ScenarioOptions<'static> =
+    ScenarioOptions::new("/v1/openai/chat/completions", "gpt-4o", &[], "sk-key");
 
 fn load(name: &str) -> Result<Scenario, ScenarioError> {
     Scenario::load(name, &OPTIONS)
 }
 
 /// Loads a file of this name and text; the error without the folder's name.
-fn load_file(name: &str, text: &str) -> Result<Scenario, String> {
+pub(super) fn load_file(name: &str, text: &str) -> Result<Scenario, String> {
+    load_file_with(&OPTIONS, name, text)
+}
+
+pub(super) fn load_file_with(
+    options: &ScenarioOptions<'_>,
+    name: &str,
+    text: &str,
+) -> Result<Scenario, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
     std::fs::write(folder.path().join("body.bin"), b"\x00bytes").unwrap();
-    load(path.to_str().unwrap()).map_err(|error| {
+    Scenario::load(path.to_str().unwrap(), options).map_err(|error| {
         let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         format!("{error}{source}").replace(&format!("{}/", folder.path().display()), "")
     })

@@ -40,10 +40,14 @@ pub enum News {
         connections: u32,
         /// What it speaks with the target.
         http_version: HttpVersion,
+        /// Bodies that it has made; 0 where all requests are the same.
+        bodies: u64,
         /// What the warm-up did.
         warm_up: Counters,
         /// How long a message takes to it and back.
         round_trip: Duration,
+        /// Addresses of the target's name that accepted no connection, so that none goes there.
+        left_out: Vec<String>,
     },
     /// It has been told to start, so that it begins at this moment.
     Started {
@@ -337,11 +341,13 @@ impl Course {
         };
         let Some(ready) = &self.ready else { return Ok(()) };
         let warm_up = Counters::try_from(ready.warm_up.clone().unwrap_or_default()).map_err(nonsense)?;
-        let (threads, connections) = (ready.threads, ready.connections);
+        let (threads, connections, bodies) = (ready.threads, ready.connections, ready.bodies);
         let http_version =
             HttpVersion::from_wire("ready.http_version", ready.http_version).map_err(nonsense)?;
+        let left_out = ready.addresses_left_out.clone();
         self.told_ready = true;
-        self.tell(News::Ready { threads, connections, http_version, warm_up, round_trip }).await;
+        self.tell(News::Ready { threads, connections, http_version, bodies, warm_up, round_trip, left_out })
+            .await;
         Ok(())
     }
 

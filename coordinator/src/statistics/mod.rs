@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
 
+mod stage;
 pub mod verdict;
 mod window;
 
+pub use stage::{StageFigures, StageSum};
 pub use window::{Window, WindowEnd};
 
 /// What figures and verdicts rest on: a block's shape, and what its workers measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// How requests came about.
-    pub load: Load,
+    pub load: &'a Load,
     /// When the block was to end.
     pub extent: Extent,
     /// One entry per worker of the fleet.
@@ -30,7 +32,7 @@ pub struct Evidence<'a> {
 impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
     fn from(measured: &'a MeasuredBlock) -> Self {
         Self {
-            load: measured.block.load,
+            load: &measured.block.load,
             extent: measured.block.extent,
             workers: &measured.workers,
             start_skew: measured.start_skew,
@@ -79,6 +81,18 @@ pub struct Figures {
     pub time_to_first_token: Option<Distribution>,
     /// Content event to next content event, of successful streams.
     pub inter_token_gap: Option<Distribution>,
+    /// From the attempt until the connection stood, TLS apart, of connections that were made within the block.
+    #[serde(default)]
+    pub connect_time: Option<Distribution>,
+    /// From there until requests could be sent, of those that speak TLS.
+    #[serde(default)]
+    pub tls_handshake_time: Option<Distribution>,
+    /// Send to the first byte that came back, of successes.
+    #[serde(default)]
+    pub time_to_first_byte: Option<Distribution>,
+    /// First byte to last byte, of successes; 0 where one read brought both.
+    #[serde(default)]
+    pub transfer_time: Option<Distribution>,
     /// Share of content events that arrived in one read with the one before them; `None` when there were none.
     pub coalesced_share: Option<f64>,
 }
@@ -192,6 +206,10 @@ impl Figures {
             send_lag: Distribution::of(&latencies.send_lag),
             time_to_first_token: Distribution::of(&latencies.time_to_first_token),
             inter_token_gap: Distribution::of(&latencies.inter_token_gap),
+            connect_time: Distribution::of(&latencies.connect_time),
+            tls_handshake_time: Distribution::of(&latencies.tls_handshake_time),
+            time_to_first_byte: Distribution::of(&latencies.time_to_first_byte),
+            transfer_time: Distribution::of(&latencies.transfer_time),
             coalesced_share: share(totals.coalesced_events, totals.content_events),
         }
     }

@@ -16,8 +16,11 @@ mod tests;
 
 use std::fmt;
 
-use rustls::pki_types::CertificateDer;
+use proto::tls::ClientIdentity;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
 
 pub use authority::{Authority, Role};
 pub use error::TrustError;
@@ -91,4 +94,41 @@ impl fmt::Display for FleetName {
 pub fn holds_certificates(pem: &str) -> bool {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     certificates.is_ok_and(|certificates| !certificates.is_empty())
+}
+
+/// Whether TLS can ask a server for this name.
+pub fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name).is_ok()
+}
+
+/// What is wrong with a certificate and a key that are to be shown together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityProblem {
+    /// There is no certificate, or one that is broken.
+    NoCertificate,
+    /// There is no key that can be used.
+    NoKey,
+    /// The key is not the certificate's.
+    Strangers,
+}
+
+/// Checks that a certificate and a key can be shown to a target.
+///
+/// # Errors
+/// What is wrong with them; never what they hold.
+pub fn check_identity(identity: &ClientIdentity) -> Result<(), IdentityProblem> {
+    if !holds_certificates(&identity.certificate_pem) {
+        return Err(IdentityProblem::NoCertificate);
+    }
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes()).collect();
+    let chain = chain.map_err(|_| IdentityProblem::NoCertificate)?;
+    let key =
+        PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(|_| IdentityProblem::NoKey)?;
+    match CertifiedKey::from_der(chain, key, &ring::default_provider()) {
+        Ok(_) => Ok(()),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityProblem::Strangers),
+        Err(rustls::Error::InvalidCertificate(_)) => Err(IdentityProblem::NoCertificate),
+        Err(_) => Err(IdentityProblem::NoKey),
+    }
 }

@@ -98,12 +98,13 @@ impl Cloud {
         self.gce.instances().len()
     }
 
-    /// A mock upstream at an address of this cloud that is no VM's, and its URL.
-    pub fn upstream(&self) -> (Child, String) {
+    /// The URL of a mock upstream at an address of this cloud that is no VM's; it ends with the cloud.
+    pub fn upstream(&self) -> String {
         let address = format!("{}:9000", self.machines.address());
         let mock = start(&["mock", "--listen", &address]);
+        self.machines.running.lock().unwrap().insert(address.clone(), vec![mock]);
         assert!(wait_until(START_LIMIT, || std::net::TcpStream::connect(&address).is_ok()));
-        (mock, format!("http://{address}"))
+        format!("http://{address}")
     }
 }
 

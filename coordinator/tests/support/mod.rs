@@ -12,5 +12,6 @@ pub mod process;
 pub mod request;
 pub mod results;
 pub mod scripted_worker;
+pub mod ssh_fleet;
 pub mod target;
 pub mod vms;

@@ -40,6 +40,8 @@ pub struct Host {
     pub address: String,
     /// Where workers' programs are kept on it.
     pub cache: PathBuf,
+    /// The home folder of its only user.
+    pub home: PathBuf,
 }
 
 impl Network {
@@ -48,9 +50,9 @@ impl Network {
         Self::with_cache(test, hosts, None)
     }
 
-    /// The same, where the workers' programs are kept on disks of `cache_size`, such as `1m`.
+    /// The same, where the workers' programs are kept on disks mounted with these options, such as `size=1m`.
     #[allow(clippy::print_stderr)]
-    pub fn with_cache(test: &str, hosts: usize, cache_size: Option<&str>) -> Option<Self> {
+    pub fn with_cache(test: &str, hosts: usize, cache_options: Option<&str>) -> Option<Self> {
         if let Some(missing) = missing() {
             assert!(
                 std::env::var("CI").as_deref() != Ok("true"),
@@ -67,18 +69,12 @@ impl Network {
         keygen(&network.folder.path().join("key"));
         network.allow(Some("pty"));
         for number in 0..hosts {
-            network.add_host(&format!("{name}-{number}"), number, cache_size);
+            network.add_host(&format!("{name}-{number}"), number, cache_options);
         }
         let known: Vec<_> = (0..hosts).map(|host| network.known_host(host)).collect();
         network.know(&known);
-        network.write_client();
-        for host in &network.hosts {
-            assert!(
-                wait_until(Duration::from_secs(10), || network.accepts(host)),
-                "no sshd on {}",
-                host.address
-            );
-        }
+        network.write_client("");
+        network.hosts.iter().for_each(|host| network.wait_for_sshd(host));
         Some(network)
     }
 
@@ -134,9 +130,30 @@ impl Network {
 
     /// What hosts allow the client's key from now on: options of authorized_keys before it, or nothing at all.
     pub fn allow(&self, options: Option<&str>) {
-        let path = self.folder.path().join("authorized_keys");
+        self.write_keys(&self.folder.path().join("authorized_keys"), options);
+    }
+
+    /// What one host allows that key from now on.
+    pub fn allow_at(&self, host: usize, options: &str) {
+        self.write_keys(&self.folder.path().join(format!("{host}/authorized_keys")), Some(options));
+    }
+
+    fn write_keys(&self, path: &Path, options: Option<&str>) {
         let key = fs::read_to_string(self.folder.path().join("key.pub")).unwrap();
         fs::write(path, options.map_or_else(String::new, |options| format!("{options} {key}"))).unwrap();
+    }
+
+    /// Starts a host's sshd anew, with these lines in its configuration.
+    pub fn configure(&self, number: usize, lines: &str) {
+        let host = self.host(number);
+        host.kill();
+        self.start_sshd(host, &self.folder.path().join(number.to_string()), None, lines);
+        self.wait_for_sshd(host);
+    }
+
+    /// Has the client's configuration begin with these lines.
+    pub fn configure_client(&self, lines: &str) {
+        self.write_client(lines);
     }
 
     /// The processes beside the target: coordinators, and their ssh clients.
@@ -144,14 +161,15 @@ impl Network {
         processes_in(&self.hub)
     }
 
-    fn add_host(&mut self, namespace: &str, number: usize, cache_size: Option<&str>) {
+    fn add_host(&mut self, namespace: &str, number: usize, cache_options: Option<&str>) {
         let (hub, address) = (self.hub.clone(), format!("10.98.0.{}", 11 + number));
         let folder = self.folder.path().join(number.to_string());
-        let cache = folder.join("cache");
+        let [cache, home] = ["cache", "home"].map(|name| folder.join(name));
         fs::create_dir_all(&cache).unwrap();
+        fs::create_dir_all(home.join(".ssh")).unwrap();
+        keygen(&folder.join("host_key"));
         ip(&["netns", "add", namespace]);
-        let host = Host { namespace: namespace.to_owned(), address: address.clone(), cache: cache.clone() };
-        self.hosts.push(host);
+        self.hosts.push(Host { namespace: namespace.to_owned(), address: address.clone(), cache, home });
 
         let link = format!("v{number}");
         ip(&["-n", &hub, "link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
@@ -163,43 +181,52 @@ impl Network {
             ip(&["-n", at, "link", "set", device, "up"]);
             ip(&["-n", at, "route", "add", other, "dev", device]);
         }
-        self.start_sshd(namespace, &folder, &address, cache_size);
+        self.start_sshd(&self.hosts[number], &folder, cache_options, "");
     }
 
-    fn start_sshd(&self, namespace: &str, folder: &Path, address: &str, cache_size: Option<&str>) {
-        keygen(&folder.join("host_key"));
+    fn start_sshd(&self, host: &Host, folder: &Path, cache_options: Option<&str>, lines: &str) {
         let config = format!(
-            "ListenAddress {address}:22\nHostKey {0}/host_key\nAuthorizedKeysFile {1}/authorized_keys\nPidFile none\n\
+            "{lines}\nListenAddress {2}:22\nHostKey {0}/host_key\nPidFile none\n\
+             AuthorizedKeysFile {0}/authorized_keys {1}/authorized_keys\nPermitUserEnvironment yes\n\
              PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              UsePAM no\nStrictModes no\nPrintLastLog no\nSetEnv XDG_CACHE_HOME={0}/cache\n",
             folder.display(),
-            self.folder.path().display()
+            self.folder.path().display(),
+            host.address
         );
         fs::write(folder.join("sshd_config"), config).unwrap();
         fs::create_dir_all("/run/sshd").unwrap();
         // `ip netns exec` gives the host a mount namespace of its own, which ends with its last process.
-        let mount = cache_size.map_or_else(String::new, |size| {
-            format!("mount -t tmpfs -o size={size} tmpfs {}/cache && ", folder.display())
+        let cache = cache_options.map_or_else(String::new, |options| {
+            format!("mount -t tmpfs -o {options} tmpfs {}/cache && ", folder.display())
         });
-        let script = format!("{mount}exec {SSHD} -D -e -f {0}/sshd_config 2>{0}/log", folder.display());
+        let script = format!(
+            "mount --bind {0}/home ~root && {cache}exec {SSHD} -D -e -f {0}/sshd_config 2>{0}/log",
+            folder.display()
+        );
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", namespace, "sh", "-c", &script]).stdin(Stdio::null());
+        command.args(["netns", "exec", &host.namespace, "sh", "-c", &script]).stdin(Stdio::null());
         let mut sshd = command.spawn().unwrap();
         // Whoever waits for it keeps no zombie.
         thread::spawn(move || sshd.wait());
     }
 
     /// A client that takes its configuration from this network's folder alone.
-    fn write_client(&self) {
+    fn write_client(&self, lines: &str) {
         let folder = self.folder.path().display();
         let config = format!(
-            "Host *\n  IdentityFile {folder}/key\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known_hosts\n  \
+            "{lines}\nHost *\n  IdentityFile {folder}/key\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known_hosts\n  \
              GlobalKnownHostsFile /dev/null\n"
         );
         fs::write(self.folder.path().join("config"), config).unwrap();
         let client = self.folder.path().join("ssh");
         fs::write(&client, format!("#!/bin/sh\nexec ssh -F {folder}/config \"$@\"\n")).unwrap();
         fs::set_permissions(&client, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn wait_for_sshd(&self, host: &Host) {
+        let accepted = wait_until(Duration::from_secs(10), || self.accepts(host));
+        assert!(accepted, "no sshd on {}", host.address);
     }
 
     fn accepts(&self, host: &Host) -> bool {

@@ -4,11 +4,17 @@ use proto::wire::load_worker_client::LoadWorkerClient;
 use proto::wire::load_worker_server::{LoadWorker, LoadWorkerServer};
 use proto::wire::{Command, DescribeRequest, Event, ProbeReply, ProbeRequest, WorkerDescription};
 use rcgen::{BasicConstraints, Issuer};
-use tokio::net::TcpListener;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{ClientTlsConfig, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
+
+/// What nothing takes unless something is stuck.
+const BOUND: Duration = Duration::from_secs(60);
 
 struct Authority {
     pem: String,
@@ -125,6 +131,31 @@ async fn only_coordinators_of_the_authority_get_through() {
     let worker = ours.issue(ExtendedKeyUsagePurpose::ServerAuth);
     assert!(describe(port, &ours.pem, Some(&worker)).await.is_err(), "a worker");
     assert!(describe(port, &theirs.pem, Some(&coordinator)).await.is_err(), "another fleet's authority");
+    serving.abort();
+}
+
+#[tokio::test]
+async fn strangers_that_say_nothing_are_let_go_and_keep_no_coordinator_out() {
+    crate::host::raise_open_files_limit();
+    let ours = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let worker = ours.worker();
+    let serving =
+        tokio::spawn(
+            async move { crate::service::run(listener, Some(&worker), std::future::pending()).await },
+        );
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        strangers.push(TcpStream::connect(address).await.unwrap());
+    }
+    let coordinator = ours.issue(ExtendedKeyUsagePurpose::ClientAuth);
+    let described = describe(address.port(), &ours.pem, Some(&coordinator));
+    assert!(timeout(BOUND, described).await.unwrap().is_ok());
+    for mut stranger in strangers {
+        let read = timeout(BOUND, stranger.read(&mut [0])).await.expect("it is still connected");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
     serving.abort();
 }
 

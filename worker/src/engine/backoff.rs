@@ -1,6 +1,7 @@
 //! How long a slot rests before it connects again, so that a target that is down meets no storm.
 
-use super::schedule::mix;
+use proto::random::mix;
+
 use crate::clock::Nanos;
 use crate::outcome::Fault;
 

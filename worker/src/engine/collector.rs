@@ -10,7 +10,7 @@ use proto::interval::{EndReason, Finished, Interval};
 use proto::target::HttpVersion;
 
 use super::job::{Control, Report, ShardEnd};
-use super::recorder::Recorder;
+use super::recorder::{Recorder, Words};
 use crate::clock::{Clock, Nanos};
 use crate::host::{Meter, ThreadReading};
 
@@ -25,8 +25,12 @@ pub enum Output {
         connections: u32,
         /// What is spoken with the target.
         http_version: HttpVersion,
+        /// Bodies that were rendered for it; 0 where all requests are the same.
+        bodies: u64,
         /// What the warm-up did.
         warm_up: Counters,
+        /// Addresses of the target's name that accepted no connection, so that none goes there.
+        left_out: Vec<String>,
     },
     /// One span is complete on all threads.
     Interval(Box<Interval>),
@@ -41,8 +45,12 @@ pub(super) struct Collector {
     pub(super) assignment_id: String,
     pub(super) connections: u32,
     pub(super) http_version: HttpVersion,
-    /// The scenario's JSON pointers, for wording failures.
-    pub(super) pointers: Vec<String>,
+    /// For failures and connections.
+    pub(super) words: Words,
+    /// Addresses of the target's name that no connection goes to.
+    pub(super) left_out: Vec<String>,
+    /// Bodies that were rendered.
+    pub(super) bodies: u64,
     pub(super) clock: Clock,
     pub(super) control: Arc<Control>,
     /// Returns cleared recorders to each shard.
@@ -82,7 +90,9 @@ impl Collector {
             threads,
             connections: self.connections,
             http_version: self.http_version,
-            warm_up: warm_up.worded(&self.pointers),
+            bodies: self.bodies,
+            warm_up: warm_up.worded(&self.words),
+            left_out: self.left_out.clone(),
         });
 
         let shards = self.spares.len();
@@ -115,7 +125,7 @@ impl Collector {
                     progress.ends.push(end);
                 }
             }
-            while let Some(interval) = progress.seal(&self.pointers, self.clock.now()) {
+            while let Some(interval) = progress.seal(&self.words, self.clock.now()) {
                 output(Output::Interval(Box::new(interval)));
             }
         }
@@ -163,7 +173,7 @@ impl Collector {
             start_lateness_min: lateness().min().unwrap_or_default().into(),
             start_lateness_max: lateness().max().unwrap_or_default().into(),
             intervals: progress.intervals,
-            totals: progress.totals.worded(&self.pointers),
+            totals: progress.totals.worded(&self.words),
             latencies: progress.totals.latencies.clone(),
         }
     }
@@ -179,7 +189,7 @@ impl Progress {
     }
 
     /// The next interval, once every shard has reported it or ended.
-    fn seal(&mut self, pointers: &[String], now: Nanos) -> Option<Interval> {
+    fn seal(&mut self, words: &Words, now: Nanos) -> Option<Interval> {
         let sequence = self.intervals;
         if self.reported.iter().any(|spans| *spans <= sequence) {
             return None;
@@ -193,7 +203,7 @@ impl Progress {
             sequence,
             start: span.start.into(),
             end: span.end.into(),
-            counters: span.recorder.worded(pointers),
+            counters: span.recorder.worded(words),
             latencies: span.recorder.latencies,
             host: host.unwrap_or_default(),
         })

@@ -107,6 +107,35 @@ mod tests {
         assert_eq!((deadlines.expired(Nanos(10)), deadlines.expired(Nanos(10))), (Some(0), Some(1)));
     }
 
+    /// A loop with 5,000 requests in flight that answers most of them in time and never turns faster than once in 3 ms:
+    /// a request that is not answered is failed by the first turn after its deadline, and by no turn before it.
+    #[test]
+    fn under_load_a_deadline_is_met_by_the_first_turn_after_it() {
+        const SLOTS: u32 = 5_000;
+        const TIMEOUT: u64 = 100_000_000;
+        let mut deadlines = Deadlines::new(SLOTS as usize);
+        let (mut before, mut now, mut random, mut expired) = (Nanos(0), Nanos(0), 1u64, 0);
+        (0..SLOTS).for_each(|slot| deadlines.set(slot, Nanos(TIMEOUT)));
+        for _ in 0..2_000 {
+            let due: Vec<_> = (0..SLOTS).filter(|slot| deadlines.of(*slot) <= now).collect();
+            let mut failed = Vec::new();
+            while let Some((at, slot)) = deadlines.first().zip(deadlines.expired(now)) {
+                assert!(at > before && at <= now, "{at:?} between {before:?} and {now:?}");
+                failed.push(slot);
+            }
+            expired += failed.len();
+            failed.iter().for_each(|slot| deadlines.set(*slot, now + Nanos(TIMEOUT)));
+            failed.sort_unstable();
+            assert_eq!(failed, due);
+            for _ in 0..100 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                deadlines.set((random >> 33) as u32 % SLOTS, now + Nanos(TIMEOUT));
+            }
+            (before, now) = (now, now + Nanos(random >> 33).min(Nanos(3_000_000)));
+        }
+        assert!(expired > 1_000, "{expired}");
+    }
+
     proptest! {
         #[test]
         fn behaves_as_a_sorted_map(steps in proptest::collection::vec((0u32..6, 0u64..4, 0u8..3), 0..200)) {

@@ -1,6 +1,5 @@
 //! What the engine's shards are told and what they tell: the only things that pass between threads.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use proto::interval::EndReason;
@@ -11,30 +10,26 @@ use super::schedule::Limit;
 use crate::answer::Criteria;
 use crate::clock::Nanos;
 use crate::host::ThreadReading;
-use crate::http2::request::Encoded;
 use crate::tls::TargetTls;
+use crate::way::Way;
 
 /// What all shards of an engine have in common.
 #[derive(Debug)]
 pub struct Job {
-    /// Where connections go.
-    pub address: SocketAddr,
+    /// Where connections go, in turn.
+    pub ways: Vec<Way>,
     /// How they are encrypted.
     pub tls: Option<TargetTls>,
-    /// The bytes of one request of the warm-up, as HTTP/1.1.
-    pub warm_up_request: Vec<u8>,
-    /// The bytes of one request of the measurement, as HTTP/1.1.
-    pub request: Vec<u8>,
-    /// The same as HTTP/2.
-    pub warm_up_encoded: Encoded,
-    /// The same as HTTP/2.
-    pub encoded: Encoded,
     /// Whether the request's method is HEAD, whose answers have no body.
     pub is_head: bool,
     /// What a good answer is.
     pub criteria: Criteria,
     /// How requests come about.
     pub load: Load,
+    /// The same before the measurement.
+    pub warm_up_load: Load,
+    /// Where spans end, beside every whole second; in order.
+    pub cuts: Vec<Nanos>,
     /// When the warm-up ends; `None` for no warm-up.
     pub warm_up: Option<Limit>,
     /// When the measurement ends.

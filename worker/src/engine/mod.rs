@@ -13,22 +13,26 @@ mod job;
 mod protocol;
 mod recorder;
 mod requests;
+mod ring;
 mod schedule;
+mod sequence;
 mod shard;
 mod slot;
 mod span;
+mod thinking;
 mod time;
 mod timer;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use mio::{Poll, Waker};
 use proto::assignment::Assignment;
 use proto::interval::EndReason;
-use proto::load::WarmUp;
+use proto::load::{Load, Pace, WarmUp};
 use proto::target::HttpVersion;
 
 pub use collector::Output;
@@ -36,16 +40,18 @@ pub use collector::Output;
 use crate::answer::Criteria;
 use crate::clock::{Clock, Nanos};
 use crate::host;
-use crate::http2::request::Encoded;
 use crate::probe::negotiate;
-use crate::request::{Purpose, render};
 use crate::resolve::{ResolveError, resolve};
 use crate::tls::{TargetTls, TlsError};
+use crate::way::Way;
 use collector::Collector;
 use http1::Http1;
 use http2::Http2;
 use job::{Control, Job, Report};
-use schedule::Limit;
+use protocol::Protocol;
+use recorder::{Recorder, Words};
+use ring::{RingError, Rings};
+use schedule::{Lane, Limit};
 use shard::{Shard, WAKER, Wiring};
 
 /// Requests that a worker can have in flight, each with half a kilobyte of its own: connections of HTTP/1.1 meet the limit
@@ -64,6 +70,15 @@ pub struct Engine {
     wakers: Vec<Waker>,
 }
 
+/// The shards of an engine, whatever they speak.
+struct Shards {
+    carriers: Vec<Carrier>,
+    /// Where each gets cleared recorders from.
+    spares: Vec<Sender<Recorder>>,
+    /// How many bodies were rendered for the load.
+    bodies: u64,
+}
+
 /// Why an engine cannot take an assignment.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -76,6 +91,9 @@ pub enum EngineError {
     /// The expectation cannot be checked.
     #[error("the scenario's expectation cannot be checked: {0}")]
     Expectation(String),
+    /// The bodies cannot be rendered.
+    #[error(transparent)]
+    Bodies(#[from] RingError),
     /// More connections than the system allows.
     #[error(
         "{connections} connections are asked of a worker that may open {files} files: raise its limit (`ulimit -n`) or add workers"
@@ -114,63 +132,70 @@ impl Engine {
         clock: Clock,
         output: impl FnMut(Output) + Send + 'static,
     ) -> Result<Self, EngineError> {
-        let assignment = &settled(assignment, clock)?;
-        let connections = match assignment.target.http_version {
-            HttpVersion::Http2 => assignment.connections(),
-            HttpVersion::Http11 | HttpVersion::Auto => assignment.places(),
-        };
-        let files = host::open_files_limit();
-        if u64::from(connections) + FILES_IN_RESERVE > files {
-            return Err(EngineError::Files { connections, files });
-        }
-        let places = assignment.places();
-        if places > MOST_PLACES {
-            return Err(EngineError::Places { places });
-        }
+        let ways = resolve(&assignment.target)?;
+        let assignment = &settled(assignment, &ways.taken, clock)?;
+        let http_version = assignment.target.http_version;
+        let connections = connections_within_limits(assignment)?;
         let threads = assignment.threads.map_or_else(host::cores, std::num::NonZeroU32::get);
         let lanes = schedule::lanes(assignment, threads);
         if lanes.is_empty() {
             return Err(EngineError::Idle);
         }
-        let job = Arc::new(job_for(assignment)?);
+        let left_out = ways.left_out.iter().map(SocketAddr::to_string).collect();
+        let job = Arc::new(job_for(assignment, ways.taken)?);
         let control = Arc::new(Control::default());
         let (reports, gathered) = channel();
         let mut engine = Self { control: control.clone(), wakers: Vec::new() };
-
-        let mut spares = Vec::new();
-        let mut carriers: Vec<Carrier> = Vec::new();
-        for (number, lane) in lanes.into_iter().enumerate() {
-            let poll = Poll::new()?;
-            engine.wakers.push(Waker::new(poll.registry(), WAKER)?);
-            let (spare, returned) = channel();
-            spares.push(spare);
-            let (control, reports) = (control.clone(), reports.clone());
-            let wiring = Wiring { number, lane, clock, poll, control, reports, spares: returned };
-            carriers.push(match assignment.target.http_version {
-                HttpVersion::Http2 => {
-                    let shard = Shard::<Http2>::new(job.clone(), wiring)?;
-                    Box::new(move || shard.run())
-                }
-                HttpVersion::Http11 | HttpVersion::Auto => {
-                    let shard = Shard::<Http1>::new(job.clone(), wiring)?;
-                    Box::new(move || shard.run())
-                }
-            });
-        }
-        drop(reports);
-
-        let pointers = job.criteria.pointers().to_vec();
+        let shards = match http_version {
+            HttpVersion::Http2 => engine.shards::<Http2>(assignment, lanes, &job, clock, reports)?,
+            HttpVersion::Http11 | HttpVersion::Auto => {
+                engine.shards::<Http1>(assignment, lanes, &job, clock, reports)?
+            }
+        };
+        let words = Words {
+            pointers: job.criteria.pointers().to_vec(),
+            addresses: job.ways.iter().map(Way::to_string).collect(),
+        };
         let collector = Collector {
             assignment_id: assignment.id.clone(),
             connections,
-            http_version: assignment.target.http_version,
-            pointers,
+            http_version,
+            bodies: shards.bodies,
+            words,
+            left_out,
             clock,
             control,
-            spares,
+            spares: shards.spares,
         };
-        engine.spawn(carriers, collector, gathered, output)?;
+        engine.spawn(shards.carriers, collector, gathered, output)?;
         Ok(engine)
+    }
+
+    /// A shard for each lane.
+    fn shards<P: Protocol + Send + 'static>(
+        &mut self,
+        assignment: &Assignment,
+        lanes: Vec<Lane>,
+        job: &Arc<Job>,
+        clock: Clock,
+        reports: Sender<(usize, Report)>,
+    ) -> Result<Shards, EngineError>
+    where
+        P::Carrier: Send,
+    {
+        let Rings::<P::Ring> { lanes: rings, bodies } = Rings::new(assignment, &lanes)?;
+        let mut shards = Shards { carriers: Vec::new(), spares: Vec::new(), bodies };
+        for (number, (lane, rings)) in lanes.into_iter().zip(rings).enumerate() {
+            let poll = Poll::new()?;
+            self.wakers.push(Waker::new(poll.registry(), WAKER)?);
+            let (spare, spares) = channel();
+            shards.spares.push(spare);
+            let (control, reports) = (self.control.clone(), reports.clone());
+            let wiring = Wiring { number, lane, rings, clock, poll, control, reports, spares };
+            let shard = Shard::<P>::new(job.clone(), wiring)?;
+            shards.carriers.push(Box::new(move || shard.run()));
+        }
+        Ok(shards)
     }
 
     fn spawn(
@@ -219,32 +244,48 @@ impl Drop for Engine {
     }
 }
 
-/// The assignment with what is spoken settled: where the target is to choose, it is asked once, before the block. One that
-/// does not answer is taken for one that speaks HTTP/1.1, and the load shows what is wrong with it.
-fn settled(assignment: &Assignment, clock: Clock) -> Result<Assignment, EngineError> {
+/// The assignment with what is spoken settled: where the target is to choose, it is asked once, before the block, by the
+/// first way to it. One that does not answer is taken for one that speaks HTTP/1.1, and the load shows what is wrong.
+fn settled(assignment: &Assignment, ways: &[Way], clock: Clock) -> Result<Assignment, EngineError> {
     let mut settled = assignment.clone();
     if settled.target.http_version == HttpVersion::Auto {
-        settled.target.http_version = negotiate(&assignment.target, assignment.timeout, clock)?;
+        let way = ways.first().ok_or(EngineError::Idle)?;
+        settled.target.http_version = negotiate(&assignment.target, way, assignment.timeout, clock)?;
     }
     Ok(settled)
 }
 
-fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
-    let (target, request) = (&assignment.target, &assignment.request);
+/// How many connections this worker holds, where the system and its memory allow what is asked.
+fn connections_within_limits(assignment: &Assignment) -> Result<u32, EngineError> {
+    let connections = match assignment.target.http_version {
+        HttpVersion::Http2 => assignment.connections(),
+        HttpVersion::Http11 | HttpVersion::Auto => assignment.places(),
+    };
+    let files = host::open_files_limit();
+    if u64::from(connections) + FILES_IN_RESERVE > files {
+        return Err(EngineError::Files { connections, files });
+    }
+    let places = assignment.places();
+    if places > MOST_PLACES {
+        return Err(EngineError::Places { places });
+    }
+    Ok(connections)
+}
+
+fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> {
+    let target = &assignment.target;
     let limit = Limit {
         requests: assignment.extent.requests().map(std::num::NonZeroU64::get),
         end: assignment.extent.duration().map(Nanos::from),
     };
     Ok(Job {
-        address: resolve(target)?,
+        ways,
         tls: TargetTls::for_target(target)?,
-        warm_up_request: render(target, request, assignment.keep_alive, Purpose::WarmUp),
-        request: render(target, request, assignment.keep_alive, Purpose::Load),
-        warm_up_encoded: Encoded::new(target, request, Purpose::WarmUp),
-        encoded: Encoded::new(target, request, Purpose::Load),
-        is_head: request.method == "HEAD",
+        is_head: assignment.request.method == "HEAD",
         criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
-        load: assignment.load,
+        warm_up_load: warm_up_load(&assignment.load),
+        cuts: cuts(assignment),
+        load: assignment.load.clone(),
         warm_up: match assignment.warm_up {
             WarmUp::None => None,
             WarmUp::Requests(requests) => Some(Limit { requests: Some(requests.get()), end: None }),
@@ -255,4 +296,31 @@ fn job_for(assignment: &Assignment) -> Result<Job, EngineError> {
         keep_alive: assignment.keep_alive,
         seed: assignment.seed,
     })
+}
+
+/// Stages and traces are for the measurement: before it a rate of theirs goes on and on.
+fn warm_up_load(load: &Load) -> Load {
+    let mut load = load.clone();
+    if let Load::Open { pace, .. } = &mut load {
+        let rate = match pace {
+            Pace::Steady(rate) => Some(*rate),
+            Pace::Stages(stages) => stages.lowest_rate(),
+            Pace::Trace(trace) => trace.mean_rate(),
+        };
+        *pace = rate.map_or(pace.clone(), Pace::Steady);
+    }
+    load
+}
+
+/// Where a span must end, beside every whole second: at the end of the block, and at the end of each stage.
+fn cuts(assignment: &Assignment) -> Vec<Nanos> {
+    let of_stages = match &assignment.load {
+        Load::Open { pace: Pace::Stages(stages), .. } => stages.spans().map(|(_, end)| end).collect(),
+        _ => Vec::new(),
+    };
+    let mut cuts: Vec<Nanos> =
+        of_stages.into_iter().chain(assignment.extent.duration()).map(Nanos::from).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
 }

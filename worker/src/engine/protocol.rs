@@ -3,6 +3,7 @@
 use mio::Events;
 
 use super::job::Job;
+use super::ring::Ring;
 use super::schedule::Lane;
 use super::shard::Shard;
 use crate::clock::Nanos;
@@ -15,6 +16,9 @@ pub(super) const READS_IN_A_ROW: u32 = 16;
 pub trait Protocol: Sized {
     /// What each slot needs.
     type Carrier: Default + std::fmt::Debug;
+
+    /// The requests as they are sent.
+    type Ring: Ring;
 
     /// Without a connection.
     fn new(job: &Job, lane: Lane) -> Self;

@@ -1,17 +1,20 @@
 //! What one thread notes in one span: counters and histograms, without a lock, an allocation or a word of text.
 
-use proto::counters::Counters;
+use proto::counters::{ConnectionKind, Counters};
 use proto::latencies::Latencies;
 
 use crate::answer::StreamTimes;
 use crate::clock::Nanos;
 use crate::outcome::Fault;
+use crate::tls::Spoken;
 
 /// Counters and histograms of one thread over one span.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    /// All counters but the failures, which are in `faults`.
+    /// All counters but the failures and the kinds of connections, which are in `faults` and `made`.
     pub counters: Counters,
+    /// Connections, each kind once.
+    pub made: Vec<(Made, u64)>,
     /// Failures, each kind of fault once.
     pub faults: Vec<(Fault, u64)>,
     /// The histograms.
@@ -25,11 +28,41 @@ pub struct Times {
     pub due: Nanos,
     /// Just before its first byte was written.
     pub sent: Nanos,
+    /// Just after the read that brought the answer's first byte.
+    pub first: Nanos,
     /// Just after the read that brought the answer's last byte.
     pub done: Nanos,
 }
 
+/// A connection that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Which of the job's ways it took.
+    pub way: usize,
+    /// What TLS it speaks; `None` in plain text.
+    pub tls: Option<Spoken>,
+}
+
+/// What notes are put into words with.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// The scenario's JSON pointers.
+    pub pointers: Vec<String>,
+    /// Where each of the job's ways leads.
+    pub addresses: Vec<String>,
+}
+
 impl Recorder {
+    /// A connection is ready for requests, so long after it was begun, and so long after it stood when it speaks TLS.
+    pub fn connected(&mut self, made: Made, (connect, handshake): (Nanos, Option<Nanos>)) {
+        self.counters.connections_opened += 1;
+        self.latencies.connect_time.record(connect.0);
+        if let Some(handshake) = handshake {
+            self.latencies.tls_handshake_time.record(handshake.0);
+        }
+        add(&mut self.made, made, 1);
+    }
+
     /// A request was written, due at `due`.
     #[inline]
     pub fn sent(&mut self, due: Nanos, sent: Nanos) {
@@ -42,6 +75,8 @@ impl Recorder {
         self.counters.successes += 1;
         self.latencies.response_time.record(times.done.since(times.due).0);
         self.latencies.service_time.record(times.done.since(times.sent).0);
+        self.latencies.time_to_first_byte.record(times.first.since(times.sent).0);
+        self.latencies.transfer_time.record(times.done.since(times.first).0);
     }
 
     /// A stream was answered well.
@@ -58,29 +93,27 @@ impl Recorder {
 
     /// A request failed.
     pub fn failure(&mut self, fault: Fault) {
-        match self.faults.iter_mut().find(|entry| entry.0 == fault) {
-            Some(entry) => entry.1 += 1,
-            None => self.faults.push((fault, 1)),
-        }
+        add(&mut self.faults, fault, 1);
     }
 
     /// Adds another thread's notes.
     pub fn merge(&mut self, other: &Recorder) {
         self.counters.add(&other.counters);
-        for (fault, count) in &other.faults {
-            match self.faults.iter_mut().find(|entry| entry.0 == *fault) {
-                Some(entry) => entry.1 += count,
-                None => self.faults.push((*fault, *count)),
-            }
-        }
+        other.faults.iter().for_each(|(fault, count)| add(&mut self.faults, *fault, *count));
+        other.made.iter().for_each(|(made, count)| add(&mut self.made, *made, *count));
         self.latencies.merge(&other.latencies);
     }
 
-    /// The counters with the failures in words. `pointers` are the scenario's JSON pointers.
-    pub fn worded(&self, pointers: &[String]) -> Counters {
+    /// The counters with the failures and the connections in words.
+    pub fn worded(&self, words: &Words) -> Counters {
         let mut counters = self.counters.clone();
         for (fault, count) in &self.faults {
-            *counters.failures.entry(fault.describe(pointers)).or_default() += count;
+            *counters.failures.entry(fault.describe(&words.pointers)).or_default() += count;
+        }
+        for (made, count) in &self.made {
+            let address = words.addresses.get(made.way).cloned().unwrap_or_default();
+            let kind = ConnectionKind { address, tls: made.tls.map(Spoken::describe) };
+            *counters.connections.entry(kind).or_default() += count;
         }
         counters
     }
@@ -89,6 +122,15 @@ impl Recorder {
     pub fn clear(&mut self) {
         self.counters = Counters::default();
         self.faults.clear();
+        self.made.clear();
         self.latencies.clear();
+    }
+}
+
+/// There are few kinds of anything in one span.
+fn add<Kind: Copy + PartialEq>(entries: &mut Vec<(Kind, u64)>, kind: Kind, count: u64) {
+    match entries.iter_mut().find(|entry| entry.0 == kind) {
+        Some(entry) => entry.1 += count,
+        None => entries.push((kind, count)),
     }
 }

@@ -1,10 +1,15 @@
 //! One request from the schedule to its outcome: given a slot, written, judged, recorded.
 
+use std::cmp::Reverse;
+
+use mio::Token;
+
 use super::protocol::Protocol;
 use super::recorder::Times;
 use super::shard::Shard;
-use super::slot::State;
+use super::slot::{Slot, State};
 use crate::clock::Nanos;
+use crate::connection::Connection;
 use crate::outcome::{Fault, Stage};
 
 impl<P: Protocol> Shard<P> {
@@ -28,11 +33,21 @@ impl<P: Protocol> Shard<P> {
         self.deadlines.set(number, now + self.job.timeout);
 
         let slot = &mut self.slots[number as usize];
+        slot.request = self.schedule.taken();
         slot.due = self.origin + due;
-        slot.sent = Nanos::ZERO;
+        (slot.sent, slot.first) = (Nanos::ZERO, Nanos::ZERO);
         slot.state = State::Sending;
         slot.answer.begin();
         P::begin(self, number, now);
+    }
+
+    /// Begins to make a connection by the next of the ways, and says which that is.
+    pub(super) fn connect(&mut self, token: Token) -> Result<(Connection, usize), Fault> {
+        let way = self.next_way % self.job.ways.len();
+        self.next_way = way + 1;
+        let (way_there, tls, now) = (&self.job.ways[way], self.job.tls.as_ref(), self.clock.now());
+        let connection = Connection::open(way_there, tls, self.poll.registry(), token, now)?;
+        Ok((connection, way))
     }
 
     /// What came of the slot's request, whose answer is complete.
@@ -58,24 +73,26 @@ impl<P: Protocol> Shard<P> {
         self.last_completion = self.last_completion.max(Some(elapsed));
 
         let slot = &mut self.slots[number as usize];
-        match outcome {
+        let rest = match outcome {
             Ok(()) => {
                 slot.backoff.reset();
-                self.recorder.success(Times { due: slot.due, sent: slot.sent, done: now });
+                let Slot { due, sent, first, .. } = *slot;
+                self.recorder.success(Times { due, sent, first, done: now });
                 if self.job.criteria.is_stream() {
                     self.recorder.stream(slot.due, slot.answer.stream());
                 }
-                self.release(number, elapsed, now);
+                None
             }
             Err(fault) => {
                 self.recorder.failure(fault);
-                match slot.backoff.after(fault) {
-                    None => self.release(number, elapsed, now),
-                    Some(rest) => {
-                        slot.state = State::Resting;
-                        self.resting.push((now + rest, number));
-                    }
-                }
+                slot.backoff.after(fault)
+            }
+        };
+        match rest.max(self.schedule.rest(number)) {
+            None => self.release(number, elapsed, now),
+            Some(rest) => {
+                slot.state = State::Resting;
+                self.resting.push(Reverse((now + rest, number)));
             }
         }
     }

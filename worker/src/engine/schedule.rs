@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 
 use proto::assignment::Assignment;
-use proto::load::{Arrivals, Load, Rate};
+use proto::load::Load;
 use proto::share::{Share, requests_of};
 
+use super::sequence::Sequence;
+use super::thinking::Thinking;
 use crate::clock::Nanos;
 
 /// One thread's part of a block's load. Times count from the start of the block.
@@ -30,6 +32,30 @@ pub struct Lane {
     pub of_connections: u32,
 }
 
+impl Lane {
+    /// How many of the requests `0..all` are this lane's.
+    pub fn requests_of(self, load: &Load, all: u64) -> u64 {
+        match load {
+            Load::Closed { concurrency, .. } => {
+                let places = u64::from(concurrency.get());
+                let rest = requests_of(self.share, self.of_connections, all % places);
+                u64::from(self.places) * (all / places) + rest
+            }
+            Load::Open { .. } => self.share.of(all),
+        }
+    }
+
+    /// Which of the fleet's places the lane's place is, in a closed loop.
+    pub fn place(self, place: u64) -> u64 {
+        let (round, connection) = (place / u64::from(self.connections), place % u64::from(self.connections));
+        round * u64::from(self.of_connections) + self.share.item(connection)
+    }
+
+    fn places(self) -> impl Iterator<Item = u64> {
+        (0..u64::from(self.places)).map(move |place| self.place(place))
+    }
+}
+
 /// Divides a worker's part among at most `threads` threads, so that each has a connection and room for a request.
 ///
 /// Place *p* of a closed loop belongs to connection *p* modulo their number, and request *i* to place *i* modulo theirs:
@@ -44,7 +70,7 @@ pub fn lanes(assignment: &Assignment, threads: u32) -> Vec<Lane> {
     let lane = |index: u32| {
         let share = assignment.share.sub(index, threads)?;
         let (connections, places) = match assignment.load {
-            Load::Closed { concurrency } => {
+            Load::Closed { concurrency, .. } => {
                 (share.of(u64::from(all)), requests_of(share, all, u64::from(concurrency.get())))
             }
             Load::Open { .. } => {
@@ -69,25 +95,21 @@ pub struct Limit {
 
 impl Schedule {
     /// One lane's schedule for a load that ends at `limit`.
-    pub fn new(load: Load, lane: Lane, limit: Limit, seed: u64) -> Self {
+    pub fn new(load: &Load, lane: Lane, limit: Limit, seed: u64) -> Self {
         let end = limit.end.unwrap_or(Nanos::MAX);
+        let left = limit.requests.map_or(u64::MAX, |all| lane.requests_of(load, all));
         match load {
-            Load::Closed { concurrency } => {
-                let left = limit.requests.map_or(u64::MAX, |all| {
-                    let places = u64::from(concurrency.get());
-                    let rest = requests_of(lane.share, lane.of_connections, all % places);
-                    u64::from(lane.places) * (all / places) + rest
-                });
-                Self::Closed(Closed { left, end, started: 0 })
+            Load::Closed { think_time, .. } => {
+                let thinking = think_time.map(|time| Thinking::new(time, lane.places(), seed));
+                Self::Closed(Closed { left, end, started: 0, taken: 0, thinking })
             }
-            Load::Open { rate, arrivals, max_in_flight, .. } => Self::Open(Open {
-                arrivals: match arrivals {
-                    Arrivals::Constant => Sequence::Constant { rate, share: lane.share, next: 0 },
-                    Arrivals::Poisson => Sequence::poisson(rate, lane.share, seed),
-                },
-                left: limit.requests.map_or(u64::MAX, |all| lane.share.of(all)),
+            Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {
+                arrivals: Sequence::new(pace, *arrivals, lane.share, seed),
+                left,
                 end,
                 waiting: VecDeque::new(),
+                arrived: 0,
+                taken: 0,
                 most_in_flight: max_in_flight.map_or(u64::MAX, |most| lane.share.of(most.get())),
                 in_flight: 0,
                 offered: 0,
@@ -116,6 +138,15 @@ impl Schedule {
         }
     }
 
+    /// Which of the lane's requests was taken last, from 0; one that was dropped has its number too.
+    #[inline]
+    pub fn taken(&self) -> u64 {
+        match self {
+            Self::Closed(closed) => closed.taken.saturating_sub(1),
+            Self::Open(open) => open.taken,
+        }
+    }
+
     /// Lets time pass: arrivals that have fallen due begin to wait, or are dropped.
     #[inline]
     pub fn advance(&mut self, now: Nanos) {
@@ -138,6 +169,24 @@ impl Schedule {
     pub fn complete(&mut self) {
         if let Self::Open(open) = self {
             open.in_flight -= 1;
+        }
+    }
+
+    /// How long a connection rests after an answer, before it is free for its next request.
+    #[inline]
+    pub fn rest(&mut self, slot: u32) -> Option<Nanos> {
+        match self {
+            Self::Closed(closed) => closed.thinking.as_mut().map(|thinking| thinking.rest(slot)),
+            Self::Open(_) => None,
+        }
+    }
+
+    /// When it is over even if its connections still rest; `None` where only requests end it.
+    #[inline]
+    pub fn end_of_rests(&self) -> Option<Nanos> {
+        match self {
+            Self::Closed(closed) => Some(closed.end).filter(|end| *end < Nanos::MAX),
+            Self::Open(_) => None,
         }
     }
 
@@ -213,6 +262,9 @@ pub struct Closed {
     left: u64,
     end: Nanos,
     started: u64,
+    /// All that were ever taken.
+    taken: u64,
+    thinking: Option<Thinking>,
 }
 
 impl Closed {
@@ -223,6 +275,7 @@ impl Closed {
         }
         self.left -= 1;
         self.started += 1;
+        self.taken += 1;
         Some(free_since)
     }
 }
@@ -233,7 +286,10 @@ pub struct Open {
     arrivals: Sequence,
     left: u64,
     end: Nanos,
-    waiting: VecDeque<Nanos>,
+    /// When each is due, and its number.
+    waiting: VecDeque<(Nanos, u64)>,
+    arrived: u64,
+    taken: u64,
     most_in_flight: u64,
     in_flight: u64,
     offered: u64,
@@ -257,75 +313,19 @@ impl Open {
             if self.in_flight + self.waiting.len() as u64 >= self.most_in_flight {
                 self.dropped += 1;
             } else {
-                self.waiting.push_back(due);
+                self.waiting.push_back((due, self.arrived));
             }
+            self.arrived += 1;
         }
     }
 
     #[inline]
     fn take(&mut self) -> Option<Nanos> {
-        let due = self.waiting.pop_front()?;
+        let (due, number) = self.waiting.pop_front()?;
+        self.taken = number;
         self.in_flight += 1;
         Some(due)
     }
-}
-
-/// The due times of one share of the global sequence. Item *i* has the same due time whatever the share.
-#[derive(Debug)]
-enum Sequence {
-    /// Item *i* is due at *i* ÷ rate.
-    Constant { rate: Rate, share: Share, next: u64 },
-    /// Item *i* is due after *i* + 1 gaps drawn from the exponential distribution: a Poisson process.
-    Poisson { rate: Rate, share: Share, seed: u64, next: u64, due: f64 },
-}
-
-impl Sequence {
-    fn poisson(rate: Rate, share: Share, seed: u64) -> Self {
-        let mut due = 0.0;
-        for item in 0..=share.item(0) {
-            due += exponential_gap(seed, item, rate);
-        }
-        Self::Poisson { rate, share, seed, next: 0, due }
-    }
-
-    #[inline]
-    fn next_due(&self) -> Nanos {
-        match self {
-            Self::Constant { rate, share, next } => {
-                let picos = u128::from(share.item(*next)) * 1_000_000_000_000;
-                Nanos(u64::try_from(picos / u128::from(rate.millihertz())).unwrap_or(u64::MAX))
-            }
-            Self::Poisson { due, .. } => Nanos(*due as u64),
-        }
-    }
-
-    #[inline]
-    fn advance(&mut self) {
-        match self {
-            Self::Constant { next, .. } => *next += 1,
-            Self::Poisson { rate, share, seed, next, due } => {
-                let (from, to) = (share.item(*next) + 1, share.item(*next + 1));
-                for item in from..=to {
-                    *due += exponential_gap(*seed, item, *rate);
-                }
-                *next += 1;
-            }
-        }
-    }
-}
-
-/// The gap before item `item` of a Poisson process, in nanoseconds: −ln(u) ÷ rate with u uniform in (0, 1].
-fn exponential_gap(seed: u64, item: u64, rate: Rate) -> f64 {
-    let uniform = ((mix(seed ^ mix(item)) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-    -uniform.ln() * 1e12 / rate.millihertz() as f64
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input changes every bit of the result.
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! lock, allocates nothing and formats nothing; every second it hands its recorder to the collector and goes on with
 //! another.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -40,16 +41,20 @@ pub struct Shard<P: Protocol> {
     pub(super) job: Arc<Job>,
     control: Arc<Control>,
     lane: Lane,
+    /// What is sent: in the warm-up, and in the load.
+    pub(super) rings: [Arc<P::Ring>; 2],
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) timer: Timer,
     pub(super) buffer: Box<[u8]>,
     pub(super) slots: Vec<Slot<P::Carrier>>,
     pub(super) protocol: P,
+    /// Which of the job's ways the next connection takes; each thread begins with another.
+    pub(super) next_way: usize,
     /// Idle slots of an open loop, the longest idle first, so that all connections stay in use.
     pub(super) idle: VecDeque<u32>,
-    /// Slots that rest, in no order: there are few.
-    pub(super) resting: Vec<(Nanos, u32)>,
+    /// Slots that rest, the first to be free on top.
+    pub(super) resting: BinaryHeap<Reverse<(Nanos, u32)>>,
     pub(super) deadlines: Deadlines,
     pub(super) schedule: Schedule,
     /// Requests that have been given a slot and have not come to an end.
@@ -67,11 +72,13 @@ pub struct Shard<P: Protocol> {
 }
 
 /// What a shard is made of, beside its job.
-pub struct Wiring {
+pub struct Wiring<R> {
     /// From 0 within the engine.
     pub number: usize,
     /// Its part of the load.
     pub lane: Lane,
+    /// What it sends.
+    pub rings: [Arc<R>; 2],
     /// The engine's clock.
     pub clock: Clock,
     /// The event loop, whose waker the engine keeps.
@@ -89,23 +96,25 @@ impl<P: Protocol> Shard<P> {
     ///
     /// # Errors
     /// When the process can have no more files.
-    pub fn new(job: Arc<Job>, wiring: Wiring) -> io::Result<Self> {
+    pub fn new(job: Arc<Job>, wiring: Wiring<P::Ring>) -> io::Result<Self> {
         let slots = wiring.lane.places;
         let timer = Timer::new(wiring.poll.registry(), TIMER)?;
         let seed = job.seed ^ (u64::from(wiring.lane.share.index()) << 32);
         Ok(Self {
             slots: (0..slots).map(|number| Slot::new(seed ^ u64::from(number))).collect(),
             protocol: P::new(&job, wiring.lane),
+            next_way: wiring.lane.share.index() as usize,
             deadlines: Deadlines::new(slots as usize),
-            schedule: Schedule::new(job.load, wiring.lane, job.limit, job.seed),
+            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
             control: wiring.control,
             lane: wiring.lane,
+            rings: wiring.rings,
             clock: wiring.clock,
             poll: wiring.poll,
             timer,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             idle: VecDeque::new(),
-            resting: Vec::new(),
+            resting: BinaryHeap::with_capacity(slots as usize),
             in_flight: 0,
             is_warm_up: false,
             origin: Nanos::ZERO,
@@ -187,7 +196,7 @@ impl<P: Protocol> Shard<P> {
     }
 
     fn warm_up(&mut self, limit: Limit, events: &mut Events) -> io::Result<()> {
-        let measured = Schedule::new(self.job.load, self.lane, limit, !self.job.seed);
+        let measured = Schedule::new(&self.job.warm_up_load, self.lane, limit, !self.job.seed);
         let measured = std::mem::replace(&mut self.schedule, measured);
         self.is_warm_up = true;
         self.origin = self.clock.now();
@@ -216,7 +225,7 @@ impl<P: Protocol> Shard<P> {
 
     fn measure(&mut self, start: Nanos, events: &mut Events) -> io::Result<()> {
         self.origin = start;
-        self.spans = Spans::new(self.job.limit.end);
+        self.spans = Spans::new(self.job.cuts.clone());
         self.meter.restart(self.clock.now());
         self.report(Report::Started);
         self.carry(events)?;

@@ -14,6 +14,10 @@ pub(super) struct Slot<C> {
     pub(super) due: Nanos,
     /// Just before the current request's first byte was written; `Nanos::ZERO` until then.
     pub(super) sent: Nanos,
+    /// Just after the read that brought the first byte of the current answer; `Nanos::ZERO` until then.
+    pub(super) first: Nanos,
+    /// The current request's number among those of its thread.
+    pub(super) request: u64,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
 }
@@ -29,7 +33,7 @@ pub(super) enum State {
     Sending,
     /// Waits for the rest of the answer.
     Receiving,
-    /// Must not connect again yet.
+    /// Must not take its next request yet: after a failure, or because a user would think.
     Resting,
 }
 
@@ -40,6 +44,8 @@ impl<C: Default> Slot<C> {
             state: State::Idle,
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
+            first: Nanos::ZERO,
+            request: 0,
             answer: Answer::default(),
             backoff: Backoff::new(seed),
         }

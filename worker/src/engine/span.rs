@@ -1,4 +1,5 @@
-//! The spans into which a block is cut: every second from its start, and at the end of its duration.
+//! The spans into which a block is cut: every second from its start, at the end of each stage, and at the end of its
+//! duration.
 
 use crate::clock::Nanos;
 
@@ -7,8 +8,8 @@ const SECOND: u64 = 1_000_000_000;
 /// The current span of a block, and where it ends.
 #[derive(Debug)]
 pub struct Spans {
-    /// The block's duration, where it has one.
-    duration: Option<Nanos>,
+    /// Where a span ends beside every whole second, the next one last.
+    cuts: Vec<Nanos>,
     index: u64,
     start: Nanos,
     /// Spans of unlimited length: nothing is cut.
@@ -16,14 +17,15 @@ pub struct Spans {
 }
 
 impl Spans {
-    /// For a block with this duration, if it has one.
-    pub fn new(duration: Option<Nanos>) -> Self {
-        Self { duration, index: 0, start: Nanos::ZERO, endless: false }
+    /// Cut at every whole second and at these moments, which are in order.
+    pub fn new(mut cuts: Vec<Nanos>) -> Self {
+        cuts.reverse();
+        Self { cuts, index: 0, start: Nanos::ZERO, endless: false }
     }
 
     /// One span without an end.
     pub fn endless() -> Self {
-        Self { duration: None, index: 0, start: Nanos::ZERO, endless: true }
+        Self { cuts: Vec::new(), index: 0, start: Nanos::ZERO, endless: true }
     }
 
     /// Where the current span began.
@@ -31,15 +33,14 @@ impl Spans {
         self.start
     }
 
-    /// Where the current span ends: at the next whole second, or at the block's duration if that comes first.
+    /// Where the current span ends: at the next whole second, or at a cut that comes first.
     #[inline]
     pub fn next_boundary(&self) -> Option<Nanos> {
         if self.endless {
             return None;
         }
         let second = Nanos((self.start.0 / SECOND + 1) * SECOND);
-        let end = self.duration.filter(|duration| *duration > self.start);
-        Some(end.map_or(second, |end| end.min(second)))
+        Some(self.cuts.last().map_or(second, |cut| second.min(*cut)))
     }
 
     /// Ends the current span at `end` and says which number it had and where it began.
@@ -47,6 +48,7 @@ impl Spans {
         let span = (self.index, self.start);
         self.index += 1;
         self.start = end;
+        while self.cuts.pop_if(|cut| *cut <= end).is_some() {}
         span
     }
 }
@@ -55,8 +57,8 @@ impl Spans {
 mod tests {
     use super::*;
 
-    fn boundaries(duration: Option<u64>, count: usize) -> Vec<u64> {
-        let mut spans = Spans::new(duration.map(Nanos));
+    fn boundaries(cuts: &[u64], count: usize) -> Vec<u64> {
+        let mut spans = Spans::new(cuts.iter().map(|cut| Nanos(cut * 1_000_000)).collect());
         (0..count)
             .filter_map(|_| {
                 let end = spans.next_boundary()?;
@@ -68,9 +70,14 @@ mod tests {
 
     #[test]
     fn spans_end_at_whole_seconds_and_at_the_duration() {
-        assert_eq!(boundaries(None, 3), [1000, 2000, 3000]);
-        assert_eq!(boundaries(Some(2_500_000_000), 4), [1000, 2000, 2500, 3000]);
-        assert_eq!(boundaries(Some(2_000_000_000), 3), [1000, 2000, 3000]);
+        assert_eq!(boundaries(&[], 3), [1000, 2000, 3000]);
+        assert_eq!(boundaries(&[2500], 4), [1000, 2000, 2500, 3000]);
+        assert_eq!(boundaries(&[2000], 3), [1000, 2000, 3000]);
         assert_eq!(Spans::endless().next_boundary(), None);
+    }
+
+    #[test]
+    fn spans_end_with_each_stage() {
+        assert_eq!(boundaries(&[100, 200, 1000, 1250], 6), [100, 200, 1000, 1250, 2000, 3000]);
     }
 }

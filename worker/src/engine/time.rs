@@ -1,5 +1,6 @@
 //! What a shard does because time passes: spans, arrivals, rests and deadlines.
 
+use std::cmp::Reverse;
 use std::io;
 
 use mio::Events;
@@ -16,8 +17,8 @@ impl<P: Protocol> Shard<P> {
         let elapsed = now.since(self.origin);
         self.cut_until(elapsed);
         self.schedule.advance(elapsed);
-        while let Some(position) = self.resting.iter().position(|(until, _)| *until <= now) {
-            let (until, slot) = self.resting.swap_remove(position);
+        while let Some(Reverse((until, slot))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
+            self.resting.pop();
             self.release(slot, until.since(self.origin), now);
         }
         while let Some(slot) = self.idle.front().copied() {
@@ -53,7 +54,11 @@ impl<P: Protocol> Shard<P> {
         if let Some(end) = self.schedule.drain_end(self.job.timeout) {
             wake = wake.min(self.origin + end);
         }
-        self.resting.iter().fold(wake, |wake, (until, _)| wake.min(*until))
+        // Otherwise nothing need wake it before the first of the resting is free.
+        if let Some(end) = self.schedule.end_of_rests().filter(|_| self.in_flight == 0) {
+            wake = wake.min(self.origin + end);
+        }
+        self.resting.peek().map_or(wake, |Reverse((until, _))| wake.min(*until))
     }
 
     pub(super) fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! A request in frames, once, before the block starts: the same bytes serve every stream of every connection, because its
+//! A request in frames, before the block starts: the same bytes serve every stream of every connection, because its
 //! header block uses nothing that a connection would have to remember.
 
 use proto::target::{Request, Target};
@@ -8,7 +8,7 @@ use super::hpack;
 use crate::request::{Purpose, user_agent, with_length};
 
 /// The largest body whose frames are made beforehand; what is larger is cut as the windows allow.
-const LARGEST_READY: usize = 16 * 1024;
+const LARGEST_READY: usize = LARGEST_PAYLOAD;
 /// Fields that mean something to one HTTP/1.1 connection only, and are not sent (RFC 9113, section 8.2.2).
 const OF_A_CONNECTION: [&str; 6] =
     ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te"];
@@ -20,6 +20,7 @@ pub struct Encoded {
     head: Frames,
     /// The same with the body, where that is small.
     whole: Option<Frames>,
+    /// The body, where it is not.
     body: Vec<u8>,
 }
 
@@ -63,12 +64,22 @@ impl Encoded {
             }
             whole
         });
-        Self { head, whole, body: request.body.clone() }
+        let body = if whole.is_some() { Vec::new() } else { request.body.clone() };
+        Self { head, whole, body }
     }
 
     /// The request's body.
     pub(super) fn body(&self) -> &[u8] {
-        &self.body
+        match &self.whole {
+            // It is in one frame.
+            Some(whole) => whole.bytes.get(self.head.bytes.len() + HEAD..).unwrap_or_default(),
+            None => &self.body,
+        }
+    }
+
+    /// How many bytes it takes.
+    pub fn size(&self) -> usize {
+        self.head.bytes.len() + self.whole.as_ref().map_or(0, |whole| whole.bytes.len()) + self.body.len()
     }
 
     /// Writes the header block for that stream.

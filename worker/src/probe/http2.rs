@@ -24,11 +24,11 @@ pub(super) fn exchange(
     answer.begin();
     loop {
         if !is_started && session.has_room() {
-            session.start(0, request);
+            session.start(0, |_| request);
             is_started = true;
         }
         while session.wants_to_write() {
-            session.pump(request);
+            session.pump(|_| request);
             if session.out().is_empty() {
                 break;
             }
@@ -85,6 +85,8 @@ impl One<'_> {
 }
 
 impl Answers for One<'_> {
+    fn begun(&mut self, _: u32) {}
+
     fn head(&mut self, _: u32, head: &Head) {
         self.showing().head(head);
     }

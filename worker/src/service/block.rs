@@ -87,6 +87,7 @@ impl Block {
                 let kind = match error {
                     EngineError::Resolve(_) | EngineError::Tls(_) => wire::FaultKind::Target,
                     EngineError::Expectation(_)
+                    | EngineError::Bodies(_)
                     | EngineError::Files { .. }
                     | EngineError::Places { .. }
                     | EngineError::Idle => wire::FaultKind::Refused,
@@ -99,13 +100,15 @@ impl Block {
 
     fn take(&self, output: Output) {
         match output {
-            Output::Prepared { threads, connections, http_version, warm_up } => {
+            Output::Prepared { threads, connections, http_version, bodies, warm_up, left_out } => {
                 let ready = wire::Ready {
                     assignment_id: self.id.clone(),
                     warm_up: Some((&warm_up).into()),
                     threads,
                     connections,
                     http_version: http_version.to_wire(),
+                    bodies,
+                    addresses_left_out: left_out,
                     ..wire::Ready::default()
                 };
                 self.change(|outbox| outbox.ready = Some(ready));

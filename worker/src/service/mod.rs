@@ -1,5 +1,6 @@
 //! The worker's gRPC face: describes itself, probes a target, and carries out one assignment at a time.
 
+mod arrivals;
 mod block;
 mod session;
 
@@ -17,7 +18,7 @@ use proto::wire::{self, DescribeRequest, ProbeReply, ProbeRequest, WorkerDescrip
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -56,14 +57,15 @@ pub async fn run(
     let service = LoadWorkerServer::new(Face(worker.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let mut server =
-        Server::builder().tcp_nodelay(true).http2_keepalive_interval(Some(Duration::from_secs(10)));
+    let mut server = Server::builder().http2_keepalive_interval(Some(Duration::from_secs(10)));
     if let Some(credentials) = credentials {
-        server = server.tls_config(credentials.server_tls()).map_err(failed)?;
+        let tls = credentials.server_tls().timeout(arrivals::HANDSHAKE_LIMIT);
+        server = server.tls_config(tls).map_err(failed)?;
     }
-    let incoming = TcpListenerStream::new(listener);
+    let (arrived, incoming) = mpsc::channel(1);
     tokio::select! {
-        served = server.serve_with_incoming(service, incoming) => served.map_err(failed)?,
+        served = server.serve_with_incoming(service, ReceiverStream::new(incoming)) => served.map_err(failed)?,
+        never = arrivals::accept(listener, arrived) => match never {},
         () = shutdown => worker.stop(),
     }
     Ok(())

@@ -10,7 +10,7 @@ use proto::assignment::Assignment;
 use proto::interval::EndReason;
 use proto::load::{Extent, WarmUp};
 use proto::outcome::FailureKind;
-use proto::target::{HttpVersion, Target};
+use proto::target::Target;
 
 use super::load::{
     assert_all_failed, assert_all_good, begin, closed, failures, open, prepare, run, wait_until,
@@ -126,7 +126,7 @@ fn a_stop_while_connections_are_opened_sends_nothing() {
     // Says nothing to a handshake, so that no connection is ever open.
     let server = Server::start(|peer| peer.wait_for_close());
     let url = format!("https://{}", server.address()).parse().unwrap();
-    let target = Target { url, extra_roots: None, insecure: true, http_version: HttpVersion::Http11 };
+    let target = Target { insecure: true, ..Target::new(url) };
     let warm_up = WarmUp::Requests(8.try_into().unwrap());
     let running = prepare(&Assignment { target, warm_up, ..closed(&server.url(), 8, 8) });
     wait_until("all are being opened", || server.connections() == 8);

@@ -1,4 +1,4 @@
-//! Requests that go wrong: each is counted under its kind, and its connection goes on with the next.
+//! Answers that are no good, requests that run out of time, and refusals: each is counted under its kind.
 
 use std::net::Shutdown;
 use std::time::Duration;
@@ -11,37 +11,6 @@ use super::server::{Server, ok};
 
 /// Requests of each case; few, since a connection that breaks again and again is made to rest.
 const REQUESTS: u64 = 4;
-
-#[test]
-fn what_is_not_http_is_a_protocol_failure() {
-    let cases = [
-        ("garbage, and a lot of it\r\n\r\n", "no HTTP/1.x"),
-        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "no HTTP/1.x"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}surplus", "more bytes than the answer has"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "a broken chunk"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "other than chunked"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "Content-Length"),
-        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "switched protocols"),
-    ];
-    for (answer, detail) in cases {
-        let server = Server::answering(answer, false);
-        assert_all_failed(&run(&closed(&server.url(), 1, REQUESTS)), FailureKind::Protocol, REQUESTS, detail);
-    }
-}
-
-#[test]
-fn a_connection_that_is_closed_too_early_is_a_reset_that_says_where() {
-    let cases = [
-        ("", "before the answer began"),
-        ("HTTP/1.1 200 OK\r\nContent-", "within the answer's head"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a\":", "within the answer's body"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", "within the answer's body"),
-    ];
-    for (answer, detail) in cases {
-        let server = Server::answering(answer, true);
-        assert_all_failed(&run(&closed(&server.url(), 1, REQUESTS)), FailureKind::Reset, REQUESTS, detail);
-    }
-}
 
 #[test]
 fn a_status_and_a_wrong_body_are_failures_of_their_own() {
@@ -64,7 +33,7 @@ fn a_status_and_a_wrong_body_are_failures_of_their_own() {
 fn a_timeout_costs_one_request_and_its_connection() {
     let server = Server::start(|peer| {
         while peer.request()?.is_some() {
-            if peer.requests() == 3 {
+            if peer.request_number() == 3 {
                 return peer.wait_for_close();
             }
             peer.send(ok("{}").as_bytes())?;

@@ -87,7 +87,7 @@ fn an_answer_may_come_in_two_parts_cut_anywhere() {
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n3\r\n:1}\r\n0\r\n\r\n";
     let server = Server::start(move |peer| {
         while peer.request()?.is_some() {
-            let cut = (peer.requests() as usize - 1) % answer.len();
+            let cut = (peer.request_number() as usize - 1) % answer.len();
             peer.send(&answer.as_bytes()[..cut])?;
             // Long enough for the client to read the first part alone, nearly always; nothing depends on it.
             thread::sleep(Duration::from_millis(1));

@@ -115,7 +115,7 @@ fn a_probe_speaks_what_the_load_speaks() {
     // Over plain text nobody can be asked, so that `auto` is 1.1.
     let server = Server::answering(ok("{\"a\":1}"), false);
     let url = server.url().parse().unwrap();
-    let auto = Target { url, extra_roots: None, insecure: false, http_version: HttpVersion::Auto };
+    let auto = Target { http_version: HttpVersion::Auto, ..Target::new(url) };
     assert_eq!(probed(&auto, "/a").failure, None);
     let running = prepare(&Assignment { target: auto, ..closed2("http://unused", 4, 2, 10) });
     running.prepared();

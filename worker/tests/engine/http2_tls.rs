@@ -15,8 +15,7 @@ use super::load::{assert_all_failed, assert_all_good, run};
 use super::tls::AlpnServer;
 
 fn load(server: &AlpnServer, http_version: HttpVersion) -> Assignment {
-    let target =
-        Target { url: server.url().parse().unwrap(), extra_roots: None, insecure: true, http_version };
+    let target = Target { insecure: true, http_version, ..Target::new(server.url().parse().unwrap()) };
     Assignment { target, streams: NonZeroU32::new(2).unwrap(), ..closed2("http://unused", 4, 2, 8) }
 }
 
@@ -44,6 +43,24 @@ fn a_target_that_chooses_h2_is_spoken_to_in_it() {
     }
     // Who wants 1.1 gets it.
     assert_all_good(&run(&load(&server, HttpVersion::Http11)), 8, "1.1");
+}
+
+#[test]
+fn the_handshake_of_a_connection_that_streams_share_is_timed_once() {
+    // Streams 1, 3, 5, 7 and 9; the first connection stands before the block.
+    let server = AlpnServer::ending_at(&["h2"], 9);
+    let finished = run(&closed2_over(&server, 20));
+    assert_all_good(&finished, 20, "four connections");
+    let latencies = &finished.latencies;
+    assert_eq!((latencies.connect_time.count(), latencies.tls_handshake_time.count()), (3, 3));
+    let kinds: Vec<_> = finished.totals.connections.iter().collect();
+    assert!(kinds.iter().all(|(kind, _)| kind.tls.is_some()), "{kinds:?}");
+    assert_eq!(kinds.iter().map(|(_, count)| **count).sum::<u64>(), 3);
+}
+
+/// One request at a time.
+fn closed2_over(server: &AlpnServer, requests: u64) -> Assignment {
+    Assignment { target: load(server, HttpVersion::Http2).target, ..closed2("http://unused", 1, 1, requests) }
 }
 
 #[test]

@@ -10,10 +10,10 @@ use proto::counters::Counters;
 use proto::expectation::{Expectation, JsonExpectation};
 use proto::interval::{EndReason, Finished, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::outcome::FailureKind;
 use proto::share::Share;
-use proto::target::{HttpVersion, Request, Target};
+use proto::target::{Request, Target};
 use worker::clock::Clock;
 use worker::engine::{Engine, Output};
 
@@ -24,12 +24,7 @@ const BOUND: Duration = Duration::from_secs(60);
 pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
     Assignment {
         id: "test".into(),
-        target: Target {
-            url: url.parse().unwrap(),
-            extra_roots: None,
-            insecure: false,
-            http_version: HttpVersion::Http11,
-        },
+        target: Target::new(url.parse().unwrap()),
         request: Request {
             method: "POST".into(),
             path: "/chat".into(),
@@ -37,7 +32,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
             body: b"{}".into(),
         },
         expectation: Expectation::default(),
-        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap() },
+        load: Load::Closed { concurrency: NonZeroU32::new(connections).unwrap(), think_time: None },
         extent: Extent::new(NonZeroU64::new(requests), None).unwrap(),
         warm_up: WarmUp::None,
         share: Share::WHOLE,
@@ -47,6 +42,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),
+        variety: None,
     }
 }
 
@@ -54,7 +50,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
 pub fn open(url: &str, connections: u32, rate: &str, duration: Duration) -> Assignment {
     Assignment {
         load: Load::Open {
-            rate: rate.parse().unwrap(),
+            pace: Pace::Steady(rate.parse().unwrap()),
             arrivals: Arrivals::Constant,
             connections: NonZeroU32::new(connections).unwrap(),
             max_in_flight: None,
@@ -146,7 +142,13 @@ fn check(intervals: &[Interval], finished: &Finished) {
     }
     assert_eq!(totals.offered, totals.started + totals.dropped + totals.unsent);
     assert_eq!(totals.started, totals.successes + totals.failed() + totals.abandoned);
-    assert_eq!(finished.latencies.response_time.count(), totals.successes);
+    let latencies = &finished.latencies;
+    for of_success in [&latencies.response_time, &latencies.time_to_first_byte, &latencies.transfer_time] {
+        assert_eq!(of_success.count(), totals.successes);
+    }
+    assert_eq!(latencies.connect_time.count(), totals.connections_opened);
+    let over_tls = totals.connections.iter().filter(|(kind, _)| kind.tls.is_some());
+    assert_eq!(latencies.tls_handshake_time.count(), over_tls.map(|(_, count)| count).sum::<u64>());
     check_last_completion(intervals, finished);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proto::assignment::Assignment;
 use proto::expectation::Expectation;
 use proto::outcome::{Failure, FailureKind};
-use proto::target::{HttpVersion, Target};
+use proto::target::Target;
 use rustix::net::sockopt::set_socket_linger;
 use worker::clock::Clock;
 use worker::probe::probe;
@@ -22,7 +22,7 @@ const ERROR: &str = "event: error\ndata: overloaded\n\n";
 fn failure(server: &Server, scheme: &str) -> Failure {
     let url = format!("{scheme}://{}", server.address()).parse().unwrap();
     let assignment = Assignment {
-        target: Target { url, extra_roots: None, insecure: true, http_version: HttpVersion::Http11 },
+        target: Target { insecure: true, ..Target::new(url) },
         expectation: Expectation { stream: true, ..Expectation::default() },
         timeout: Duration::from_secs(1),
         keep_alive: false,

@@ -1,10 +1,13 @@
 //! A server that does byte for byte what a test scripts, on a thread for each connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
 
 type Script = dyn Fn(&mut Peer) -> io::Result<()> + Send + Sync;
 
@@ -26,6 +29,7 @@ struct Shared {
 pub struct Peer {
     /// How many connections came before.
     pub number: u64,
+    request_number: u64,
     stream: BufReader<TcpStream>,
     shared: Arc<Shared>,
 }
@@ -110,7 +114,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(stream) = stream else { continue };
         let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-        let mut peer = Peer { number, stream: BufReader::new(stream), shared: shared.clone() };
+        let mut peer =
+            Peer { number, request_number: 0, stream: BufReader::new(stream), shared: shared.clone() };
         thread::spawn(move || {
             peer.stream.get_ref().set_nodelay(true)?;
             let script = peer.shared.clone();
@@ -125,7 +130,7 @@ impl Peer {
         let Some(head) = self.head()? else { return Ok(None) };
         let length = head.value("Content-Length").map_or(0, |length| length.parse().unwrap());
         io::copy(&mut (&mut self.stream).take(length), &mut io::sink())?;
-        self.shared.requests.fetch_add(1, Ordering::SeqCst);
+        self.request_number = self.shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
         Ok(Some(head))
     }
 
@@ -144,9 +149,10 @@ impl Peer {
         }
     }
 
-    /// How many requests have been read over all connections.
-    pub fn requests(&self) -> u64 {
-        self.shared.requests.load(Ordering::SeqCst)
+    /// The number of this connection's last request among those of all connections, from 1: no other has the same,
+    /// whatever arrives meanwhile.
+    pub fn request_number(&self) -> u64 {
+        self.request_number
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -179,4 +185,44 @@ impl Head {
 /// An answer with a Content-Length.
 pub fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A server behind a Unix socket: what comes there is passed on, byte by byte, to a scripted server and back.
+pub struct SocketServer {
+    folder: TempDir,
+    _server: Server,
+}
+
+impl SocketServer {
+    pub fn start(script: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let server = Server::start(script);
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+        let address = server.address();
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, inner) = (client?, TcpStream::connect(address)?);
+                inner.set_nodelay(true)?;
+                let (back, there) = (client.try_clone()?, inner.try_clone()?);
+                thread::spawn(move || pass_on(&client, &there));
+                thread::spawn(move || pass_back(&inner, &back));
+            }
+            io::Result::Ok(())
+        });
+        Self { folder, _server: server }
+    }
+
+    pub fn path(&self) -> String {
+        self.folder.path().join("socket").to_str().unwrap().to_owned()
+    }
+}
+
+fn pass_on(mut from: &UnixStream, mut to: &TcpStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(Shutdown::Write)
+}
+
+fn pass_back(mut from: &TcpStream, mut to: &UnixStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(Shutdown::Both)
 }

@@ -57,7 +57,7 @@ fn a_warm_up_is_told_apart_and_counted_apart() {
     let server = Server::start(|peer| {
         while let Some(head) = peer.request()? {
             let agent = head.value("User-Agent").unwrap();
-            let expected = if peer.requests() <= 5 { "(warm-up)" } else { "(load)" };
+            let expected = if peer.request_number() <= 5 { "(warm-up)" } else { "(load)" };
             let status = if agent.ends_with(expected) { "200 OK" } else { "500 Wrong" };
             peer.send(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
         }
@@ -73,7 +73,7 @@ fn a_warm_up_is_told_apart_and_counted_apart() {
 fn a_stop_abandons_what_is_in_flight_and_says_so() {
     // Answers the first ten requests, and none after that.
     let server = Server::start(|peer| {
-        while peer.request()?.is_some() && peer.requests() <= 10 {
+        while peer.request()?.is_some() && peer.request_number() <= 10 {
             peer.send(ok("{}").as_bytes())?;
         }
         peer.wait_for_close()

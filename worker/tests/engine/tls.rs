@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use proto::assignment::Assignment;
 use proto::outcome::FailureKind;
-use proto::target::{HttpVersion, Target};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use proto::target::Target;
+use proto::tls::ClientIdentity;
+use rcgen::{Certificate, CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::h2_server;
 use super::load::{assert_all_failed, assert_all_good, closed, json_at, run};
@@ -22,8 +25,13 @@ pub struct AlpnServer(TlsServer);
 
 impl AlpnServer {
     pub fn start(offered: &[&str]) -> Self {
+        Self::ending_at(offered, u32::MAX)
+    }
+
+    /// The same, which ends a connection of HTTP/2 with this stream of it.
+    pub fn ending_at(offered: &[&str], last: u32) -> Self {
         let offered = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
-        Self(TlsServer::offering(offered, "127.0.0.1", |peer, mut session| {
+        Self(TlsServer::offering(offered, "127.0.0.1", move |peer, mut session| {
             while session.is_handshaking() {
                 session.complete_io(&mut peer.stream())?;
             }
@@ -40,7 +48,8 @@ impl AlpnServer {
                 stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))])?;
                 if head[3] == 0 && head[4] & 1 != 0 {
                     let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-                    stream.write_all(&h2_server::ok(number, "{}"))?;
+                    let end = if number == last { h2_server::goaway(last, 0) } else { Vec::new() };
+                    stream.write_all(&[end, h2_server::ok(number, "{}")].concat())?;
                 }
             }
         }))
@@ -73,11 +82,29 @@ impl TlsServer {
         name: &str,
         script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self::offering(Vec::new(), name, script)
+        Self::with(None, Vec::new(), name, script)
     }
 
     /// The same with protocols to choose from.
     fn offering(
+        protocols: Vec<Vec<u8>>,
+        name: &str,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(None, protocols, name, script)
+    }
+
+    /// The same, which wants its clients to show a certificate that hangs from this one, where it is given.
+    fn wanting(
+        authority: Option<&Certificate>,
+        name: &str,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(authority, Vec::new(), name, script)
+    }
+
+    fn with(
+        authority: Option<&Certificate>,
         protocols: Vec<Vec<u8>>,
         name: &str,
         script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
@@ -87,7 +114,7 @@ impl TlsServer {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier(authority))
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
         config.alpn_protocols = protocols;
@@ -99,13 +126,16 @@ impl TlsServer {
 
     fn target(&self, trusted: bool, insecure: bool) -> Target {
         let url = format!("https://{}", self.server.address()).parse().unwrap();
-        Target {
-            url,
-            extra_roots: trusted.then(|| self.certificate_pem.clone()),
-            insecure,
-            http_version: HttpVersion::Http11,
-        }
+        Target { extra_roots: trusted.then(|| self.certificate_pem.clone()), insecure, ..Target::new(url) }
     }
+}
+
+fn verifier(authority: Option<&Certificate>) -> Arc<dyn ClientCertVerifier> {
+    let Some(authority) = authority else { return WebPkiClientVerifier::no_client_auth() };
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap()
 }
 
 fn serve(peer: &Peer, session: ServerConnection, answer: &[u8], close: bool) -> io::Result<()> {
@@ -196,8 +226,7 @@ fn a_target_that_speaks_plain_text_is_a_tls_failure() {
         peer.wait_for_close()
     });
     let url = format!("https://{}", server.address()).parse().unwrap();
-    let finished =
-        run(&load(Target { url, extra_roots: None, insecure: true, http_version: HttpVersion::Http11 }));
+    let finished = run(&load(Target { insecure: true, ..Target::new(url) }));
     assert_all_failed(&finished, FailureKind::Tls, REQUESTS, "does the target speak TLS");
 }
 
@@ -250,4 +279,79 @@ fn an_end_that_tls_announces_needs_no_close() {
         assert_all_good(&finished, REQUESTS, "ended by close_notify");
         assert_eq!(server.server.connections(), REQUESTS);
     }
+}
+
+/// Connections that were made for the requests of a load without keep-alive, by whether they resumed a session.
+fn made(target: Target) -> [u64; 2] {
+    let finished = run(&Assignment { keep_alive: false, ..load(target) });
+    assert_all_good(&finished, REQUESTS, "a connection each");
+    let count = |resumed| {
+        let of_kind = finished.totals.connections.iter().filter(move |(kind, _)| {
+            let tls = kind.tls.as_ref().unwrap();
+            assert_eq!((tls.version.as_str(), tls.cipher_suite.starts_with("TLS13_")), ("TLSv1.3", true));
+            tls.resumed == resumed
+        });
+        of_kind.map(|(_, count)| *count).sum()
+    };
+    [count(false), count(true)]
+}
+
+#[test]
+fn sessions_are_resumed_only_when_asked_for() {
+    let server = TlsServer::start("127.0.0.1", ok("{\"a\":1}"), false);
+    let strangers = server.target(true, false);
+    assert_eq!(made(strangers.clone()), [REQUESTS, 0]);
+    let [whole, resumed] = made(Target { session_resumption: true, ..strangers });
+    // Two connections at once, of which each may be the first.
+    assert!((1..=2).contains(&whole) && whole + resumed == REQUESTS, "{whole} and {resumed}");
+}
+
+#[test]
+fn another_server_name_is_asked_for_and_looked_for_in_the_certificate() {
+    let server = TlsServer::scripted("elsewhere.example", |peer, session| {
+        let mut stream = StreamOwned::new(session, peer.stream());
+        let mut request = Vec::new();
+        while read_request(&mut stream, &mut request)? {
+            assert_eq!(stream.conn.server_name(), Some("elsewhere.example"));
+            stream.write_all(ok("{\"a\":1}").as_bytes())?;
+        }
+        Ok(())
+    });
+    let target = server.target(true, false);
+    assert_all_failed(&run(&load(target.clone())), FailureKind::Tls, REQUESTS, "for this name");
+    let named = Target { server_name: Some("elsewhere.example".into()), ..target };
+    assert_all_good(&run(&load(named)), REQUESTS, "by another name");
+}
+
+#[test]
+fn a_target_that_wants_to_know_its_client_is_shown_a_certificate() {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["client".to_owned()]).unwrap();
+    let answer = ok("{\"a\":1}");
+    let server = TlsServer::wanting(Some(&cert), "127.0.0.1", move |peer, session| {
+        serve(peer, session, answer.as_bytes(), false)
+    });
+    let nobody = server.target(true, false);
+    let refused = run(&load(nobody.clone()));
+    assert_eq!(refused.totals.successes, 0, "{:?}", refused.totals);
+    let client_identity =
+        Some(ClientIdentity { certificate_pem: cert.pem(), key_pem: signing_key.serialize_pem() });
+    assert_all_good(&run(&load(Target { client_identity, ..nobody })), REQUESTS, "a client that is known");
+}
+
+/// The server takes its time between the connection, which the system accepts for it, and its half of the handshake.
+#[test]
+fn a_slow_handshake_is_no_slow_connection() {
+    const SLOW: Duration = Duration::from_millis(30);
+    let answer = ok("{\"a\":1}");
+    let server = TlsServer::scripted("127.0.0.1", move |peer, session| {
+        std::thread::sleep(SLOW);
+        serve(peer, session, answer.as_bytes(), false)
+    });
+    let finished = run(&Assignment { keep_alive: false, ..load(server.target(true, false)) });
+    assert_all_good(&finished, REQUESTS, "slow handshakes");
+    let (connect, handshake) = (&finished.latencies.connect_time, &finished.latencies.tls_handshake_time);
+    assert_eq!((connect.count(), handshake.count()), (REQUESTS, REQUESTS));
+    // That the connection stands may be seen late.
+    assert!(handshake.mean().unwrap() >= 0.5 * SLOW.as_nanos() as f64, "{:?}", handshake.mean());
+    assert!(connect.min() < handshake.max(), "{:?}", connect.min());
 }

@@ -41,7 +41,7 @@ async fn the_first_order_to_start_stands() {
 async fn a_stop_abandons_what_is_in_flight_and_reports_it() {
     let (worker, target) = (Worker::start().await, Counting::hanging().await);
     let mut assignment = steady(&target, "a", Duration::from_secs(3600));
-    assignment.load = Load::Closed { concurrency: 4.try_into().unwrap() };
+    assignment.load = Load::Closed { concurrency: 4.try_into().unwrap(), think_time: None };
     let mut stream = worker.begin(&assignment).await;
     target.wait_for(4).await;
     stream.send(Command::Stop(wire::Stop {})).await;

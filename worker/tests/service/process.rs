@@ -46,3 +46,17 @@ async fn a_worker_does_not_outlive_its_coordinator_for_a_probe() {
     assert!(status.success(), "{status}");
     assert!(probing.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn a_worker_that_never_gets_its_credentials_ends() {
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_archestra-bench-worker"))
+        .args(["--listen", "127.0.0.1:0", "--credentials", "-", "--exit-with-stdin", "--stdin-silence", "1s"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let _held = worker.stdin.take();
+    let status = timeout(BOUND, worker.wait()).await.expect("the worker waits for ever").unwrap();
+    assert!(!status.success(), "{status}");
+}

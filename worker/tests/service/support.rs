@@ -11,9 +11,9 @@ use proto::counters::Counters;
 use proto::expectation::Expectation;
 use proto::interval::{Finished, Interval};
 use proto::latencies::Latencies;
-use proto::load::{Arrivals, Extent, Load, WarmUp};
+use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::share::Share;
-use proto::target::{HttpVersion, Request, Target};
+use proto::target::{Request, Target};
 use proto::wire::load_worker_client::LoadWorkerClient;
 use proto::wire::{self, command::Command, event::Event};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -241,16 +241,11 @@ async fn serve(mut stream: TcpStream, answer: &'static [u8], requests: Arc<Atomi
 pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
     Assignment {
         id: id.into(),
-        target: Target {
-            url: format!("http://{}", target.address).parse().unwrap(),
-            extra_roots: None,
-            insecure: false,
-            http_version: HttpVersion::Http11,
-        },
+        target: Target::new(format!("http://{}", target.address).parse().unwrap()),
         request: Request { method: "GET".into(), path: "/".into(), headers: Vec::new(), body: Vec::new() },
         expectation: Expectation::default(),
         load: Load::Open {
-            rate: "100".parse().unwrap(),
+            pace: Pace::Steady("100".parse().unwrap()),
             arrivals: Arrivals::Constant,
             connections: 4.try_into().unwrap(),
             max_in_flight: None,
@@ -264,5 +259,6 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         threads: Some(2.try_into().unwrap()),
         seed: 1,
         lease: Duration::from_secs(3600),
+        variety: None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::names::{FLEET_LABEL, MANAGED_BY, Names, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Role};
-use crate::config::gcp::{GcpConfig, Reach};
+use crate::config::gcp::{BinarySource, GcpConfig, Reach};
 
 /// Where Google's tunnel through its identity-aware proxy comes from.
 pub const IAP_RANGE: &str = "35.235.240.0/20";
@@ -13,6 +13,10 @@ pub const IAP_RANGE: &str = "35.235.240.0/20";
 pub const WORKER_PORT: u16 = 7000;
 /// Where the project's own mock upstream listens on the platform's VM.
 pub const MOCK_PORT: u16 = 9100;
+/// In place of an address: the worker's binary is carried to the VM.
+pub const BY_SSH: &str = "ssh";
+/// Where sshd listens on a VM.
+const SSH_PORT: u16 = 22;
 /// Lets a VM fetch the worker's binary and no more.
 const READ_STORAGE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 
@@ -22,12 +26,14 @@ pub mod metadata {
     pub const COORDINATOR_CA: &str = "archestra-coordinator-ca";
     /// Where the worker listens.
     pub const WORKER_PORT: &str = "archestra-worker-port";
-    /// Where the worker's binary is fetched from.
+    /// Where the worker's binary is fetched from; [`super::BY_SSH`] where it is carried there.
     pub const WORKER_URL: &str = "archestra-worker-url";
     /// What it must add up to.
     pub const WORKER_SHA256: &str = "archestra-worker-sha256";
     /// `service-account` where the VM's token is needed for that, else `none`.
     pub const WORKER_AUTHORIZATION: &str = "archestra-worker-authorization";
+    /// What kind of machine was asked for, in words: one that was asked for otherwise is not used again.
+    pub const KIND: &str = "archestra-bench-kind";
     /// The platform's container image.
     pub const PLATFORM_IMAGE: &str = "archestra-platform-image";
     /// Its environment, `NAME=value` a line.
@@ -39,7 +45,7 @@ pub mod metadata {
 /// What a VM needs to fetch the worker's binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Where it is.
+    /// Where it is, or [`BY_SSH`].
     pub url: String,
     /// In hexadecimal digits.
     pub sha256: String,
@@ -103,18 +109,33 @@ pub fn instance(
             "initializeParams": {
                 "sourceImage": config.image,
                 "diskSizeGb": machine.disk_gb.to_string(),
-                "diskType": format!("projects/{}/zones/{zone}/diskTypes/pd-standard", config.project),
+                "diskType": disk_type(&config.project, zone, &config.machine_type),
             },
         }],
         "networkInterfaces": [interface],
         "scheduling": scheduling,
         "deletionProtection": false,
-        "metadata": { "items": items(machine, coordinator_ca, delivery) },
+        "metadata": { "items": items(config, machine, coordinator_ca, delivery) },
     });
     if let Some(account) = &delivery.account {
         body["serviceAccounts"] = json!([{ "email": account, "scopes": [READ_STORAGE] }]);
     }
     body
+}
+
+/// The cheapest disk that machines of a type can boot from, by the generation in their family's name: machines of the
+/// fourth and later take hyperdisks only, those of the third (and G2) no standard ones.
+fn disk_type(project: &str, zone: &str, machine_type: &str) -> String {
+    let family = machine_type.split('-').next().unwrap_or_default();
+    // `custom-4-8192` is of the first generation, and names none.
+    let generation = family.chars().find_map(|letter| letter.to_digit(10)).unwrap_or(1);
+    let kind = match (family, generation) {
+        ("g2", _) => "pd-balanced",
+        (_, ..=2) => "pd-standard",
+        (_, 3) => "pd-balanced",
+        _ => "hyperdisk-balanced",
+    };
+    format!("projects/{project}/zones/{zone}/diskTypes/{kind}")
 }
 
 fn labels(config: &GcpConfig, names: &Names, machine: &Machine<'_>) -> BTreeMap<String, String> {
@@ -133,11 +154,12 @@ fn labels(config: &GcpConfig, names: &Names, machine: &Machine<'_>) -> BTreeMap<
 }
 
 /// Whoever may read the machine may read these: scripts, addresses and public certificates only.
-fn items(machine: &Machine<'_>, coordinator_ca: &str, delivery: &Delivery) -> Vec<Value> {
+fn items(config: &GcpConfig, machine: &Machine<'_>, coordinator_ca: &str, delivery: &Delivery) -> Vec<Value> {
     let authorization = if delivery.account.is_some() { "service-account" } else { "none" };
     let mut items = vec![
         ("startup-script", machine.script.to_owned()),
         ("enable-guest-attributes", "TRUE".to_owned()),
+        (metadata::KIND, kind(config)),
         (metadata::COORDINATOR_CA, coordinator_ca.to_owned()),
         (metadata::WORKER_PORT, WORKER_PORT.to_string()),
         (metadata::WORKER_URL, delivery.url.clone()),
@@ -155,10 +177,17 @@ pub fn workers_rule(config: &GcpConfig, names: &Names, source_ranges: &[String])
         "description": format!("{} lets the coordinator reach its workers", names.marker()),
         "network": global(&config.project, "networks", &config.network),
         "direction": "INGRESS",
+        "disabled": false,
         "sourceRanges": source_ranges,
         "targetTags": [names.tag(Role::Load), names.tag(Role::Platform)],
-        "allowed": [{ "IPProtocol": "tcp", "ports": [WORKER_PORT.to_string()] }],
+        "allowed": [{ "IPProtocol": "tcp", "ports": workers_ports(config) }],
     })
+}
+
+/// Where the coordinator reaches the VMs.
+pub fn workers_ports(config: &GcpConfig) -> Vec<String> {
+    let ssh = matches!(config.binary, BinarySource::Ssh(_)).then_some(SSH_PORT);
+    [WORKER_PORT].into_iter().chain(ssh).map(|port| port.to_string()).collect()
 }
 
 /// The rule that lets workers, and nobody else, reach the platform and the mock upstream beside it.
@@ -168,6 +197,7 @@ pub fn platform_rule(config: &GcpConfig, names: &Names, port: u16) -> Value {
         "description": format!("{} lets workers reach the platform", names.marker()),
         "network": global(&config.project, "networks", &config.network),
         "direction": "INGRESS",
+        "disabled": false,
         "sourceTags": [names.tag(Role::Load)],
         "targetTags": [names.tag(Role::Platform)],
         "allowed": [{ "IPProtocol": "tcp", "ports": [port.to_string(), MOCK_PORT.to_string()] }],
@@ -190,6 +220,17 @@ pub fn bucket(config: &GcpConfig, names: &Names, region: &str) -> Value {
     })
 }
 
+/// What kind of machine is asked for, but for its zone and the binary that it runs.
+pub fn kind(config: &GcpConfig) -> String {
+    let GcpConfig { machine_type, image, network, spot, .. } = config;
+    let subnet = config.subnet.as_deref().unwrap_or("the network's own");
+    let address = if config.reach == Reach::External { "external" } else { "none" };
+    format!(
+        "machine type {machine_type}, spot {spot}, image {image}, network {network}, subnet {subnet}, external address \
+         {address}"
+    )
+}
+
 /// A zone's name without its last part.
 pub fn region_of(zone: &str) -> &str {
     zone.rsplit_once('-').map_or(zone, |(region, _)| region)
@@ -206,3 +247,6 @@ fn subnetwork(project: &str, zone: &str, name: &str) -> String {
         format!("projects/{project}/regions/{}/subnetworks/{name}", region_of(zone))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use super::api::{ApiError, Instance};
 use super::bodies::WORKER_PORT;
+use super::carrier::{Carried, WAITS, carry};
 use super::error::GcpError;
 use super::workshop::Workshop;
 use crate::causes::innermost;
@@ -70,15 +71,27 @@ async fn look(
     loop {
         match said(workshop, zone, name).await? {
             Said::Nothing => *last = "the VM runs, but its startup script has said nothing".into(),
+            Said::Stage(stage) if stage == WAITS => match carry(workshop, zone, &instance).await? {
+                Carried::There => *last = "the worker's binary was carried to it".into(),
+                Carried::NotYet(problem) => {
+                    *last = format!("the worker's binary is not carried to it ({problem})")
+                }
+            },
             Said::Stage(stage) => *last = format!("the last that its startup script said is: {stage}"),
             Said::Failed(problem) => return Err(failed(problem)),
             Said::Certificate(pin) => {
                 let leaf = Leaf { authority_pem: pin, ..leaf.clone() };
-                let access = access(workshop, &instance, zone, number, leaf).await?;
-                match timeout(DIAL_LIMIT, access.dial()).await {
-                    Ok(Ok(_)) => return Ok((access, instance)),
-                    Ok(Err(error)) => *last = format!("its worker cannot be reached ({})", innermost(&error)),
-                    Err(_) => *last = format!("its worker at {} accepts no connection", access.address),
+                match access(workshop, &instance, zone, number, leaf).await {
+                    Ok(access) => match timeout(DIAL_LIMIT, access.dial()).await {
+                        Ok(Ok(_)) => return Ok((access, instance)),
+                        Ok(Err(error)) => {
+                            *last = format!("its worker cannot be reached ({})", innermost(&error));
+                        }
+                        Err(_) => *last = format!("its worker at {} accepts no connection", access.address),
+                    },
+                    // A tunnel may find its firewall rule not yet in force.
+                    Err(GcpError::Boot { problem, .. }) => *last = problem,
+                    Err(error) => return Err(error),
                 }
             }
         }

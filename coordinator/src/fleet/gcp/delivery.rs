@@ -1,15 +1,42 @@
-//! How the worker's binary comes to the VMs: an object in a bucket of the project, named after its checksum.
+//! How the worker's binary comes to the VMs: an object in a bucket of the project, named after its checksum, where it is
+//! neither fetched from elsewhere nor carried there.
+
+use std::time::Duration;
+
+use tokio::time::interval;
 
 use super::api::{ApiError, Client};
 use super::bodies::{self, Delivery, region_of};
 use super::error::GcpError;
 use super::workshop::{Thing, Workshop};
+use crate::clock;
 use crate::config::gcp::{BinarySource, GcpConfig};
 use crate::fleet::binary::{Architecture, WorkerBinary};
+use crate::fleet::news::MachineState;
 
 const READER: &str = "roles/storage.objectViewer";
 /// How often a policy that somebody else has changed meanwhile is read again.
 const POLICY_TRIES: u32 = 5;
+/// Between two lines that tell of an upload.
+const TELL_EVERY: Duration = Duration::from_secs(15);
+
+/// Asks Google, unless the user has had enough before the answer. Only for what makes no machine, rule or bucket: of those
+/// it must be known whether they exist.
+pub async fn unless_interrupted<T, E>(
+    workshop: &Workshop,
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, GcpError>
+where
+    GcpError: From<E>,
+{
+    let mut interrupt = workshop.interrupt.clone();
+    if !interrupt.is_asked()
+        && let Some(answered) = interrupt.or(asking).await
+    {
+        return Ok(answered?);
+    }
+    Err(GcpError::Interrupted("nothing was made".into()))
+}
 
 /// The binary that VMs are to run, as far as it is known before any is made.
 #[derive(Debug, Clone)]
@@ -30,7 +57,7 @@ impl Parcel {
             BinarySource::Url { url, sha256 } => {
                 Ok(Self::Page(Delivery { url: url.to_string(), sha256: sha256.clone(), account: None }))
             }
-            BinarySource::Bucket(path) => {
+            BinarySource::Bucket(path) | BinarySource::Ssh(path) => {
                 let binary = WorkerBinary::read(path.as_deref())?;
                 check(&binary, config)?;
                 Ok(Self::File(binary))
@@ -54,26 +81,51 @@ impl Parcel {
         let Workshop { client, config, names, .. } = workshop;
         let binary = match self {
             Self::Page(delivery) => return Ok(delivery.clone()),
+            Self::File(WorkerBinary { sha256, .. }) if matches!(config.binary, BinarySource::Ssh(_)) => {
+                let sha256 = sha256.clone();
+                return Ok(Delivery { url: bodies::BY_SSH.to_owned(), sha256, account: None });
+            }
             Self::File(binary) => binary,
         };
         let account = match &config.service_account {
             Some(account) => account.clone(),
-            None => client.default_service_account().await?.ok_or(GcpError::NoAccount)?,
+            None => unless_interrupted(workshop, client.default_service_account())
+                .await?
+                .ok_or(GcpError::NoAccount)?,
         };
         let bucket = names.bucket(&config.project);
         ensure_bucket(workshop, &bucket).await?;
-        allow(client, &bucket, &account).await?;
+        unless_interrupted(workshop, allow(client, &bucket, &account)).await?;
         let object = format!("archestra-bench-{}", binary.sha256);
-        if !client.has_object(&bucket, &object).await? {
+        if !unless_interrupted(workshop, client.has_object(&bucket, &object)).await? {
             let read = tokio::fs::read(&binary.path).await;
             let bytes = read.map_err(|source| crate::fleet::binary::BinaryError::Unreadable {
                 path: binary.path.clone(),
                 source,
             })?;
-            client.upload(&bucket, &object, bytes).await?;
+            unless_interrupted(workshop, upload(workshop, &bucket, &object, bytes)).await?;
         }
         let url = client.download_url(&bucket, &object).to_string();
         Ok(Delivery { url, sha256: binary.sha256.clone(), account: Some(account) })
+    }
+}
+
+/// It may take minutes, which nobody should take for a standstill.
+async fn upload(workshop: &Workshop, bucket: &str, object: &str, bytes: Vec<u8>) -> Result<(), ApiError> {
+    let megabytes = bytes.len().div_ceil(1_000_000) as u64;
+    let began = clock::now();
+    let mut ticks = interval(TELL_EVERY);
+    let mut uploading = std::pin::pin!(workshop.client.upload(bucket, object, bytes));
+    loop {
+        tokio::select! {
+            // The first comes at once, before anything is sent.
+            biased;
+            _ = ticks.tick() => {
+                let seconds = clock::now().saturating_duration_since(began).as_secs();
+                workshop.news.tell("the worker's binary", MachineState::Uploading { megabytes, seconds });
+            }
+            done = &mut uploading => return done,
+        }
     }
 }
 
@@ -86,7 +138,7 @@ async fn ensure_bucket(workshop: &Workshop, bucket: &str) -> Result<(), GcpError
     };
     // Only the project's own are listed: one of that name in another project is nobody we know.
     let own = |buckets: Vec<super::api::Bucket>| buckets.into_iter().find(|found| found.name == bucket);
-    if let Some(found) = own(client.buckets(bucket).await?) {
+    if let Some(found) = own(unless_interrupted(workshop, client.buckets(bucket)).await?) {
         return if names.own(&found.labels) { Ok(()) } else { Err(taken()) };
     }
     let region = config.zones.first().map_or("US", |zone| region_of(zone));

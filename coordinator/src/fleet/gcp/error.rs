@@ -132,6 +132,37 @@ pub enum GcpError {
         /// What became of the others.
         fate: String,
     },
+    /// What did not come about, and what became of what was made for it.
+    #[error("{problem}; {fate}")]
+    Undone {
+        /// Why it did not.
+        problem: Box<GcpError>,
+        /// Of what was made.
+        fate: String,
+    },
+    /// Zones whose machines cannot be told.
+    #[error(
+        "Google cannot look into {zones} at the moment, so that nobody knows which VMs are there: try again in a while"
+    )]
+    Unseen {
+        /// Their names.
+        zones: String,
+    },
+    /// The fleet has another command.
+    #[error(
+        "another command is at work on fleet {fleet} from this machine: wait until it has ended, or use another \
+         --fleet-name"
+    )]
+    AtWork {
+        /// The fleet.
+        fleet: String,
+    },
+    /// What is listed again and again.
+    #[error("{left} are still there after they were deleted: run `archestra-bench cleanup` again in a while")]
+    Undying {
+        /// How Google lists them.
+        left: String,
+    },
     /// An address that cannot be dialled.
     #[error("{0}")]
     Access(String),
@@ -152,3 +183,18 @@ pub enum GcpError {
         first: ApiError,
     },
 }
+
+impl GcpError {
+    /// With what became of what was made before it failed.
+    pub fn with_fate(self, fate: String) -> Self {
+        match self {
+            Self::Interrupted(_) => Self::Interrupted(fate),
+            Self::Partial { failed, wanted, first, .. } => Self::Partial { failed, wanted, first, fate },
+            problem if fate == NOTHING_MADE => problem,
+            problem => Self::Undone { problem: Box::new(problem), fate },
+        }
+    }
+}
+
+/// The fate of nothing.
+pub const NOTHING_MADE: &str = "nothing was made";

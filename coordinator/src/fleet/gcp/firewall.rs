@@ -26,8 +26,7 @@ pub async fn open_workers(workshop: &Workshop) -> Result<(), GcpError> {
         (Reach::External, Source::Ask(url)) => vec![format!("{}/32", own_address(url).await?)],
     };
     let name = workshop.names.workers_rule();
-    let body = bodies::workers_rule(&workshop.config, &workshop.names, &ranges);
-    ensure(workshop, &name, body, |rule| same(&rule.source_ranges, &ranges)).await
+    ensure(workshop, &name, bodies::workers_rule(&workshop.config, &workshop.names, &ranges)).await
 }
 
 /// Lets workers, and nobody else, reach the platform.
@@ -36,20 +35,22 @@ pub async fn open_workers(workshop: &Workshop) -> Result<(), GcpError> {
 /// When the rule cannot be made.
 pub async fn open_platform(workshop: &Workshop, port: u16) -> Result<(), GcpError> {
     let name = workshop.names.platform_rule();
-    let body = bodies::platform_rule(&workshop.config, &workshop.names, port);
-    let port = port.to_string();
-    ensure(workshop, &name, body, |rule| rule.allowed.iter().any(|allowed| allowed.ports.contains(&port)))
-        .await
+    ensure(workshop, &name, bodies::platform_rule(&workshop.config, &workshop.names, port)).await
 }
 
-async fn ensure(
-    workshop: &Workshop,
-    name: &str,
-    body: Value,
-    is_as_wanted: impl Fn(&Firewall) -> bool,
-) -> Result<(), GcpError> {
+async fn ensure(workshop: &Workshop, name: &str, body: Value) -> Result<(), GcpError> {
     let client = &workshop.client;
-    let found = match client.firewall(name).await? {
+    let wanted: Firewall = serde_json::from_value(body.clone()).unwrap_or_default();
+    let mut found = client.firewall(name).await?;
+    if let Some(rule) = &found
+        && workshop.names.own_rule(rule)
+        && rule.network_name() != wanted.network_name()
+    {
+        // A rule cannot move to another network.
+        client.delete_firewall(name).await?;
+        found = None;
+    }
+    let found = match found {
         Some(found) => found,
         None => match client.insert_firewall(name, body.clone()).await {
             Err(error) if error.is_already_there() => match client.firewall(name).await? {
@@ -67,7 +68,19 @@ async fn ensure(
         let fleet = workshop.names.fleet().to_owned();
         return Err(GcpError::NameTaken { kind: "the firewall rule", name: name.to_owned(), fleet });
     }
-    if is_as_wanted(&found) { Ok(()) } else { Ok(client.patch_firewall(name, body).await?) }
+    if lets_in_the_same(&found, &wanted) { Ok(()) } else { Ok(client.patch_firewall(name, body).await?) }
+}
+
+/// Whether a rule lets the same ones in to the same ports of the same machines.
+fn lets_in_the_same(found: &Firewall, wanted: &Firewall) -> bool {
+    let ports = |rule: &Firewall| -> Vec<String> {
+        rule.allowed.iter().flat_map(|allowed| allowed.ports.iter().cloned()).collect()
+    };
+    !found.disabled
+        && same(&found.source_ranges, &wanted.source_ranges)
+        && same(&found.source_tags, &wanted.source_tags)
+        && same(&found.target_tags, &wanted.target_tags)
+        && same(&ports(found), &ports(wanted))
 }
 
 fn same(one: &[String], other: &[String]) -> bool {

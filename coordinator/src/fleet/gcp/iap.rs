@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -16,6 +16,18 @@ use super::error::GcpError;
 /// How long gcloud may take to open a tunnel.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
 
+/// What a shell exits with when there is no such command.
+const NO_SUCH_COMMAND: i32 = 127;
+/// Runs a tunnel until its standard input ends, which it does whatever way the coordinator ends.
+const UNTIL_THE_INPUT_ENDS: &str = r#"
+exec 3<&0
+gcloud "$@" </dev/null 3<&- &
+tunnel=$!
+{ cat <&3; kill "$tunnel"; } >/dev/null 2>&1 &
+exec 3<&-
+wait "$tunnel"
+"#;
+
 /// The tunnels to all VMs, by name; they are closed when the last of these is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Tunnels(Arc<Mutex<BTreeMap<String, Tunnel>>>);
@@ -24,6 +36,8 @@ pub struct Tunnels(Arc<Mutex<BTreeMap<String, Tunnel>>>);
 #[derive(Debug)]
 struct Tunnel {
     process: Child,
+    /// Held open: its end is the tunnel's end.
+    _input: ChildStdin,
     address: String,
 }
 
@@ -54,7 +68,8 @@ async fn open(project: &str, zone: &str, name: &str) -> Result<Tunnel, GcpError>
              {WORKER_PORT} --zone {zone}` by hand, or use --reach external"
         ),
     };
-    let mut command = Command::new("gcloud");
+    let mut command = Command::new("sh");
+    command.args(["-c", UNTIL_THE_INPUT_ENDS, "gcloud"]);
     command.args([
         "compute",
         "start-iap-tunnel",
@@ -63,11 +78,15 @@ async fn open(project: &str, zone: &str, name: &str) -> Result<Tunnel, GcpError>
         "--local-host-port=127.0.0.1:0",
     ]);
     command.args(["--zone", zone, "--project", project, "--quiet"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // A Ctrl-C on the terminal reaches the coordinator alone, which needs the tunnel to end its workers in order.
+    command.process_group(0);
     let mut process = command.spawn().map_err(|error| failed(error.to_string()))?;
-    let Some(stderr) = process.stderr.take() else { return Err(failed("it has no output".into())) };
+    let (Some(stderr), Some(input)) = (process.stderr.take(), process.stdin.take()) else {
+        return Err(failed("it has no output".into()));
+    };
     let mut lines = BufReader::new(stderr).lines();
-    let mut last = String::from("it said nothing");
+    let mut last = String::from("gcloud said nothing");
     let listening = async {
         while let Ok(Some(line)) = lines.next_line().await {
             if let Some(port) = port_in(&line) {
@@ -83,9 +102,14 @@ async fn open(project: &str, zone: &str, name: &str) -> Result<Tunnel, GcpError>
         Ok(Some(port)) => {
             // Whatever else it says is read, so that it never waits for a reader.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            Ok(Tunnel { process, address: format!("127.0.0.1:{port}") })
+            Ok(Tunnel { process, _input: input, address: format!("127.0.0.1:{port}") })
         }
-        Ok(None) => Err(failed(last)),
+        Ok(None) => match process.wait().await.map(|status| status.code()) {
+            Ok(Some(NO_SUCH_COMMAND)) => Err(GcpError::Access(
+                "--reach iap needs the gcloud command, which is not there: install it, or use --reach external".into(),
+            )),
+            _ => Err(failed(last)),
+        },
         Err(_) => Err(failed(format!("silent for {} s", OPEN_LIMIT.as_secs()))),
     }
 }

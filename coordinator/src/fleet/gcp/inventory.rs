@@ -11,7 +11,6 @@ use super::error::GcpError;
 use super::names::{Names, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Role};
 use super::scale::end_of_life;
 use super::workshop::Workshop;
-use crate::clock;
 
 /// How often is looked again for what came into being meanwhile.
 const ROUNDS: u32 = 5;
@@ -25,6 +24,8 @@ pub struct Inventory {
     pub rules: Vec<Firewall>,
     /// Its buckets.
     pub buckets: Vec<Bucket>,
+    /// Zones that Google could not look into; `None` when it has seen everything.
+    pub blind_spots: Option<String>,
     taken_at: Timestamp,
 }
 
@@ -38,11 +39,13 @@ impl Inventory {
         let bucket = names.bucket(client.project());
         let (instances, rules, buckets) =
             tokio::join!(client.instances(&labels), client.firewalls(), client.buckets(&bucket));
+        let instances = instances?;
         let mut inventory = Self {
-            instances: instances?,
+            blind_spots: instances.blind_spots(),
+            instances: instances.found,
             rules: rules?,
             buckets: no_storage_no_buckets(buckets)?,
-            taken_at: clock::local_now().timestamp(),
+            taken_at: client.now(),
         };
         inventory.rules.retain(|rule| names.own_rule(rule));
         inventory.buckets.retain(|bucket| names.own(&bucket.labels));
@@ -52,6 +55,14 @@ impl Inventory {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty() && self.rules.is_empty() && self.buckets.is_empty()
+    }
+
+    /// What it all is.
+    fn names(&self) -> Vec<String> {
+        let vms = self.instances.iter().map(|vm| format!("VM {}", vm.name));
+        let rules = self.rules.iter().map(|rule| format!("firewall rule {}", rule.name));
+        let buckets = self.buckets.iter().map(|bucket| format!("bucket {}", bucket.name));
+        vms.chain(rules).chain(buckets).collect()
     }
 
     fn rows(&self) -> Vec<[String; 8]> {
@@ -134,31 +145,44 @@ fn span(span: SignedDuration) -> String {
 /// Deletes everything that the fleet has, and tells what that was.
 ///
 /// # Errors
-/// When something cannot be listed or deleted.
+/// When something cannot be listed or deleted, or may be where Google cannot look.
 pub async fn cleanup(workshop: &Workshop) -> Result<Vec<String>, GcpError> {
-    let mut deleted = Vec::new();
-    for round in 1.. {
+    let mut deleted = BTreeSet::new();
+    for _ in 0..ROUNDS {
         let unfinished = in_the_making(workshop).await?;
         let inventory = Inventory::of(&workshop.client, &workshop.names).await?;
-        if (inventory.is_empty() && unfinished == 0) || round > ROUNDS {
-            break;
-        }
         delete_all(workshop, &inventory, &mut deleted).await?;
+        if let Some(zones) = inventory.blind_spots {
+            return Err(GcpError::Unseen { zones });
+        }
+        if inventory.is_empty() && unfinished == 0 {
+            workshop.journal.forget(&workshop.config.project)?;
+            return Ok(deleted.into_iter().collect());
+        }
     }
-    workshop.journal.forget(&workshop.config.project)?;
-    Ok(deleted)
+    let left = Inventory::of(&workshop.client, &workshop.names).await?.names();
+    if left.is_empty() {
+        workshop.journal.forget(&workshop.config.project)?;
+        return Ok(deleted.into_iter().collect());
+    }
+    Err(GcpError::Undying { left: left.join(", ") })
 }
 
-/// Deletes the machines that carry load; and everything else with them, where no machine is left.
+/// Deletes machines that carry load; and everything else with them, where no machine is left.
 ///
 /// # Errors
 /// When something cannot be listed or deleted.
-pub async fn cleanup_load(workshop: &Workshop) -> Result<(), GcpError> {
+pub async fn cleanup_load(workshop: &Workshop, names: &[String]) -> Result<(), GcpError> {
     let [one, other] = workshop.names.labels();
     let instances = workshop.client.instances(&[one, other, (ROLE_LABEL, Role::Load.as_str())]).await?;
-    let inventory = Inventory { instances, ..Inventory::default() };
-    delete_all(workshop, &inventory, &mut Vec::new()).await?;
-    if workshop.client.instances(&workshop.names.labels()).await?.is_empty() {
+    let blind_spots = instances.blind_spots();
+    let mut inventory = Inventory { instances: instances.found, ..Inventory::default() };
+    inventory.instances.retain(|vm| names.contains(&vm.name));
+    delete_all(workshop, &inventory, &mut BTreeSet::new()).await?;
+    if let Some(zones) = blind_spots {
+        return Err(GcpError::Unseen { zones });
+    }
+    if workshop.client.instances(&workshop.names.labels()).await?.found.is_empty() {
         cleanup(workshop).await?;
     }
     Ok(())
@@ -188,7 +212,7 @@ async fn in_the_making(workshop: &Workshop) -> Result<usize, GcpError> {
 async fn delete_all(
     workshop: &Workshop,
     inventory: &Inventory,
-    deleted: &mut Vec<String>,
+    deleted: &mut BTreeSet<String>,
 ) -> Result<(), GcpError> {
     let mut deleting = JoinSet::new();
     for vm in &inventory.instances {
@@ -206,12 +230,13 @@ async fn delete_all(
     let mut left = Vec::new();
     while let Some(ended) = deleting.join_next().await {
         match ended {
-            Ok((name, Ok(()))) => deleted.push(name),
+            Ok((name, Ok(()))) => {
+                deleted.insert(name);
+            }
             Ok((name, Err(error))) => left.push((name, error)),
             Err(_) => {}
         }
     }
-    deleted.sort();
     left.sort_by(|one, other| one.0.cmp(&other.0));
     let names: Vec<_> = left.iter().map(|(name, _)| name.clone()).collect();
     match left.into_iter().next() {

@@ -3,7 +3,7 @@
 //! Labels find everything that exists. What they cannot find is what Google had been asked for and not yet made when the
 //! coordinator was killed; the journal names it. It holds names and places, and nothing secret.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone)]
 pub struct Journal {
     path: PathBuf,
-    file: Arc<Mutex<File>>,
+    /// Opened when something is written: whoever only deletes may have no folder to write to.
+    file: Arc<Mutex<Option<File>>>,
 }
 
 /// A journal that cannot be kept.
@@ -37,27 +38,38 @@ pub struct Intent {
 }
 
 impl Journal {
-    /// Opens a fleet's journal.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn open(state_dir: &Path, fleet: &str) -> Result<Self, JournalError> {
+    /// A fleet's journal; `None` when another command on this machine has it. It is held until it is dropped, or its
+    /// process ends in whatever way. Where the folder cannot be written, nobody can hold it.
+    pub fn take(state_dir: &Path, fleet: &str) -> Option<Self> {
         let path = state_dir.join("journals").join(format!("{fleet}.jsonl"));
-        let opened = path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
-        match opened {
-            Ok(mut file) => {
-                // Whatever a crash cut short must not swallow the next line.
-                let ended = fs::read(&path).is_ok_and(|bytes| bytes.last().is_none_or(|last| *last == b'\n'));
-                if !ended && let Err(source) = file.write_all(b"\n") {
-                    return Err(JournalError { path, source });
-                }
-                Ok(Self { path, file: Arc::new(Mutex::new(file)) })
+        let journal = Self { path, file: Arc::default() };
+        if let Ok(file) = journal.open() {
+            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                return None;
             }
-            Err(source) => Err(JournalError { path, source }),
+            *journal.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         }
+        Some(journal)
+    }
+
+    fn open(&self) -> io::Result<File> {
+        self.path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        // Whatever a crash cut short must not swallow the next line.
+        let ended = fs::read(&self.path).is_ok_and(|bytes| bytes.last().is_none_or(|last| *last == b'\n'));
+        if !ended {
+            file.write_all(b"\n")?;
+        }
+        Ok(file)
+    }
+
+    fn with_file(&self, work: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), JournalError> {
+        let mut opened = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match opened.as_mut() {
+            Some(file) => Ok(file),
+            None => self.open().map(|file| opened.insert(file)),
+        };
+        file.and_then(work).map_err(|source| JournalError { path: self.path.clone(), source })
     }
 
     /// Writes down that a machine is about to be asked for.
@@ -68,8 +80,7 @@ impl Journal {
         let failed = |source| JournalError { path: self.path.clone(), source };
         let mut line = serde_json::to_vec(intent).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)
+        self.with_file(|file| file.write_all(&line).and_then(|()| file.sync_data()))
     }
 
     /// Everything that was written down since the last clearing, each once.
@@ -88,12 +99,12 @@ impl Journal {
     /// # Errors
     /// When the file cannot be changed.
     pub fn forget(&self, project: &str) -> Result<(), JournalError> {
-        let failed = |source| JournalError { path: self.path.clone(), source };
-        let elsewhere: Vec<_> =
-            self.intents().into_iter().filter(|intent| intent.project != project).collect();
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.set_len(0).map_err(failed)?;
-        drop(file);
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.intents().into_iter().partition(|intent| intent.project == project);
+        if here.is_empty() {
+            return Ok(());
+        }
+        self.with_file(|file| file.set_len(0))?;
         elsewhere.iter().try_for_each(|intent| self.intend(intent))
     }
 }
@@ -110,18 +121,35 @@ mod tests {
             zone: "europe-west1-b".into(),
             instance: format!("loadtest-vm-{number}"),
         };
-        let journal = Journal::open(folder.path(), "blue").unwrap();
+        let take = |fleet: &str| Journal::take(folder.path(), fleet);
+        let journal = take("blue").unwrap();
+        assert!(take("blue").is_none(), "two commands have it");
         for number in [2, 1, 2] {
             journal.intend(&intent(number)).unwrap();
         }
         fs::OpenOptions::new().append(true).open(&journal.path).unwrap().write_all(b"{\"project\":").unwrap();
-        let again = Journal::open(folder.path(), "blue").unwrap();
+        drop(journal);
+        let again = take("blue").unwrap();
         again.intend(&intent(3)).unwrap();
         assert_eq!(again.intents(), [intent(1), intent(2), intent(3)]);
-        assert_eq!(Journal::open(folder.path(), "green").unwrap().intents(), []);
+        assert_eq!(take("green").unwrap().intents(), []);
         let elsewhere = Intent { project: "q".into(), ..intent(1) };
         again.intend(&elsewhere).unwrap();
         again.forget("p").unwrap();
-        assert_eq!(Journal::open(folder.path(), "blue").unwrap().intents(), [elsewhere]);
+        drop(again);
+        assert_eq!(take("blue").unwrap().intents(), [elsewhere]);
+    }
+
+    #[test]
+    fn only_writing_takes_a_folder_that_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody, not even root, makes a folder below a file.
+        let state = folder.path().join("file");
+        fs::write(&state, "").unwrap();
+        let journal = Journal::take(&state, "blue").unwrap();
+        assert_eq!(journal.intents(), []);
+        journal.forget("p").unwrap();
+        let intent = Intent { project: "p".into(), zone: "z".into(), instance: "i".into() };
+        assert!(journal.intend(&intent).unwrap_err().to_string().contains("--state-dir"));
     }
 }

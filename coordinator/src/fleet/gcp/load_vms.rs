@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::api::Instance;
-use super::bodies::{Delivery, Machine, metadata};
+use super::bodies::{self, Delivery, Machine, metadata};
 use super::boot::until_ready;
 use super::delivery::Parcel;
 use super::error::GcpError;
@@ -73,16 +73,7 @@ pub async fn open(workshop: Workshop, order: &Order<'_>) -> Result<LoadVms, GcpE
             let (vms, workers) = ready.into_iter().map(|ready| (ready.vm, ready.access)).unzip();
             Ok(LoadVms { workers, vms, workshop, cleanup_after: order.cleanup_after })
         }
-        Err(error) => {
-            let fate = workshop.undo().await;
-            Err(match error {
-                GcpError::Interrupted(_) => GcpError::Interrupted(fate),
-                GcpError::Partial { failed, wanted, first, .. } => {
-                    GcpError::Partial { failed, wanted, first, fate }
-                }
-                other => other,
-            })
-        }
+        Err(error) => Err(error.with_fate(workshop.undo().await)),
     }
 }
 
@@ -94,30 +85,39 @@ async fn bring_up(workshop: &Workshop, order: &Order<'_>) -> Result<Vec<Ready>, 
     }
     let parcel = Parcel::read(config)?;
     let (authority, leaf) = authority(workshop)?;
-    let now = clock::local_now().timestamp();
-    let all = workshop.client.instances(&workshop.names.labels()).await?;
+    let all = workshop.instances().await?;
+    let now = workshop.client.now();
     check_platform(&all, order, life, now)?;
 
     let load_vms: Vec<_> = all.into_iter().filter(|vm| role_of(vm) == Some(Role::Load)).collect();
     let wish = Wish {
-        machine_type: config.machine_type.clone(),
-        spot: config.spot,
+        kind: bodies::kind(config),
+        zones: config.zones.clone(),
         sha256: parcel.sha256().to_owned(),
         life,
         now,
     };
     let slots = slots(order.workers, &load_vms, &wish, &workshop.names);
-    check_obedience(&slots, authority.certificate_pem(), workshop)?;
+    let there = slots.iter().filter_map(|slot| match slot {
+        Slot::Use(vm) => Some(&**vm),
+        Slot::Make { replaces, .. } => replaces.as_deref(),
+    });
+    check_obedience(there, authority.certificate_pem(), workshop)?;
 
     let made = slots.iter().filter(|slot| matches!(slot, Slot::Make { .. })).count();
     agree(made, config.yes).await?;
-    let delivery = match made {
-        0 => None,
-        _ => Some(parcel.deliver(workshop).await?),
-    };
-    let coming = fill(workshop, slots, authority.certificate_pem(), delivery.as_ref(), &leaf);
-    let (opened, results) = tokio::join!(firewall::open_workers(workshop), coming);
+    // What can fail without a VM does so before there is one.
+    let (delivery, opened) = tokio::join!(
+        async {
+            match made {
+                0 => Ok(None),
+                _ => parcel.deliver(workshop).await.map(Some),
+            }
+        },
+        firewall::open_workers(workshop)
+    );
     opened?;
+    let results = fill(workshop, slots, authority.certificate_pem(), delivery?.as_ref(), &leaf).await;
     judge(workshop, results).await
 }
 
@@ -155,15 +155,14 @@ fn check_platform(
 }
 
 /// VMs that another machine's coordinator has made obey that one alone.
-fn check_obedience(slots: &[Slot], authority_pem: &str, workshop: &Workshop) -> Result<(), GcpError> {
-    let foreign: Vec<&Instance> = slots
-        .iter()
-        .filter_map(|slot| match slot {
-            Slot::Use(vm) => Some(&**vm),
-            Slot::Make { replaces, .. } => replaces.as_deref(),
-        })
-        .filter(|vm| vm.metadata(metadata::COORDINATOR_CA).map(str::trim) != Some(authority_pem.trim()))
-        .collect();
+pub(super) fn check_obedience<'a>(
+    vms: impl IntoIterator<Item = &'a Instance>,
+    authority_pem: &str,
+    workshop: &Workshop,
+) -> Result<(), GcpError> {
+    let obeys_us =
+        |vm: &Instance| vm.metadata(metadata::COORDINATOR_CA).map(str::trim) == Some(authority_pem.trim());
+    let foreign: Vec<_> = vms.into_iter().filter(|vm| !obeys_us(vm)).collect();
     let Some(first) = foreign.first() else { return Ok(()) };
     let names: Vec<_> = foreign.iter().map(|vm| vm.name.as_str()).collect();
     Err(GcpError::OtherCoordinator {
@@ -233,12 +232,9 @@ async fn fill_one(
     delivery: Option<&Delivery>,
     leaf: &Leaf,
 ) -> Result<Ready, GcpError> {
-    let (zone, name) = match (slot, delivery) {
-        (Slot::Use(vm), _) => {
-            workshop.news.tell(&vm.name, MachineState::Reused);
-            (vm.zone_name().to_owned(), vm.name.clone())
-        }
-        (Slot::Make { name, replaces }, delivery) => {
+    let (zone, name) = match slot {
+        Slot::Use(vm) => return reuse(workshop, &vm, leaf).await,
+        Slot::Make { name, replaces } => {
             if let Some(old) = replaces {
                 workshop.delete(old.zone_name(), &old.name).await?;
             }
@@ -260,6 +256,25 @@ async fn fill_one(
     // The number is set when it is known who is there.
     let (access, _) = until_ready(workshop, &zone, &name, 0, leaf).await?;
     Ok(Ready { vm: Vm { zone, name }, access })
+}
+
+/// Takes a machine that is there. One whose worker does not answer is of no use to the next run either.
+async fn reuse(workshop: &Workshop, vm: &Instance, leaf: &Leaf) -> Result<Ready, GcpError> {
+    let (zone, name) = (vm.zone_name().to_owned(), vm.name.clone());
+    workshop.news.tell(&name, MachineState::Reused { place: zone.clone() });
+    match until_ready(workshop, &zone, &name, 0, leaf).await {
+        Ok((access, _)) => Ok(Ready { vm: Vm { zone, name }, access }),
+        Err(GcpError::Boot { problem, .. }) if !workshop.config.keep => {
+            let fate = match workshop.delete(&zone, &name).await {
+                Ok(()) => {
+                    "it had been there before, and is deleted, so that the next run makes another".into()
+                }
+                Err(error) => format!("it had been there before, and cannot be deleted ({error})"),
+            };
+            Err(GcpError::Boot { name, problem: format!("{problem}; {fate}") })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Decides what becomes of a fleet of which some did not become ready.
@@ -319,13 +334,14 @@ impl LoadVms {
     }
 
     /// Deletes the VMs where that was asked for; otherwise they stay for the next run.
-    pub async fn close(self) {
+    ///
+    /// # Errors
+    /// When something is left that was to be deleted.
+    pub async fn close(self) -> Result<(), GcpError> {
         if !self.cleanup_after {
-            return;
+            return Ok(());
         }
-        let left = inventory::cleanup_load(&self.workshop).await;
-        if let Err(error) = left {
-            tracing::warn!("{error}");
-        }
+        let names: Vec<_> = self.vms.into_iter().map(|vm| vm.name).collect();
+        inventory::cleanup_load(&self.workshop, &names).await
     }
 }

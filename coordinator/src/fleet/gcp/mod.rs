@@ -3,13 +3,15 @@
 //! - [`load_vms`] brings up the machines that carry load, [`platform`] the one that is loaded.
 //! - `workshop` makes machines and remembers which, so that they can be unmade; [`journal`] remembers them longer than
 //!   the process lives.
-//! - `boot` waits for a worker, whose certificate it pins; [`delivery`] brings the worker's binary to the machines.
+//! - `boot` waits for a worker, whose certificate it pins; [`delivery`] and `carrier` bring the worker's binary to the
+//!   machines.
 //! - [`inventory`] finds everything again by labels, and deletes it.
 //! - `scale`, [`bodies`] and [`names`] are pure: what is needed, what Google is asked for, what it is called.
 
 pub mod api;
 pub mod bodies;
 mod boot;
+mod carrier;
 pub mod delivery;
 mod error;
 mod firewall;

@@ -133,12 +133,6 @@ pub fn role_of(instance: &Instance) -> Option<Role> {
     [Role::Load, Role::Platform].into_iter().find(|role| role.as_str() == label)
 }
 
-/// A text as a label's value: lower-case letters, digits, dashes and underscores, at most 63.
-pub fn label_value(text: &str) -> String {
-    let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter);
-    text.to_lowercase().chars().map(|letter| if fits(letter) { letter } else { '-' }).take(63).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use super::api::Instance;
-use super::bodies::{MOCK_PORT, Machine, metadata};
+use super::bodies::{self, MOCK_PORT, Machine, metadata};
 use super::boot::until_ready;
 use super::delivery::Parcel;
 use super::error::GcpError;
-use super::load_vms::authority;
+use super::load_vms::{authority, check_obedience};
 use super::names::Role;
-use super::scale::life_left;
+use super::scale::Wish;
 use super::workshop::Workshop;
 use super::{PLATFORM_SCRIPT, boot, firewall};
-use crate::clock;
 use crate::config::gcp::SetupConfig;
 use crate::fleet::WorkerAccess;
 use crate::fleet::news::MachineState;
+use crate::trust::Leaf;
 
 const DISK_GB: u32 = 50;
 /// A platform with less life than this is made anew.
@@ -36,6 +36,8 @@ pub struct Platform {
     pub external_address: Option<String>,
     /// Keeps the way to the worker open, and deletes the VM again.
     pub workshop: Workshop,
+    /// Ours, which the worker obeys.
+    leaf: Leaf,
 }
 
 /// Makes the platform's VM, or finds it.
@@ -44,38 +46,43 @@ pub struct Platform {
 /// When it cannot be had; what this command has made is then deleted again, unless it is to be kept.
 pub async fn open(workshop: Workshop, setup: &SetupConfig) -> Result<Platform, GcpError> {
     match bring_up(&workshop, setup).await {
-        Ok((worker, zone, vm)) => Ok(Platform {
+        Ok((worker, zone, vm, leaf)) => Ok(Platform {
             worker,
             name: vm.name.clone(),
             zone,
             internal_address: vm.internal_address().unwrap_or_default().to_owned(),
             external_address: vm.external_address().map(str::to_owned),
             workshop,
+            leaf,
         }),
-        Err(error) => {
-            let fate = workshop.undo().await;
-            Err(match error {
-                GcpError::Interrupted(_) => GcpError::Interrupted(fate),
-                other => other,
-            })
-        }
+        Err(error) => Err(error.with_fate(workshop.undo().await)),
     }
 }
 
 async fn bring_up(
     workshop: &Workshop,
     setup: &SetupConfig,
-) -> Result<(WorkerAccess, String, Instance), GcpError> {
+) -> Result<(WorkerAccess, String, Instance, Leaf), GcpError> {
     let parcel = Parcel::read(&workshop.config)?;
     let (authority, leaf) = authority(workshop)?;
     let name = workshop.names.platform_vm();
-    let all = workshop.client.instances(&workshop.names.labels()).await?;
+    let all = workshop.instances().await?;
     let there = all.into_iter().find(|vm| vm.name == name);
 
+    if let Some(vm) = &there {
+        check_obedience([vm], authority.certificate_pem(), workshop)?;
+    }
     let more = wanted(setup);
+    let wish = Wish {
+        kind: bodies::kind(&workshop.config),
+        zones: workshop.config.zones.clone(),
+        sha256: parcel.sha256().to_owned(),
+        life: SHORTEST_LIFE,
+        now: workshop.client.now(),
+    };
     let zone = match there {
-        Some(vm) if is_as_wanted(&vm, &more, authority.certificate_pem(), parcel.sha256()) => {
-            workshop.news.tell(&name, MachineState::Reused);
+        Some(vm) if wish.fits(&vm) && more.iter().all(|(key, value)| vm.metadata(key) == Some(value)) => {
+            workshop.news.tell(&name, MachineState::Reused { place: vm.zone_name().to_owned() });
             firewall::open_platform(workshop, setup.port).await?;
             firewall::open_workers(workshop).await?;
             vm.zone_name().to_owned()
@@ -84,7 +91,15 @@ async fn bring_up(
             if let Some(old) = there {
                 workshop.delete(old.zone_name(), &old.name).await?;
             }
-            let delivery = parcel.deliver(workshop).await?;
+            // What can fail without a VM does so before there is one.
+            let (delivery, inside, outside) = tokio::join!(
+                parcel.deliver(workshop),
+                firewall::open_platform(workshop, setup.port),
+                firewall::open_workers(workshop),
+            );
+            inside?;
+            outside?;
+            let delivery = delivery?;
             let machine = Machine {
                 name: &name,
                 role: Role::Platform,
@@ -93,21 +108,22 @@ async fn bring_up(
                 script: PLATFORM_SCRIPT,
                 more,
             };
-            let (made, inside, outside) = tokio::join!(
-                workshop.make(&machine, authority.certificate_pem(), &delivery),
-                firewall::open_platform(workshop, setup.port),
-                firewall::open_workers(workshop),
-            );
-            inside?;
-            outside?;
-            made?
+            workshop.make(&machine, authority.certificate_pem(), &delivery).await?
         }
     };
     let (worker, vm) = until_ready(workshop, &zone, &name, 0, &leaf).await?;
-    Ok((worker, zone, vm))
+    Ok((worker, zone, vm, leaf))
 }
 
 impl Platform {
+    /// The worker beside it as it is now: one that was started anew has another certificate.
+    ///
+    /// # Errors
+    /// When it does not come up again.
+    pub async fn worker_now(&self) -> Result<WorkerAccess, GcpError> {
+        Ok(until_ready(&self.workshop, &self.zone, &self.name, 0, &self.leaf).await?.0)
+    }
+
     /// What went wrong with the platform's startup script, as far as it says.
     pub async fn problem(&self) -> Option<String> {
         boot::problem(&self.workshop, &self.zone, &self.name).await
@@ -142,13 +158,4 @@ fn wanted(setup: &SetupConfig) -> Vec<(&'static str, String)> {
         (metadata::PLATFORM_ENV, lines.join("\n")),
         (metadata::MOCK_PORT, MOCK_PORT.to_string()),
     ]
-}
-
-fn is_as_wanted(vm: &Instance, more: &[(&'static str, String)], authority_pem: &str, sha256: &str) -> bool {
-    let now = clock::local_now().timestamp();
-    vm.status == "RUNNING"
-        && vm.metadata(metadata::COORDINATOR_CA).map(str::trim) == Some(authority_pem.trim())
-        && vm.metadata(metadata::WORKER_SHA256) == Some(sha256)
-        && more.iter().all(|(key, value)| vm.metadata(key) == Some(value))
-        && life_left(vm, now).is_none_or(|left| left >= SHORTEST_LIFE)
 }

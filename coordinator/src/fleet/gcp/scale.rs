@@ -11,10 +11,10 @@ use super::names::Names;
 /// What a VM must be like to be used.
 #[derive(Debug, Clone)]
 pub struct Wish {
-    /// Such as `e2-standard-4`.
-    pub machine_type: String,
-    /// Whether it may be taken away at any time.
-    pub spot: bool,
+    /// As [`super::bodies::kind`] puts it.
+    pub kind: String,
+    /// Where it may be.
+    pub zones: Vec<String>,
     /// Of the worker's binary.
     pub sha256: String,
     /// What is left of its life at least.
@@ -56,11 +56,11 @@ pub fn slots(wanted: u32, existing: &[Instance], wish: &Wish, names: &Names) -> 
 }
 
 impl Wish {
-    fn fits(&self, instance: &Instance) -> bool {
-        let is_spot = instance.scheduling.provisioning_model.as_deref() == Some("SPOT");
+    /// Whether a machine is used as it is.
+    pub fn fits(&self, instance: &Instance) -> bool {
         instance.status == "RUNNING"
-            && instance.machine_type_name() == self.machine_type
-            && is_spot == self.spot
+            && instance.metadata(metadata::KIND) == Some(&self.kind)
+            && self.zones.iter().any(|zone| zone == instance.zone_name())
             && instance.metadata(metadata::WORKER_SHA256) == Some(&self.sha256)
             && life_left(instance, self.now).is_none_or(|left| left >= self.life)
     }
@@ -87,8 +87,8 @@ mod tests {
 
     fn wish() -> Wish {
         Wish {
-            machine_type: "e2-standard-4".into(),
-            spot: false,
+            kind: "small".into(),
+            zones: vec!["europe-west1-b".into(), "europe-west1-c".into()],
             sha256: "abc".into(),
             life: Duration::from_secs(900),
             now: "2026-10-01T12:00:00Z".parse().unwrap(),
@@ -99,13 +99,20 @@ mod tests {
         let mut vm = json!({
             "name": format!("loadtest-vm-{number}"),
             "status": "RUNNING",
-            "machineType": "https://compute/v1/projects/p/zones/z/machineTypes/e2-standard-4",
+            "zone": "https://compute/v1/projects/p/zones/europe-west1-c",
             "creationTimestamp": "2026-10-01T13:50:00.000+02:00",
-            "scheduling": { "maxRunDuration": { "seconds": "3600" }, "provisioningModel": "STANDARD" },
-            "metadata": { "items": [{ "key": "archestra-worker-sha256", "value": "abc" }] },
+            "scheduling": { "maxRunDuration": { "seconds": "3600" } },
+            "metadata": metadata("small", "abc"),
         });
         vm.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         serde_json::from_value(vm).unwrap()
+    }
+
+    fn metadata(kind: &str, sha256: &str) -> serde_json::Value {
+        json!({ "items": [
+            { "key": "archestra-worker-sha256", "value": sha256 },
+            { "key": "archestra-bench-kind", "value": kind },
+        ] })
     }
 
     fn in_words(slots: &[Slot]) -> Vec<String> {
@@ -142,10 +149,11 @@ mod tests {
     fn what_cannot_be_used_is_replaced_where_its_name_is_needed() {
         for change in [
             json!({ "status": "STOPPING" }),
-            json!({ "machineType": "x/e2-small" }),
+            json!({ "zone": "x/us-central1-a" }),
             json!({ "metadata": { "items": [] } }),
+            json!({ "metadata": metadata("large", "abc") }),
+            json!({ "metadata": metadata("small", "abcd") }),
             json!({ "creationTimestamp": "2026-10-01T11:14:00Z" }),
-            json!({ "scheduling": { "provisioningModel": "SPOT" } }),
         ] {
             let there = [vm(1, change.clone()), vm(2, json!({}))];
             assert_eq!(planned(1, &there), ["use loadtest-vm-2"], "{change}");

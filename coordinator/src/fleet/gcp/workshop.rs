@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::api::{ApiError, Client, Kind};
+use super::api::{ApiError, Client, Instance, Kind, Operation};
 use super::bodies::{self, Delivery, Machine, region_of};
-use super::error::GcpError;
+use super::delivery::unless_interrupted;
+use super::error::{GcpError, NOTHING_MADE};
 use super::iap::Tunnels;
 use super::journal::{Intent, Journal};
-use super::names::Names;
+use super::names::{Names, RUN_LABEL};
 use crate::config::gcp::GcpConfig;
 use crate::fleet::news::{MachineState, News};
 use crate::interrupt::Interrupt;
@@ -27,6 +28,15 @@ pub enum Thing {
     Rule(String),
     /// A bucket.
     Bucket(String),
+}
+
+/// A machine that this command has asked for.
+#[derive(Debug, Clone)]
+struct Made {
+    zone: String,
+    name: String,
+    /// What Google does to make it, where it has said that it does.
+    operation: Option<Operation>,
 }
 
 /// Everything that it takes to make machines of one fleet, for one command.
@@ -48,25 +58,32 @@ pub struct Workshop {
     pub interrupt: Interrupt,
     /// Held as long as the workers are needed.
     pub tunnels: Tunnels,
-    /// Zone and name of what this command has asked for.
-    made: Arc<Mutex<Vec<(String, String)>>>,
+    /// What this command has asked for.
+    made: Arc<Mutex<Vec<Made>>>,
     /// What else this command has made.
     things: Arc<Mutex<Vec<Thing>>>,
     /// Zones that have no machine left.
     exhausted: Arc<Mutex<BTreeSet<String>>>,
 }
 
+impl Made {
+    fn is(&self, zone: &str, name: &str) -> bool {
+        (self.zone.as_str(), self.name.as_str()) == (zone, name)
+    }
+}
+
 impl Workshop {
     /// For one command.
     ///
     /// # Errors
-    /// When nobody is logged in, or no journal can be kept.
+    /// When nobody is logged in, no journal can be kept, or another command has it.
     pub fn new(config: &GcpConfig, run: String, news: News, interrupt: Interrupt) -> Result<Self, GcpError> {
+        let at_work = || GcpError::AtWork { fleet: config.fleet_name.clone() };
         Ok(Self {
             client: super::client(config)?,
             config: config.clone(),
             names: Names::of(&config.fleet_name),
-            journal: Journal::open(&config.state_dir, &config.fleet_name)?,
+            journal: Journal::take(&config.state_dir, &config.fleet_name).ok_or_else(at_work)?,
             run,
             news,
             interrupt,
@@ -75,6 +92,19 @@ impl Workshop {
             things: Arc::default(),
             exhausted: Arc::default(),
         })
+    }
+
+    /// The fleet's machines.
+    ///
+    /// # Errors
+    /// When they cannot be listed, or Google cannot look into a zone that is to be used.
+    pub async fn instances(&self) -> Result<Vec<Instance>, GcpError> {
+        let mut instances = unless_interrupted(self, self.client.instances(&self.names.labels())).await?;
+        instances.unseen.retain(|zone| self.config.zones.contains(zone));
+        match instances.blind_spots() {
+            Some(zones) => Err(GcpError::Unseen { zones }),
+            None => Ok(instances.found),
+        }
     }
 
     /// Makes a machine in the first zone that has one; returns which.
@@ -132,11 +162,12 @@ impl Workshop {
             zone: zone.to_owned(),
             instance: name.to_owned(),
         })?;
-        lock(&self.made).push((zone.to_owned(), name.to_owned()));
+        lock(&self.made).push(Made { zone: zone.to_owned(), name: name.to_owned(), operation: None });
         self.news.tell(name, MachineState::Creating { place: zone.to_owned() });
         // Never left in the middle: what was asked for must be known, to be unmade.
         match self.client.insert_instance(zone, name, body).await {
             Ok(operation) => {
+                self.is_being_made(zone, name, &operation);
                 let mut interrupt = self.interrupt.clone();
                 let what = format!("create {name} in {zone}");
                 match interrupt.or(self.client.finish(operation, &what)).await {
@@ -158,7 +189,13 @@ impl Workshop {
                 let fleet = self.names.fleet().to_owned();
                 Err(GcpError::NameTaken { kind: "the VM", name: format!("{name} in {zone}"), fleet })
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                // What Google has refused for good is not there, and what has its name is somebody else's.
+                if error.is_final_refusal() {
+                    self.forget(zone, name);
+                }
+                Err(error.into())
+            }
         }
     }
 
@@ -189,29 +226,63 @@ impl Workshop {
     /// Deletes what this command has made, but for machines of these names. Returns what became of it, in words.
     pub async fn undo_all_but(&self, kept: &[String]) -> String {
         let made: Vec<_> =
-            lock(&self.made).iter().filter(|(_, name)| !kept.contains(name)).cloned().collect();
+            lock(&self.made).iter().filter(|made| !kept.contains(&made.name)).cloned().collect();
         if made.is_empty() {
-            return "nothing was made".into();
+            return NOTHING_MADE.into();
         }
         if self.config.keep {
             return format!("{} VMs are kept as asked; `archestra-bench cleanup` deletes them", made.len());
         }
-        let count = made.len();
         let mut deleting = JoinSet::new();
-        for (zone, name) in made {
+        for made in made {
             let workshop = self.clone();
-            deleting.spawn(async move { workshop.delete(&zone, &name).await });
+            deleting.spawn(async move { workshop.unmake(made).await });
         }
         let all = async {
-            let mut failed = 0;
-            while let Some(deleted) = deleting.join_next().await {
-                failed += usize::from(!matches!(deleted, Ok(Ok(()))));
+            let (mut deleted, mut failed) = (0, 0);
+            while let Some(ended) = deleting.join_next().await {
+                match ended {
+                    Ok(Ok(was_there)) => deleted += usize::from(was_there),
+                    Ok(Err(_)) | Err(_) => failed += 1,
+                }
             }
-            failed
+            (deleted, failed)
         };
         match timeout(UNDO_LIMIT, all).await {
-            Ok(0) => format!("the {count} VMs that were being made are deleted"),
+            Ok((0, 0)) => NOTHING_MADE.into(),
+            Ok((1, 0)) => "the VM that was being made is deleted".into(),
+            Ok((deleted, 0)) => format!("the {deleted} VMs that were being made are deleted"),
             _ => "not all VMs that were being made could be deleted: run `archestra-bench cleanup`".into(),
+        }
+    }
+
+    /// Deletes a machine that this command has asked for, where it came about; whether it did. One of that name that
+    /// somebody else has made is left alone.
+    async fn unmake(&self, made: Made) -> Result<bool, ApiError> {
+        let Made { zone, name, operation } = made;
+        let mut found = self.client.instance(&zone, &name).await;
+        if let (Err(error), Some(operation)) = (&found, operation)
+            && error.is_not_found()
+        {
+            // How it ends does not matter, only that it has.
+            let _ = self.client.finish(operation, &format!("create {name} in {zone}")).await;
+            found = self.client.instance(&zone, &name).await;
+        }
+        match found {
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+            Ok(vm) if !self.has_made_it(&vm) => Ok(false),
+            Ok(_) => self.delete(&zone, &name).await.map(|()| true),
+        }
+    }
+
+    fn has_made_it(&self, vm: &Instance) -> bool {
+        self.names.own(&vm.labels) && vm.labels.get(RUN_LABEL) == Some(&self.run)
+    }
+
+    fn is_being_made(&self, zone: &str, name: &str, operation: &Operation) {
+        for made in lock(&self.made).iter_mut().filter(|made| made.is(zone, name)) {
+            made.operation = Some(operation.clone());
         }
     }
 
@@ -228,7 +299,7 @@ impl Workshop {
     }
 
     fn forget(&self, zone: &str, name: &str) {
-        lock(&self.made).retain(|(made_in, made)| (made_in.as_str(), made.as_str()) != (zone, name));
+        lock(&self.made).retain(|made| !made.is(zone, name));
     }
 
     /// Adds to a used-up quota how many more machines it would take. What cannot be found out is left out.
@@ -237,7 +308,7 @@ impl Workshop {
             return error.into();
         };
         let each = match name.as_str() {
-            quota if quota.ends_with("CPUS") => {
+            quota if quota.contains("CPUS") => {
                 let kind = self.client.machine_type(zone, &self.config.machine_type).await;
                 kind.ok().map(|kind| f64::from(kind.guest_cpus.max(1)))
             }

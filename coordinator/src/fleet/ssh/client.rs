@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+use super::super::child::ChildError;
+use super::error::HostProblem;
 use crate::cli::SshHost;
 
 /// Nothing is asked at a prompt, a silent host is given up, and the host gets no agent and no display.
@@ -53,9 +55,9 @@ impl Client {
         &self.host
     }
 
-    /// Which program.
-    pub(super) fn program(&self) -> &Path {
-        &self.program
+    /// Why it did not start.
+    pub(super) fn not_spawned(&self, error: &ChildError) -> HostProblem {
+        HostProblem::of_spawning(&self.program, error)
     }
 
     /// Connects, and runs `script` on the host.

@@ -1,9 +1,10 @@
 //! Why a host cannot carry load: each problem one sentence that says how to mend it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::binary::{Architecture, BinaryError};
+use super::super::child::ChildError;
 use crate::cli::SshHost;
 
 /// An ssh fleet that could not be brought up.
@@ -41,15 +42,23 @@ pub enum HostProblem {
     /// This machine has no ssh client.
     #[error("cannot be reached, because {} cannot be started; install an OpenSSH client, or name it with --ssh", .0.display())]
     NoClient(PathBuf),
+    /// This machine lets no more be started.
+    #[error(
+        "cannot be reached, because this machine lets no more ssh clients be started ({0}); raise its limits, or name fewer hosts"
+    )]
+    NoMoreClients(String),
+    /// The client does not get as far as the network.
+    #[error("cannot be reached, because ssh fails on this machine ({0}); mend its configuration here")]
+    LocalSsh(String),
     /// Another key than the known one.
     #[error(
         "shows another host key than the one in known_hosts, so nothing was sent; if the machine was set up anew, take \
-         the old key away with `ssh-keygen -R {0}` and connect once by hand, else somebody may stand in between"
+         the old key away ({0}) and connect once by hand, else somebody may stand in between"
     )]
     OtherKey(String),
     /// A key that nobody has accepted.
     #[error(
-        "shows a host key that is not in known_hosts, so nothing was sent; connect once by hand with `ssh {0}`, and \
+        "shows a host key that is not in known_hosts, so nothing was sent; connect once by hand with `{0}`, and \
          accept the key if it is the right one"
     )]
     UnknownKey(String),
@@ -65,6 +74,12 @@ pub enum HostProblem {
     /// It is up, and has no ssh server there.
     #[error("refuses connections; start its ssh server, or correct the port")]
     Refused,
+    /// It, or a host before it, has too many connections that have not logged in yet.
+    #[error(
+        "closes connections before anybody has logged in ({0}); raise MaxStartups in its sshd_config, or in that of the \
+         jump host, or name fewer hosts"
+    )]
+    Closed(String),
     /// Nothing answers.
     #[error("does not answer ({0}); check that the machine is up and that ssh reaches it from here")]
     Unreachable(String),
@@ -74,6 +89,9 @@ pub enum HostProblem {
     /// It lets the user in, but runs no command of ours.
     #[error("does not say what it is ({0}); check by hand that `ssh` runs commands such as `uname` there")]
     NoCommands(String),
+    /// Certificates do not hold at the time that it thinks it is.
+    #[error("has a clock that is {0}, so that no certificate holds there; set it")]
+    Clock(String),
     /// Not Linux.
     #[error("runs {0}, and workers need Linux; name a Linux machine instead")]
     Kernel(String),
@@ -130,6 +148,12 @@ pub enum HostProblem {
         "allows no more sessions on one connection; raise MaxSessions in its sshd_config, or start fewer workers there"
     )]
     Sessions,
+    /// The program is there, and must not run.
+    #[error(
+        "does not let the worker's program run ({0}); where its folder is mounted noexec, set XDG_CACHE_HOME there to \
+         another, in the shell's start-up file or with SetEnv in its sshd_config"
+    )]
+    NotExecutable(String),
     /// The worker did not come up.
     #[error("does not start a worker ({0}); run that program there by hand to see why")]
     NotStarted(String),
@@ -138,17 +162,36 @@ pub enum HostProblem {
     NotForwarded(String),
 }
 
+/// What ssh says of this machine, before or beside any connection.
+const LOCAL: [&str; 5] = [
+    "bad configuration option",
+    "Bad configuration option",
+    "Bad owner or permissions on",
+    "unix_listener: ",
+    "muxserver_listen",
+];
+/// What ssh says where too many knock at once; it passes.
+const CLOSED: [&str; 3] = ["kex_exchange_identification", "Connection closed by", "Connection reset by"];
+
 impl HostProblem {
+    /// Whether it may well be otherwise in a moment.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+
     /// What `ssh`'s last words say about a connection that was not made.
     pub(super) fn of_connecting(host: &SshHost, words: &str) -> Self {
         let says = |text: &str| words.contains(text);
         let last = last_line(words);
         if says("REMOTE HOST IDENTIFICATION HAS CHANGED") || says("has changed and you have requested strict")
         {
-            return Self::OtherKey(known_name(host));
+            return Self::OtherKey(way_to_forget(host, words));
         }
         if says("Host key verification failed") {
-            return Self::UnknownKey(host.destination());
+            return Self::UnknownKey(by_hand(host));
+        }
+        if LOCAL.into_iter().any(says) {
+            return Self::LocalSsh(last);
         }
         if says("Permission denied") || says("Too many authentication failures") {
             return Self::NoKeyAccepted;
@@ -158,6 +201,9 @@ impl HostProblem {
         }
         if says("Connection refused") {
             return Self::Refused;
+        }
+        if CLOSED.into_iter().any(says) {
+            return Self::Closed(last);
         }
         Self::Unreachable(if last.is_empty() { "ssh says nothing".into() } else { last })
     }
@@ -174,8 +220,25 @@ impl HostProblem {
         }
     }
 
-    /// What the host's last words say about a copy that failed.
-    pub(super) fn of_copying(words: &str) -> Self {
+    /// An ssh client that did not start for this reason.
+    pub(super) fn of_spawning(program: &Path, error: &ChildError) -> Self {
+        use io::ErrorKind::{NotFound, PermissionDenied};
+        match error {
+            ChildError::Start { source, .. } if matches!(source.kind(), NotFound | PermissionDenied) => {
+                Self::NoClient(program.to_owned())
+            }
+            ChildError::Start { source, .. } | ChildError::Log { source, .. } => {
+                Self::NoMoreClients(source.to_string())
+            }
+            ChildError::Silent { .. } => Self::NotStarted("ssh ended at once".into()),
+        }
+    }
+
+    /// What the exit code and the last words, ssh's or the host's, say about a copy that failed.
+    pub(super) fn of_copying(code: Option<i32>, words: &str) -> Self {
+        if words.contains(NO_SESSION) {
+            return Self::Sessions;
+        }
         let last = last_line(words);
         if words.contains("No space left") || words.contains("quota exceeded") {
             return Self::NoSpace(last);
@@ -185,7 +248,11 @@ impl HostProblem {
         if denied.into_iter().any(|denied| words.contains(denied)) {
             return Self::NoPermission(last);
         }
-        Self::NotCopied(if last.is_empty() { "the checksum of what arrived is wrong".into() } else { last })
+        Self::NotCopied(match code {
+            _ if !last.is_empty() => last,
+            Some(1) => "the checksum of what arrived is wrong".into(),
+            _ => "the ssh connection broke".into(),
+        })
     }
 
     /// What the last words say about a socket through which no worker is reached.
@@ -196,25 +263,48 @@ impl HostProblem {
 
     /// What the last words say about a worker that did not come up.
     pub(super) fn of_starting(words: &str) -> Self {
-        if words.contains("Session open refused") {
+        if words.contains(NO_SESSION) {
             return Self::Sessions;
         }
         let last = last_line(words);
+        if last.contains("Permission denied") {
+            return Self::NotExecutable(last);
+        }
         Self::NotStarted(if last.is_empty() { "it says nothing".into() } else { last })
     }
 }
 
-/// Under which name a host stands in known_hosts.
-fn known_name(host: &SshHost) -> String {
-    match host.port {
-        Some(port) if port != 22 => format!("[{}]:{port}", host.host),
-        _ => host.host.clone(),
+/// What ssh says where MaxSessions is reached.
+const NO_SESSION: &str = "Session open refused";
+
+/// How a user connects to a host.
+fn by_hand(host: &SshHost) -> String {
+    let port = host.port.map_or_else(String::new, |port| format!("-p {port} "));
+    format!("ssh {port}{}", host.destination())
+}
+
+/// How an old key is taken away. Some builds of ssh print the command, and all of them where the key is: only ssh knows
+/// under which name a host of its configuration stands there.
+fn way_to_forget(host: &SshHost, words: &str) -> String {
+    let lines = || words.lines().map(str::trim);
+    if let Some(command) = lines().find(|line| line.starts_with("ssh-keygen -f ")) {
+        return printable(command);
+    }
+    let place = lines().find_map(|line| line.strip_prefix("Offending ")?.split_once(" key in "));
+    match (place, host.port) {
+        (Some((_, place)), _) => printable(place),
+        (None, Some(port)) if port != 22 => format!("ssh-keygen -R \"[{}]:{port}\"", host.host),
+        (None, _) => format!("ssh-keygen -R {}", host.host),
     }
 }
 
-/// The last line that says something. It comes from elsewhere, so it is kept short and printable.
+/// The last line that says something.
 fn last_line(words: &str) -> String {
-    let line = words.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    printable(words.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default())
+}
+
+/// What comes from elsewhere, kept short and printable.
+pub(super) fn printable(line: &str) -> String {
     line.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
@@ -227,54 +317,4 @@ fn in_one_line(errors: &[HostError]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn connecting(words: &str) -> HostProblem {
-        HostProblem::of_connecting(&"me@h:2222".parse().unwrap(), words)
-    }
-
-    #[test]
-    fn what_ssh_says_becomes_a_sentence_with_the_cure() {
-        let changed =
-            "@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n";
-        assert_eq!(connecting(changed), HostProblem::OtherKey("[h]:2222".into()));
-        assert_eq!(connecting("Host key verification failed."), HostProblem::UnknownKey("me@h".into()));
-        assert_eq!(connecting("me@h: Permission denied (publickey)."), HostProblem::NoKeyAccepted);
-        assert_eq!(
-            connecting("ssh: Could not resolve hostname h: Name or service not known"),
-            HostProblem::NoSuchName
-        );
-        assert_eq!(connecting("ssh: connect to host h port 22: Connection refused"), HostProblem::Refused);
-        for words in [
-            "ssh: connect to host h port 22: No route to host",
-            "Connection timed out during banner exchange",
-        ] {
-            assert_eq!(connecting(words), HostProblem::Unreachable(words.into()));
-        }
-    }
-
-    #[test]
-    fn what_a_host_says_of_a_copy_becomes_one_too() {
-        let copying = HostProblem::of_copying;
-        assert!(matches!(copying("cat: write error: No space left on device\n"), HostProblem::NoSpace(_)));
-        assert!(matches!(
-            copying("mkdir: cannot create directory '/x': Permission denied"),
-            HostProblem::NoPermission(_)
-        ));
-        assert!(copying("").to_string().contains("checksum"));
-        assert_eq!(
-            HostProblem::of_starting(
-                "mux_client_request_session: session request failed: Session open refused by peer"
-            ),
-            HostProblem::Sessions
-        );
-    }
-
-    #[test]
-    fn a_hosts_words_cannot_disturb_the_terminal() {
-        let words = format!("\u{1b}[2J{}\n\n", "x".repeat(1000));
-        let last = last_line(&words);
-        assert!(last.starts_with("[2J") && last.len() == 200);
-    }
-}
+mod tests;

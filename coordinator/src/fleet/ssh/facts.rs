@@ -3,11 +3,15 @@
 use std::num::NonZeroU32;
 
 use super::super::binary::{Architecture, WorkerBinary};
-use super::error::HostProblem;
+use super::error::{HostProblem, printable};
 
 /// Begins each line that is meant for us: a login shell's start-up files may say other things.
 const MARK: &str = "archestra-bench-host ";
 const END: &str = "end";
+
+/// Certificates hold from yesterday's beginning for a week, in seconds that are sure.
+const MOST_BEHIND: i64 = 24 * 3600;
+const MOST_AHEAD: i64 = 6 * MOST_BEHIND;
 
 /// A host's answers, by name.
 #[derive(Debug, Default)]
@@ -24,6 +28,8 @@ pub(super) fn script(binary: &WorkerBinary) -> String {
         ("kernel", "uname -s"),
         ("machine", "uname -m"),
         ("library", "getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 1"),
+        ("clock", "date +%s"),
+        ("boot", "cat /proc/sys/kernel/random/boot_id"),
         ("cores", "nproc || getconf _NPROCESSORS_ONLN"),
         ("home", r#"echo "${XDG_CACHE_HOME:-$HOME}""#),
         ("tool", "command -v sha256sum"),
@@ -32,15 +38,15 @@ pub(super) fn script(binary: &WorkerBinary) -> String {
     ];
     let lines =
         facts.map(|(name, command)| format!(r#"echo "{MARK}{name} $({{ {command}; }} 2>/dev/null)""#));
-    format!("{}; {}; exec cat >/dev/null", folder(&binary.sha256), lines.join("; "))
+    format!("echo; {}; {}; exec cat >/dev/null", folder(&binary.sha256), lines.join("; "))
 }
 
 impl Facts {
     /// Takes in a line of the host's; whether it was the last.
     pub(super) fn take(&mut self, line: &str) -> bool {
-        let Some(fact) = line.strip_prefix(MARK) else { return false };
+        let Some((_, fact)) = line.split_once(MARK) else { return false };
         let (name, value) = fact.split_once(' ').unwrap_or((fact, ""));
-        self.0.push((name.to_owned(), value.trim().to_owned()));
+        self.0.push((name.to_owned(), printable(value.trim())));
         name == END
     }
 
@@ -71,6 +77,25 @@ impl Facts {
             return Err(HostProblem::NoChecksums);
         }
         Ok(self.get("checksum") == binary.sha256)
+    }
+
+    /// Whether certificates hold there.
+    ///
+    /// # Errors
+    /// When its clock and ours, in seconds since 1970, are too far apart.
+    pub(super) fn agrees_on_time(&self, now: i64) -> Result<(), HostProblem> {
+        // One that does not say is believed: its worker will refuse what does not hold.
+        let ahead = self.get("clock").parse().unwrap_or(now).saturating_sub(now);
+        let (apart, way) = (ahead.unsigned_abs(), if ahead < 0 { "behind" } else { "ahead" });
+        if (-MOST_BEHIND..MOST_AHEAD).contains(&ahead) {
+            return Ok(());
+        }
+        Err(HostProblem::Clock(format!("{} h {way}", apart / 3600)))
+    }
+
+    /// Names the machine, whatever the user calls it; `None` where it does not say.
+    pub(super) fn boot(&self) -> Option<&str> {
+        Some(self.get("boot")).filter(|boot| !boot.is_empty())
     }
 
     /// Cores that a process may use there.
@@ -129,6 +154,23 @@ mod tests {
         assert!(!has(&facts(&[("checksum", &"5b".repeat(32))]), None));
         assert!(!has(&facts(&[("library", "musl libc (x86_64)")]), None), "static programs need no library");
         assert_eq!((facts(&[]).cores().get(), facts(&[("cores", "")]).cores().get()), (8, 1));
+    }
+
+    #[test]
+    fn a_clock_at_which_no_certificate_holds_is_named() {
+        let at = |clock: i64| facts(&[("clock", &clock.to_string())]).agrees_on_time(1_000_000);
+        assert_eq!((at(1_000_000 - 23 * 3600), at(1_000_000 + 143 * 3600)), (Ok(()), Ok(())));
+        assert_eq!(at(1_000_000 - 49 * 3600), Err(HostProblem::Clock("49 h behind".into())));
+        assert_eq!(at(1_000_000 + 200 * 3600), Err(HostProblem::Clock("200 h ahead".into())));
+        assert_eq!(facts(&[]).agrees_on_time(1_000_000), Ok(()));
+    }
+
+    #[test]
+    fn what_a_login_shell_says_before_is_no_fact() {
+        let mut facts = Facts::default();
+        assert!(!facts.take("Welcome to this machine!"));
+        assert!(!facts.take(&format!("hello> {MARK}kernel Lin\u{1b}[2Jux")));
+        assert_eq!(facts.get("kernel"), "Lin[2Jux", "a host's words cannot disturb the terminal");
     }
 
     #[test]

@@ -6,25 +6,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::{sleep, timeout};
 
 use super::super::binary::WorkerBinary;
-use super::super::child::{Child, ChildError, Ended};
+use super::super::child::{Child, Ended};
+use super::super::news::{MachineState, News};
 use super::client::Client;
 use super::error::{HostError, HostProblem};
 use super::facts::{self, Facts};
+use crate::clock;
 
 /// How long a host may take from the first packet until it has said what it is.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// How long a copy may take: some 30 MB over a slow line.
-const COPY_LIMIT: Duration = Duration::from_secs(600);
+/// How long before each further try: whoever closes connections early has too many at once.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// How long a copy may stand still. All hosts may share one slow line, so how long it takes says nothing.
+const STILL_LIMIT: Duration = Duration::from_secs(120);
+/// How much is handed to ssh at once.
+const PIECE: usize = 64 * 1024;
 /// How long ssh may take to say why it failed.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 
 /// Shell that puts its standard input into `$folder` under the program's name: whole and checked, or not at all. `$1` is
-/// the checksum.
-pub(super) const COPY: &str = r#"umask 077; new="$folder/.new.$$"; mkdir -p "$folder" && cat >"$new" && [ "$(sha256sum <"$new" | cut -c1-64)" = "$1" ] && chmod 0755 "$new" && mv -f "$new" "$folder/archestra-bench" || { rm -f "$new"; exit 1; }"#;
+/// the checksum. What is left of copies that were cut off an hour ago or earlier is taken away first.
+pub(super) const COPY: &str = r#"umask 077; new="$folder/.new.$$"; mkdir -p "$folder" && { find "${folder%/*}" -name ".new.*" -mmin +60 -exec rm -f {} + 2>/dev/null || true; } && cat >"$new" && [ "$(sha256sum <"$new" | cut -c1-64)" = "$1" ] && chmod 0755 "$new" && mv -f "$new" "$folder/archestra-bench" || { rm -f "$new"; exit 1; }"#;
 
 /// A worker's program, and its bytes once some host needs them.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ pub(super) struct Host {
     pub(super) client: Client,
     /// Cores that a process may use there.
     pub(super) cores: NonZeroU32,
+    /// The same for two names of one machine.
+    pub(super) machine: String,
     /// Ends the connection when it ends.
     master: Child,
 }
@@ -63,21 +71,61 @@ impl Program {
 
 impl Host {
     /// Connects, looks, and copies the program where it is missing. What ssh says goes to files whose
-    /// names begin with `own`.
+    /// names begin with `own`. `doors` bounds how many connect at once.
     pub(super) async fn bring_up(
         client: Client,
         program: Arc<Program>,
         own: PathBuf,
+        doors: Arc<Semaphore>,
+        news: News,
     ) -> Result<Self, HostError> {
         let host = client.host().clone();
-        Self::connect(client, &program, &own).await.map_err(|problem| HostError { host, problem })
+        Self::prepare(client, &program, &own, &doors, &news)
+            .await
+            .map_err(|problem| HostError { host, problem })
     }
 
-    async fn connect(client: Client, program: &Program, own: &Path) -> Result<Self, HostProblem> {
+    async fn prepare(
+        client: Client,
+        program: &Program,
+        own: &Path,
+        doors: &Semaphore,
+        news: &News,
+    ) -> Result<Self, HostProblem> {
+        let (master, facts) = Self::connect_patiently(&client, program, own, doors).await?;
+        facts.agrees_on_time(clock::local_now().timestamp().as_second())?;
+        if !facts.has(&program.binary)? {
+            copy(&client, program, &own.with_extension("copy.log"), news).await?;
+        }
+        let machine = facts.boot().map_or_else(|| client.host().to_string(), ToOwned::to_owned);
+        Ok(Self { client, cores: facts.cores(), machine, master })
+    }
+
+    async fn connect_patiently(
+        client: &Client,
+        program: &Program,
+        own: &Path,
+        doors: &Semaphore,
+    ) -> Result<(Child, Facts), HostProblem> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            // Nobody closes it, so there is always a door.
+            let door = doors.acquire().await;
+            let connected = Self::connect(client, program, own).await;
+            drop(door);
+            match (connected, pauses.next()) {
+                (Err(problem), Some(pause)) if problem.may_pass() => sleep(pause).await,
+                (connected, _) => return connected,
+            }
+        }
+    }
+
+    /// The connection, and what the host says of itself.
+    async fn connect(client: &Client, program: &Program, own: &Path) -> Result<(Child, Facts), HostProblem> {
         let log = own.with_extension("log");
         let master =
             Child::spawn("ssh", client.master(&facts::script(&program.binary)), "", Some(&log)).await;
-        let mut master = master.map_err(|error| not_spawned(&client, &error))?;
+        let mut master = master.map_err(|error| client.not_spawned(&error))?;
 
         let mut facts = Facts::default();
         let told = timeout(CONNECT_LIMIT, async {
@@ -89,20 +137,16 @@ impl Host {
             false
         });
         match told.await {
-            Ok(true) => {}
+            Ok(true) => Ok((master, facts)),
             Ok(false) => {
                 let code = match master.exit(LAST_WORDS_LIMIT).await {
                     Some(Ended::Code(code)) => Some(code),
                     _ => None,
                 };
-                return Err(HostProblem::of_ending(client.host(), code, &last_words(&log)));
+                Err(HostProblem::of_ending(client.host(), code, &last_words(&log)))
             }
-            Err(_) => return Err(HostProblem::Silent(CONNECT_LIMIT.as_secs())),
+            Err(_) => Err(HostProblem::Silent(CONNECT_LIMIT.as_secs())),
         }
-        if !facts.has(&program.binary)? {
-            copy(&client, program, &own.with_extension("copy.log")).await?;
-        }
-        Ok(Self { client, cores: facts.cores(), master })
     }
 
     /// Ends the connection.
@@ -111,32 +155,30 @@ impl Host {
     }
 }
 
-async fn copy(client: &Client, program: &Program, log: &Path) -> Result<(), HostProblem> {
+async fn copy(client: &Client, program: &Program, log: &Path, news: &News) -> Result<(), HostProblem> {
     let bytes = program.bytes().await?;
+    news.tell(&client.host().to_string(), MachineState::Copying(bytes.len() as u64));
     let script = format!("{}; {COPY}", facts::folder(&program.binary.sha256));
     let command = client.follow(&script, &[&program.binary.sha256]);
     let copying = Child::spawn("ssh", command, "", Some(log)).await;
-    let mut copying = copying.map_err(|error| not_spawned(client, &error))?;
+    let mut copying = copying.map_err(|error| client.not_spawned(&error))?;
 
-    let copied = timeout(COPY_LIMIT, async {
-        if let Some(mut stdin) = copying.take_stdin() {
-            // A host that does not take it all says why.
-            let _ = stdin.write_all(bytes).await;
+    let still = || HostProblem::NotCopied(format!("nothing moves for {} s", STILL_LIMIT.as_secs()));
+    if let Some(mut stdin) = copying.take_stdin() {
+        for piece in bytes.chunks(PIECE) {
+            match timeout(STILL_LIMIT, stdin.write_all(piece)).await {
+                Ok(Ok(())) => {}
+                // A host that does not take it all says why.
+                Ok(Err(_)) => break,
+                Err(_) => return Err(still()),
+            }
         }
-        copying.exit(COPY_LIMIT).await
-    });
-    match copied.await {
-        Ok(Some(Ended::Code(0))) => Ok(()),
-        Ok(_) => Err(HostProblem::of_copying(&last_words(log))),
-        Err(_) => Err(HostProblem::NotCopied(format!("not within {} s", COPY_LIMIT.as_secs()))),
     }
-}
-
-/// An ssh client that cannot be started at all.
-pub(super) fn not_spawned(client: &Client, error: &ChildError) -> HostProblem {
-    match error {
-        ChildError::Start { .. } => HostProblem::NoClient(client.program().to_owned()),
-        ChildError::Silent { .. } => HostProblem::NotStarted("ssh ended at once".into()),
+    match copying.exit(STILL_LIMIT).await {
+        Some(Ended::Code(0)) => Ok(()),
+        Some(Ended::Code(code)) => Err(HostProblem::of_copying(Some(code), &last_words(log))),
+        Some(Ended::Otherwise(_)) => Err(HostProblem::of_copying(None, &last_words(log))),
+        None => Err(still()),
     }
 }
 

@@ -17,7 +17,7 @@ use super::super::child::{Child, Ended};
 use super::client::Client;
 use super::error::{HostError, HostProblem};
 use super::facts;
-use super::host::{last_words, not_spawned};
+use super::host::last_words;
 use crate::cli::SshHost;
 
 /// What every worker is told.
@@ -73,13 +73,13 @@ impl Start {
 
     async fn child(&self) -> Result<Child, HostProblem> {
         let script = format!(
-            r#"{}; binary="$folder/archestra-bench"; {}"#,
+            r#"echo; {}; binary="$folder/archestra-bench"; {}"#,
             facts::folder(&self.sha256),
             WorkerBinary::START
         );
         let command = self.client.follow(&script, &ARGUMENTS);
         let child = Child::spawn("ssh", command, &self.bundle, Some(&self.log)).await;
-        let mut child = child.map_err(|error| not_spawned(&self.client, &error))?;
+        let mut child = child.map_err(|error| self.client.not_spawned(&error))?;
         let address = child.address().await.map_err(|_| HostProblem::of_starting(&last_words(&self.log)))?;
         let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         let port = port.ok_or_else(|| HostProblem::NotStarted("it listens nowhere".into()))?;
@@ -90,14 +90,14 @@ impl Start {
     async fn forward(&self, port: u16) -> Result<(), HostProblem> {
         let log = self.socket.with_extension("log");
         let forwarding = Child::spawn("ssh", self.client.forward(&self.socket, port), "", Some(&log)).await;
-        let mut forwarding = forwarding.map_err(|error| not_spawned(&self.client, &error))?;
+        let mut forwarding = forwarding.map_err(|error| self.client.not_spawned(&error))?;
         match forwarding.exit(FORWARD_LIMIT).await {
             Some(Ended::Code(0)) => {}
             _ => return Err(HostProblem::of_forwarding(&last_words(&log))),
         }
         // The socket is there in any case. Whether the host lets anything through shows when it is used.
-        match timeout(FORWARD_LIMIT, self.access.dial()).await {
-            Ok(Ok(_)) => Ok(()),
+        match timeout(FORWARD_LIMIT, self.access.answers()).await {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(HostProblem::of_forwarding("")),
         }
     }

@@ -7,6 +7,8 @@ use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
 
 mod format;
+mod phases;
+mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,9 @@ pub fn summary(record: &RunRecord) -> String {
         Some(tables::latency(record)),
         Some(notes(record)),
         section("Load", tables::load(record)),
+        section("Phases", phases::table_of(record)),
+        section("Connections", tables::connections(record)),
+        section("Stages", stages::table_of(record)),
         section("Failures", tables::failures(record)),
         section("Streams", tables::streams(record)),
         section("Workers", tables::workers(record)),
@@ -82,7 +87,7 @@ fn head(record: &RunRecord) -> String {
         ("Target", Some(target(record))),
         ("Requests", distinct(record, |block| requests(&block.extent))),
         ("Duration", distinct(record, |block| block.extent.duration_ns.map(seconds))),
-        ("Concurrency", distinct(record, |block| concurrency(&block.load))),
+        ("Concurrency", distinct(record, concurrency)),
         ("Rate", distinct(record, |block| offered_rate(&block.load))),
         ("HTTP", distinct(record, |block| Some(http(block)))),
         ("Mode", distinct(record, |block| Some(mode(block)))),
@@ -107,6 +112,21 @@ fn target(record: &RunRecord) -> String {
     if target.extra_roots {
         text += ", extra root certificates trusted";
     }
+    if target.tls_client_certificate {
+        text += ", a client certificate shown";
+    }
+    if target.tls_session_resumption == Some(true) {
+        text += ", TLS sessions resumed";
+    }
+    if let Some(name) = &target.tls_server_name {
+        text += &format!(", TLS server name {}", escape(name));
+    }
+    if let Some(there) = &target.connect_to {
+        text += &format!(", connected to {}", escape(there));
+    }
+    if !target.local_addresses.is_empty() {
+        text += &format!(", from {}", escape(&target.local_addresses.join(", ")));
+    }
     text
 }
 
@@ -125,9 +145,15 @@ fn requests(extent: &ExtentRecord) -> Option<String> {
     extent.requests.map(|requests| format!("{requests} per scenario"))
 }
 
-fn concurrency(load: &LoadRecord) -> Option<String> {
-    match load {
-        LoadRecord::Closed { concurrency } => Some(format!("{concurrency} in flight")),
+fn concurrency(block: &BlockRecord) -> Option<String> {
+    match &block.load {
+        LoadRecord::Closed { concurrency, think_time: None } => Some(format!("{concurrency} in flight")),
+        LoadRecord::Closed { concurrency, think_time: Some(time) } => {
+            let [shortest, longest] = [time.min_ns, time.max_ns].map(seconds);
+            let time = if shortest == longest { shortest } else { format!("{shortest} to {longest}") };
+            let places = if block.streams > 1 { "streams" } else { "connections" };
+            Some(format!("{concurrency} {places}, each resting {time} after an answer"))
+        }
         LoadRecord::Open { .. } => None,
     }
 }
@@ -135,8 +161,15 @@ fn concurrency(load: &LoadRecord) -> Option<String> {
 fn offered_rate(load: &LoadRecord) -> Option<String> {
     match load {
         LoadRecord::Closed { .. } => None,
-        LoadRecord::Open { rate_millihertz, arrivals, .. } => {
-            Some(format!("{} req/s, {} arrivals", *rate_millihertz as f64 / 1e3, arrivals.name()))
+        LoadRecord::Open { trace: Some(trace), .. } => {
+            Some(format!("a trace of {} requests over {}", trace.requests, seconds(trace.duration_ns)))
+        }
+        LoadRecord::Open { rate_millihertz, stages, arrivals, .. } => {
+            let pace = match rate_millihertz {
+                Some(rate) => format!("{} req/s", *rate as f64 / 1e3),
+                None => stages::in_words(stages),
+            };
+            Some(format!("{pace}, {} arrivals", arrivals.name()))
         }
     }
 }
@@ -212,6 +245,7 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
             seconds_or_milliseconds(tail)
         ));
     }
+    notes.extend(bodies(block).map(|made| format!("{name}: {made}.")));
     let idle = block.workers.iter().filter(|worker| worker.is_idle()).count();
     if idle > 0 {
         notes.push(format!(
@@ -219,11 +253,32 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
             block.workers.len()
         ));
     }
+    let mut left_out: Vec<&String> =
+        block.workers.iter().flat_map(|worker| &worker.addresses_left_out).collect();
+    left_out.sort_unstable();
+    left_out.dedup();
+    notes.extend(left_out.into_iter().map(|address| {
+        format!("{name}: nothing was sent to {}, which accepted no connection.", escape(address))
+    }));
     let beyond = block.figures.response_time.map_or(0, |response_time| response_time.above_range);
     if beyond > 0 {
         notes.push(format!("{name}: {beyond} response times above 1 h are counted as 1 h."));
     }
     notes
+}
+
+/// How many bodies there were, and how often each was used.
+fn bodies(block: &BlockRecord) -> Option<String> {
+    let variety = block.scenario.variety?;
+    let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
+    let rows = match variety.dataset_rows {
+        0 => String::new(),
+        rows => format!(" from {rows} rows in turn"),
+    };
+    let times = block.figures.requests as f64 / made.max(1) as f64;
+    Some(format!(
+        "{made} bodies were made{rows} before the load, and each was sent {times:.2} times on average"
+    ))
 }
 
 fn seconds_or_milliseconds(nanos: u64) -> String {

@@ -1,10 +1,14 @@
 //! The summary's tables.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::format::{NONE, escape, milliseconds, percent, rate, table, window};
 use super::{RunRecord, scenario};
-use crate::report::record::{BlockRecord, FleetWorkerRecord, WorkerEndRecord, WorkerRecord};
+use crate::report::record::{
+    BlockRecord, ConnectionRecord, FleetWorkerRecord, WorkerEndRecord, WorkerRecord,
+};
 use crate::statistics::Distribution;
 
 const COLUMNS: [&str; 7] = [
@@ -73,6 +77,36 @@ pub(super) fn load(record: &RunRecord) -> Option<String> {
         ]
     };
     table(3, &columns, &record.blocks.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Where connections went, and what TLS they spoke.
+pub(super) fn connections(record: &RunRecord) -> Option<String> {
+    let mut rows = Vec::new();
+    for block in &record.blocks {
+        let mut kinds: BTreeMap<(&str, String), [u64; 2]> = BTreeMap::new();
+        let before = block.workers.iter().map(|worker| (0, &worker.warm_up));
+        for (when, counters) in before.chain(Some((1, &block.totals))) {
+            for made in &counters.connections_by_address {
+                let count = &mut kinds.entry((&made.address, tls(made))).or_default()[when];
+                *count = count.saturating_add(made.count);
+            }
+        }
+        rows.extend(kinds.into_iter().map(|((address, tls), [before, within])| {
+            let counts = [before.to_string(), within.to_string()];
+            [vec![block.number.to_string(), scenario(block), escape(address), tls], counts.to_vec()].concat()
+        }));
+    }
+    table(4, &["Block", "Test Scenario", "Address", "TLS", "Before the block", "Within it"], &rows)
+}
+
+fn tls(made: &ConnectionRecord) -> String {
+    match &made.tls {
+        None => NONE.to_owned(),
+        Some(tls) => {
+            let resumed = if tls.resumed { ", resumed" } else { "" };
+            format!("{} {}{resumed}", escape(&tls.version), escape(&tls.cipher_suite))
+        }
+    }
 }
 
 /// Every failure by kind, status and detail.

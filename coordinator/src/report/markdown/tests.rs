@@ -83,3 +83,13 @@ fn a_hostile_scenario_name_stays_in_its_cell() {
     assert!(text.contains("\n| a \\| b\u{fffd}# &lt;script&gt; | 1000.0 | "), "{text}");
     assert!(!text.contains("<script>"));
 }
+
+#[test]
+fn stages_are_shown_as_they_were_asked_for_and_what_came_of_them() {
+    let text = summary(&fixtures::record_of(&[fixtures::staged_block()]));
+    let rate = "- **Rate**: 1 s at 10 req/s, 0.5 s from 10 to 30 req/s, constant arrivals\n";
+    assert!(text.contains(rate), "{text}");
+    let second = "| 1 | simple_chat | 2 | 1 | 0.5 s from 10 to 30 req/s | 20.00 | 20.00 | 16.00 | 7.000 | 7.000 | 7.000 | 0 | 0 |\n";
+    assert!(text.contains("## Stages\n") && text.contains(second), "{text}");
+    assert!(!summary(&fixtures::record()).contains("## Stages"));
+}

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use proto::counters::Counters;
+use proto::counters::{ConnectionKind, Counters};
 use proto::latencies::{CodecError, Histogram, Latencies};
-use proto::load::{Extent, Load, Rate};
+use proto::load::{Extent, Load, Pace, Rate, ThinkTime};
 use proto::outcome::Failure;
+use proto::stages::{Stage, Stages};
 use proto::target::HttpVersion;
+use proto::tls::TlsSession;
+use proto::trace::Trace;
 
 use super::{
     BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, HttpRecord, LatenciesRecord, LoadRecord,
-    SCHEMA_VERSION, WorkerEndRecord, WorkerRecord,
+    OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TlsRecord, TraceRecord, WorkerEndRecord, WorkerRecord, nanos,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
 use crate::statistics::Evidence;
@@ -32,7 +35,7 @@ pub enum RecordError {
     },
     /// Of another version of this software.
     #[error(
-        "it has schema version {found}, and this version reads {SCHEMA_VERSION}: \
+        "it has schema version {found}, and this version reads {OLDEST_SCHEMA_VERSION} to {SCHEMA_VERSION}: \
          use the version of archestra-bench that wrote it"
     )]
     OtherVersion {
@@ -68,7 +71,7 @@ impl BlockContent {
     /// As statistics want it.
     pub(super) fn evidence(&self) -> Evidence<'_> {
         Evidence {
-            load: self.load,
+            load: &self.load,
             extent: self.extent,
             workers: &self.workers,
             start_skew: self.start_skew,
@@ -115,6 +118,8 @@ impl WorkerRecord {
             connections: self.connections,
             http_version: self.http_version.map(HttpVersion::from),
             threads: self.threads,
+            addresses_left_out: self.addresses_left_out.clone(),
+            bodies: self.bodies,
             warm_up: self.warm_up.content(),
             totals: self.totals.content(),
             successes_in_window: self.successes_in_window,
@@ -132,7 +137,7 @@ impl WorkerRecord {
 }
 
 impl CountersRecord {
-    /// The counts; equal failures that are listed twice are added.
+    /// The counts; equal failures, or equal kinds of connections, that are listed twice are added.
     pub(in crate::report) fn content(&self) -> Counters {
         let mut counters = Counters {
             offered: self.offered,
@@ -147,10 +152,21 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            connections: Default::default(),
         };
         for entry in &self.failures {
             let failure = Failure { kind: entry.kind, status: entry.status, detail: entry.detail.clone() };
             let sum = counters.failures.entry(failure).or_default();
+            *sum = sum.saturating_add(entry.count);
+        }
+        for entry in &self.connections_by_address {
+            let tls = entry.tls.clone().map(|TlsRecord { version, cipher_suite, resumed }| TlsSession {
+                version,
+                cipher_suite,
+                resumed,
+            });
+            let kind = ConnectionKind { address: entry.address.clone(), tls };
+            let sum = counters.connections.entry(kind).or_default();
             *sum = sum.saturating_add(entry.count);
         }
         counters
@@ -168,7 +184,20 @@ impl LatenciesRecord {
             send_lag: decode("send_lag", &self.send_lag)?,
             time_to_first_token: decode("time_to_first_token", &self.time_to_first_token)?,
             inter_token_gap: decode("inter_token_gap", &self.inter_token_gap)?,
+            connect_time: decode("connect_time", &self.connect_time)?,
+            tls_handshake_time: decode("tls_handshake_time", &self.tls_handshake_time)?,
+            time_to_first_byte: decode("time_to_first_byte", &self.time_to_first_byte)?,
+            transfer_time: decode("transfer_time", &self.transfer_time)?,
         })
+    }
+}
+
+impl TraceRecord {
+    /// The moments; `None` when they make no trace, or another one than it says.
+    pub(in crate::report) fn content(&self) -> Option<Trace> {
+        let trace = Trace::decode(&BASE64.decode(&self.gaps_deflate).ok()?).ok()?;
+        let fits = trace.requests() == self.requests && nanos(trace.duration()) == self.duration_ns;
+        fits.then_some(trace)
     }
 }
 
@@ -219,14 +248,29 @@ impl From<HttpRecord> for HttpVersion {
 }
 
 fn load(record: &LoadRecord) -> Option<Load> {
-    Some(match *record {
-        LoadRecord::Closed { concurrency } => Load::Closed { concurrency: NonZeroU32::new(concurrency)? },
-        LoadRecord::Open { rate_millihertz, arrivals, connections, max_in_flight } => Load::Open {
-            rate: Rate::from_millihertz(rate_millihertz)?,
-            arrivals,
-            connections: NonZeroU32::new(connections)?,
-            max_in_flight: max_in_flight.and_then(NonZeroU64::new),
+    Some(match record {
+        LoadRecord::Closed { concurrency, think_time } => Load::Closed {
+            concurrency: NonZeroU32::new(*concurrency)?,
+            think_time: match think_time {
+                Some(time) => Some(ThinkTime::new(
+                    Duration::from_nanos(time.min_ns),
+                    Duration::from_nanos(time.max_ns),
+                )?),
+                None => None,
+            },
         },
+        LoadRecord::Open { rate_millihertz, stages, trace, arrivals, connections, max_in_flight } => {
+            Load::Open {
+                pace: match (rate_millihertz, trace) {
+                    (Some(rate), _) => Pace::Steady(Rate::from_millihertz(*rate)?),
+                    (None, Some(trace)) => Pace::Trace(trace.content()?),
+                    (None, None) => Pace::Stages(Stages::new(stages.iter().map(Stage::from)).ok()?),
+                },
+                arrivals: *arrivals,
+                connections: NonZeroU32::new(*connections)?,
+                max_in_flight: max_in_flight.and_then(NonZeroU64::new),
+            }
+        }
     })
 }
 

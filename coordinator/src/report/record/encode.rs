@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use proto::counters::Counters;
+use proto::counters::{ConnectionKind, Counters};
 use proto::description::WorkerDescription;
-use proto::latencies::Latencies;
-use proto::load::{Extent, Load, WarmUp};
+use proto::latencies::{Histogram, Latencies};
+use proto::load::{Extent, Load, Pace, WarmUp};
+use proto::route::Route;
 use proto::target::{HttpVersion, Target};
+use proto::tls::TlsSession;
 
+use super::stages::stage_figures;
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord, HistogramRecord, HttpRecord,
-    JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord, SeriesRecord,
-    SkewRecord, TargetRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
+    HistogramRecord, HttpRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord,
+    ScenarioRecord, SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, TlsRecord,
+    TraceRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -29,11 +33,14 @@ impl BlockRecord {
         let merged = Merged::of(&measured.workers);
         let figures = Figures::of_block(&evidence, &merged);
         let stream = block.scenario.expectation.stream;
+        let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
+        let stages = stage_figures(&block.load, figures.window, &series);
+        debug_assert!(stages.is_ok());
         Self {
             number,
             scenario: (&block.scenario).into(),
             arm: block.arm,
-            load: block.load.into(),
+            load: (&block.load).into(),
             extent: block.extent.into(),
             warm_up: block.warm_up.into(),
             timeout_ns: nanos(block.timeout),
@@ -51,7 +58,8 @@ impl BlockRecord {
                 .iter()
                 .map(|worker| WorkerRecord::new(figures.window, worker))
                 .collect(),
-            series: measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect(),
+            series,
+            stages: stages.unwrap_or_default(),
             figures,
         }
     }
@@ -65,6 +73,8 @@ impl WorkerRecord {
             connections: worker.connections,
             http_version: worker.http_version.map(HttpRecord::from),
             threads: worker.threads,
+            addresses_left_out: worker.addresses_left_out.clone(),
+            bodies: worker.bodies,
             intervals: worker.intervals,
             last_interval_end_ns: nanos(worker.last_interval_end),
             start_offset_ns: worker.start_offset.map(nanos),
@@ -84,7 +94,7 @@ impl WorkerRecord {
 
 impl SeriesRecord {
     pub(in crate::report) fn new(stream: bool, point: &SeriesPoint) -> Self {
-        let [response_time, _, _, time_to_first_token, _] = &point.encoded.histograms;
+        let [response_time, _, _, time_to_first_token, ..] = &point.encoded.histograms;
         let mut record = Self {
             start_ns: nanos(point.start),
             end_ns: nanos(point.end),
@@ -127,10 +137,19 @@ impl TargetRecord {
     /// A target, and whether it is the mock upstream that the run started itself.
     pub fn new(target: &Target, is_built_in_mock: bool) -> Self {
         Self {
-            url: target.url.as_str().trim_end_matches('/').to_owned(),
+            url: target.shown(),
             is_built_in_mock,
             insecure_target: target.insecure,
             extra_roots: target.extra_roots.is_some(),
+            connect_to: match &target.route {
+                Route::ConnectTo { host, port } if host.contains(':') => Some(format!("[{host}]:{port}")),
+                Route::ConnectTo { host, port } => Some(format!("{host}:{port}")),
+                Route::Url | Route::UnixSocket(_) => None,
+            },
+            local_addresses: target.local_addresses.iter().map(ToString::to_string).collect(),
+            tls_server_name: target.server_name.clone(),
+            tls_session_resumption: target.is_tls().then_some(target.session_resumption),
+            tls_client_certificate: target.client_identity.is_some(),
         }
     }
 }
@@ -144,7 +163,14 @@ impl From<&Scenario> for ScenarioRecord {
             method: request.method.clone(),
             path: request.path.clone(),
             header_names: request.headers.iter().map(|(name, _)| name.clone()).collect(),
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+            body: match &scenario.variety {
+                Some(variety) => variety.template.clone(),
+                None => String::from_utf8_lossy(&request.body).into_owned(),
+            },
+            variety: scenario.variety.as_deref().map(|variety| VarietyRecord {
+                bodies: variety.bodies,
+                dataset_rows: variety.dataset.rows.len() as u64,
+            }),
             expected_status: expectation.status,
             expected_json: json
                 .map(|json| JsonExpectationRecord {
@@ -158,13 +184,34 @@ impl From<&Scenario> for ScenarioRecord {
     }
 }
 
-impl From<Load> for LoadRecord {
-    fn from(load: Load) -> Self {
+impl From<&Load> for LoadRecord {
+    fn from(load: &Load) -> Self {
         match load {
-            Load::Closed { concurrency } => Self::Closed { concurrency: concurrency.get() },
-            Load::Open { rate, arrivals, connections, max_in_flight } => Self::Open {
-                rate_millihertz: rate.millihertz(),
-                arrivals,
+            Load::Closed { concurrency, think_time } => Self::Closed {
+                concurrency: concurrency.get(),
+                think_time: think_time.map(|time| ThinkTimeRecord {
+                    min_ns: nanos(time.shortest()),
+                    max_ns: nanos(time.longest()),
+                }),
+            },
+            Load::Open { pace, arrivals, connections, max_in_flight } => Self::Open {
+                rate_millihertz: match pace {
+                    Pace::Steady(rate) => Some(rate.millihertz()),
+                    Pace::Stages(_) | Pace::Trace(_) => None,
+                },
+                stages: match pace {
+                    Pace::Stages(stages) => stages.iter().map(StageRecord::from).collect(),
+                    Pace::Steady(_) | Pace::Trace(_) => Vec::new(),
+                },
+                trace: match pace {
+                    Pace::Trace(trace) => Some(TraceRecord {
+                        requests: trace.requests(),
+                        duration_ns: nanos(trace.duration()),
+                        gaps_deflate: BASE64.encode(trace.encode()),
+                    }),
+                    Pace::Steady(_) | Pace::Stages(_) => None,
+                },
+                arrivals: *arrivals,
                 connections: connections.get(),
                 max_in_flight: max_in_flight.map(NonZeroU64::get),
             },
@@ -242,15 +289,34 @@ impl From<&Counters> for CountersRecord {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            connections_by_address: counters.connections.iter().map(connections).collect(),
         }
     }
 }
 
+fn connections((kind, count): (&ConnectionKind, &u64)) -> ConnectionRecord {
+    let tls = kind.tls.clone().map(|TlsSession { version, cipher_suite, resumed }| TlsRecord {
+        version,
+        cipher_suite,
+        resumed,
+    });
+    ConnectionRecord { address: kind.address.clone(), tls, count: *count }
+}
+
 impl From<&Latencies> for LatenciesRecord {
     fn from(latencies: &Latencies) -> Self {
-        let [response_time, service_time, send_lag, time_to_first_token, inter_token_gap] =
-            latencies.each().map(|(_, histogram)| (&EncodedHistogram::from(histogram)).into());
-        Self { response_time, service_time, send_lag, time_to_first_token, inter_token_gap }
+        let record = |histogram: &Histogram| (&EncodedHistogram::from(histogram)).into();
+        Self {
+            response_time: record(&latencies.response_time),
+            service_time: record(&latencies.service_time),
+            send_lag: record(&latencies.send_lag),
+            time_to_first_token: record(&latencies.time_to_first_token),
+            inter_token_gap: record(&latencies.inter_token_gap),
+            connect_time: record(&latencies.connect_time),
+            tls_handshake_time: record(&latencies.tls_handshake_time),
+            time_to_first_byte: record(&latencies.time_to_first_byte),
+            transfer_time: record(&latencies.transfer_time),
+        }
     }
 }
 

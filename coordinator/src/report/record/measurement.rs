@@ -17,6 +17,12 @@ pub struct WorkerRecord {
     pub http_version: Option<HttpRecord>,
     /// Engine threads that it used.
     pub threads: u32,
+    /// Addresses of the target's name that accepted no connection, so that none went there.
+    #[serde(default)]
+    pub addresses_left_out: Vec<String>,
+    /// Bodies that it made before the load; 0 where all requests were the same.
+    #[serde(default)]
+    pub bodies: u64,
     /// How many intervals arrived.
     pub intervals: u64,
     /// From the start of the block.
@@ -102,6 +108,28 @@ pub struct CountersRecord {
     pub connections_opened: u64,
     pub content_events: u64,
     pub coalesced_events: u64,
+    #[serde(default)]
+    pub connections_by_address: Vec<ConnectionRecord>,
+}
+
+/// Connections of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRecord {
+    /// Address and port, or `unix:` and a path.
+    pub address: String,
+    /// `None` for plain text.
+    pub tls: Option<TlsRecord>,
+    /// How many.
+    pub count: u64,
+}
+
+/// What TLS a connection spoke; see [`proto::tls::TlsSession`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct TlsRecord {
+    pub version: String,
+    pub cipher_suite: String,
+    pub resumed: bool,
 }
 
 /// Failures of one kind, status and detail.
@@ -127,6 +155,14 @@ pub struct LatenciesRecord {
     pub send_lag: HistogramRecord,
     pub time_to_first_token: HistogramRecord,
     pub inter_token_gap: HistogramRecord,
+    #[serde(default)]
+    pub connect_time: HistogramRecord,
+    #[serde(default)]
+    pub tls_handshake_time: HistogramRecord,
+    #[serde(default)]
+    pub time_to_first_byte: HistogramRecord,
+    #[serde(default)]
+    pub transfer_time: HistogramRecord,
 }
 
 /// One histogram.

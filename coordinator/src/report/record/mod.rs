@@ -10,24 +10,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::MeasuredBlock;
 use crate::plan::Arm;
-use crate::statistics::Figures;
 use crate::statistics::verdict::{Finding, Verdict};
+use crate::statistics::{Figures, StageFigures};
 
 mod decode;
 mod encode;
 mod measurement;
 mod recompute;
+mod stages;
 
 pub use decode::RecordError;
 pub(super) use encode::nanos;
 pub use measurement::{
-    CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord, LatenciesRecord,
-    PercentilesRecord, SeriesRecord, SkewRecord, WorkerEndRecord, WorkerRecord,
+    ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord,
+    LatenciesRecord, PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
+pub use stages::StageRecord;
 
 /// The version of the meaning of `report.json`.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+/// The oldest that can still be read: what it does not hold is not checked.
+pub const OLDEST_SCHEMA_VERSION: u32 = 1;
 
 /// A run: what was asked for, on what, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +65,7 @@ pub struct RunHead {
     pub fleet: String,
     /// What was loaded.
     pub target: TargetRecord,
-    /// Seeds Poisson arrivals and back-off.
+    /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The coordinator's machine.
     pub environment: serde_json::Value,
@@ -94,6 +98,21 @@ pub struct TargetRecord {
     pub insecure_target: bool,
     /// Root certificates were trusted beside the system's.
     pub extra_roots: bool,
+    /// Where connections went in the place of the URL's host and port.
+    #[serde(default)]
+    pub connect_to: Option<String>,
+    /// Addresses of the workers' machines that connections came from; empty for the system's choice.
+    #[serde(default)]
+    pub local_addresses: Vec<String>,
+    /// What TLS asked for in the place of the URL's host.
+    #[serde(default)]
+    pub tls_server_name: Option<String>,
+    /// Whether connections could resume the TLS sessions of earlier ones; `None` in plain text.
+    #[serde(default)]
+    pub tls_session_resumption: Option<bool>,
+    /// Whether a certificate was shown to the target.
+    #[serde(default)]
+    pub tls_client_certificate: bool,
 }
 
 /// One worker of the fleet and its machine.
@@ -167,6 +186,9 @@ pub struct BlockRecord {
     pub workers: Vec<WorkerRecord>,
     /// All workers together, second by second.
     pub series: Vec<SeriesRecord>,
+    /// What came of each stage, where the load had stages.
+    #[serde(default)]
+    pub stages: Vec<StageFigures>,
 }
 
 /// A request, and what a good answer is, without the values of headers.
@@ -180,8 +202,11 @@ pub struct ScenarioRecord {
     pub path: String,
     /// Their values may be secrets.
     pub header_names: Vec<String>,
-    /// As text; bytes that are no UTF-8 are replaced.
+    /// As text; bytes that are no UTF-8 are replaced. Where bodies differed, the template.
     pub body: String,
+    /// How bodies differed; `None` where all were the same.
+    #[serde(default)]
+    pub variety: Option<VarietyRecord>,
     /// The only status that is a success; `None` for any 2xx.
     pub expected_status: Option<u16>,
     /// What the answer must hold.
@@ -190,6 +215,15 @@ pub struct ScenarioRecord {
     pub expected_finish_reason: Option<String>,
     /// The answer is a stream of server-sent events.
     pub stream: bool,
+}
+
+/// Bodies that differed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VarietyRecord {
+    /// How many were asked for, over the whole fleet.
+    pub bodies: u32,
+    /// Rows of the dataset that they were made with; 0 for none.
+    pub dataset_rows: u64,
 }
 
 /// A value that must be there.
@@ -202,18 +236,27 @@ pub struct JsonExpectationRecord {
 }
 
 /// How requests came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LoadRecord {
     /// A fixed number in flight.
     Closed {
         /// Over the whole fleet.
         concurrency: u32,
+        /// How long a connection rested after an answer; `None` for not at all.
+        #[serde(default)]
+        think_time: Option<ThinkTimeRecord>,
     },
     /// Arrivals that did not wait for the target.
     Open {
-        /// Thousandths of a request a second, over the whole fleet.
-        rate_millihertz: u64,
+        /// Thousandths of a request a second, over the whole fleet; `None` where there were stages or a trace.
+        rate_millihertz: Option<u64>,
+        /// One after another, in place of a rate.
+        #[serde(default)]
+        stages: Vec<StageRecord>,
+        /// The moments of a trace, in place of a rate.
+        #[serde(default)]
+        trace: Option<TraceRecord>,
         /// How they were spaced.
         #[serde(with = "ArrivalsRecord")]
         arrivals: Arrivals,
@@ -222,6 +265,26 @@ pub enum LoadRecord {
         /// Over the whole fleet; `None` for no limit.
         max_in_flight: Option<u64>,
     },
+}
+
+/// The moments at which requests were due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceRecord {
+    /// How many.
+    pub requests: u64,
+    /// When the last one was.
+    pub duration_ns: u64,
+    /// Base64 of the gaps between them in nanoseconds (LEB128), DEFLATE-compressed.
+    pub gaps_deflate: String,
+}
+
+/// A time, or a range from which it was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThinkTimeRecord {
+    /// The shortest.
+    pub min_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
 }
 
 /// When a block was to end: at whichever came first.

@@ -1,5 +1,6 @@
 //! Every figure worked out again, from a record's counts and histograms alone.
 
+use super::stages::stage_figures;
 use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
 use crate::statistics::verdict::judge;
 use crate::statistics::{Distribution, Figures, Merged};
@@ -32,6 +33,7 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     for second in &mut again.series {
         second.work_out()?;
     }
+    again.stages = stage_figures(evidence.load, figures.window, &again.series)?;
     again.figures = figures;
     Ok(again)
 }

@@ -3,17 +3,20 @@
 use proto::counters::Counters;
 use proto::interval::EndReason;
 use proto::latencies::{Histogram, Latencies};
+use proto::load::Arrivals;
+use proto::stages::{Stage, Stages};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Check, spans};
 use crate::merge::{counters_difference, latencies_difference};
 use crate::report::record::{
-    BlockRecord, HttpRecord, LoadRecord, RecordError, WorkerEndRecord, WorkerRecord,
+    BlockRecord, CountersRecord, HttpRecord, LoadRecord, RecordError, StageRecord, TraceRecord,
+    WorkerEndRecord, WorkerRecord,
 };
 
 /// Compares a block as it is stored with the same block worked out again, and looks at its sums.
-pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
+pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecord) -> Vec<Check> {
     let check = |claim, problem| Check::of_block(stored, claim, problem);
     vec![
         check("the figures follow from the histograms", fields(&stored.figures, &again.figures)),
@@ -22,12 +25,17 @@ pub(super) fn check_block(stored: &BlockRecord, again: &BlockRecord) -> Vec<Chec
         check("the workers' counts and histograms add up", sums(stored, again)),
         check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
         check("the seconds' figures follow from their histograms", second_figures(stored, again)),
+        check("the stages follow from the seconds", stages(stored, again)),
         check("every request is accounted for", of_workers(stored, unaccounted)),
+        check(
+            "every connection is accounted for",
+            of_workers(stored, |worker| unknown_connections(version, worker)),
+        ),
         check("the load is what was asked for", not_as_asked(stored)),
         check("the workers' starts and ends fit together", spans::problem(stored)),
         check(
             "the histograms hold one value for each success",
-            of_workers(stored, |worker| values(stored, worker)),
+            of_workers(stored, |worker| values(version, stored, worker)),
         ),
     ]
 }
@@ -61,6 +69,14 @@ fn second_figures(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
         let differ = fields(stored, again)?;
         Some(format!("the second from {} ns: {differ}", stored.start_ns))
     })
+}
+
+fn stages(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
+    if stored.stages.len() != again.stages.len() {
+        return Some(format!("there are {} and should be {}", stored.stages.len(), again.stages.len()));
+    }
+    let mut pairs = (1..).zip(stored.stages.iter().zip(&again.stages));
+    pairs.find_map(|(number, (stored, again))| Some(format!("stage {number}: {}", fields(stored, again)?)))
 }
 
 fn findings(stored: &BlockRecord, again: &BlockRecord) -> Option<String> {
@@ -149,6 +165,17 @@ fn unaccounted(worker: &WorkerRecord) -> Option<String> {
     })
 }
 
+/// Where each connection went is known since the second version.
+fn unknown_connections(version: u32, worker: &WorkerRecord) -> Option<String> {
+    let of = |counters: &CountersRecord| {
+        let known = counters.connections_by_address.iter();
+        (known.fold(0, |sum: u64, entry| sum.saturating_add(entry.count)), counters.connections_opened)
+    };
+    let (known, opened) =
+        [of(&worker.warm_up), of(&worker.totals)].into_iter().find(|(known, opened)| known != opened)?;
+    (version > 1).then(|| format!("it is known where {known} of {opened} connections went"))
+}
+
 /// Where every worker came to its own end, the load and its extent are known exactly.
 fn not_as_asked(stored: &BlockRecord) -> Option<String> {
     let active: Vec<&WorkerRecord> = stored.workers.iter().filter(|worker| !worker.is_idle()).collect();
@@ -167,13 +194,13 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
             "all workers ended with their requests, {offered} together, and {asked} was asked for"
         ));
     }
-    match stored.load {
-        LoadRecord::Closed { concurrency } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
+    match &stored.load {
+        LoadRecord::Closed { concurrency, .. } if ended_by(&[EndReason::Requests, EndReason::Duration]) => {
             let held = sum(|worker| worker.connections.into());
             let by = |version| active.iter().filter(|worker| worker.http_version == Some(version)).count();
             // Workers that found different versions held different numbers for the same.
             let wanted = match by(HttpRecord::Http2) {
-                0 => concurrency,
+                0 => *concurrency,
                 all if all == active.len() => concurrency.div_ceil(stored.streams.max(1)),
                 _ => return None,
             };
@@ -181,12 +208,64 @@ fn not_as_asked(stored: &BlockRecord) -> Option<String> {
                 format!("{concurrency} were to be in flight, and the workers had {held} connections")
             })
         }
+        LoadRecord::Open { trace: Some(trace), .. } if ended_by(&[EndReason::Requests]) => {
+            not_as_recorded(stored, trace)
+        }
+        LoadRecord::Open { stages: asked, arrivals: Arrivals::Constant, .. }
+            if ended_by(&[EndReason::Duration]) =>
+        {
+            not_as_staged(stored, asked)
+        }
         LoadRecord::Closed { .. } | LoadRecord::Open { .. } => None,
     }
 }
 
+/// Since the second version every success has its phases, and every connection its own.
+fn phases(totals: &CountersRecord, latencies: &Latencies) -> Option<String> {
+    let made = totals.connections_by_address.iter();
+    let over_tls =
+        made.filter(|made| made.tls.is_some()).fold(0, |sum: u64, made| sum.saturating_add(made.count));
+    let rows = [
+        ("time_to_first_byte", &latencies.time_to_first_byte, totals.successes, "successes"),
+        ("transfer_time", &latencies.transfer_time, totals.successes, "successes"),
+        ("connect_time", &latencies.connect_time, totals.connections_opened, "connections"),
+        ("tls_handshake_time", &latencies.tls_handshake_time, over_tls, "connections over TLS"),
+    ];
+    let (name, histogram, count, of) =
+        rows.into_iter().find(|(_, histogram, count, _)| histogram.count() != *count)?;
+    Some(format!("{} values of {name} for {count} {of}", histogram.count()))
+}
+
+/// Evenly spaced, each stage offers a number of requests that is known exactly.
+fn not_as_staged(stored: &BlockRecord, asked: &[StageRecord]) -> Option<String> {
+    let asked = Stages::new(asked.iter().map(Stage::from)).ok()?;
+    let mut pairs = (1..).zip(asked.requests().zip(&stored.stages));
+    pairs.find_map(|(number, (asked, stored))| {
+        let offered = stored.offered;
+        (offered != asked)
+            .then(|| format!("stage {number} offered {offered} requests, and it asks for {asked}"))
+    })
+}
+
+/// A trace says how many requests fall due in each second.
+fn not_as_recorded(stored: &BlockRecord, trace: &TraceRecord) -> Option<String> {
+    let trace = trace.content()?;
+    stored.series.iter().find_map(|second| {
+        // The last span ends with the last answer.
+        let last = second.end_ns > trace.duration().as_nanos() as u64;
+        let end = if last { u64::MAX } else { second.end_ns };
+        let (asked, offered) = (trace.requests_between(second.start_ns, end), second.counters.offered);
+        (asked != offered).then(|| {
+            format!(
+                "{offered} requests were offered from {} ns, and the trace asks for {asked}",
+                second.start_ns
+            )
+        })
+    })
+}
+
 /// `latencies` must hold what the outcomes say.
-fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
+fn values(version: u32, block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let latencies =
         match worker.latencies.content(&format!("block {}, worker {}", block.number, worker.number)) {
             Ok(latencies) => latencies,
@@ -201,6 +280,11 @@ fn values(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let wrong_exact = exact.into_iter().find(|(_, histogram)| histogram.count() != successes);
     if let Some((name, histogram)) = wrong_exact {
         return Some(format!("{} values of {name} for {successes} successes", histogram.count()));
+    }
+    if version > 1
+        && let Some(problem) = phases(&worker.totals, &latencies)
+    {
+        return Some(problem);
     }
     let (name, histogram, most) = few.into_iter().find(|(_, histogram, most)| histogram.count() > *most)?;
     Some(format!("{} values of {name}, of which there can be {most}", histogram.count()))

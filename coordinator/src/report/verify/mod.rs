@@ -70,7 +70,7 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
     };
     let mut checks = vec![Check::new("every histogram can be read", None)];
     for (stored, again) in record.blocks.iter().zip(&again.blocks) {
-        checks.extend(check_block(stored, again));
+        checks.extend(check_block(record.schema_version, stored, again));
     }
     let verdict = (record.verdict != again.verdict)
         .then(|| format!("it says {}, and the findings make it {}", record.verdict, again.verdict));

@@ -41,7 +41,8 @@ fn off_the_end(block: &BlockRecord, worker: &WorkerRecord) -> Option<String> {
     let (completion, end) = (last_completion(worker)?, worker.last_interval_end_ns);
     let by_requests = matches!(worker.end, WorkerEndRecord::Finished { reason: EndReason::Requests, .. });
     let all_answered = by_requests && worker.totals.abandoned == 0 && worker.totals.unsent == 0;
-    let had_to_end = end.is_multiple_of(SECOND) || block.extent.duration_ns == Some(end);
+    let ends_a_stage = block.stages.iter().any(|stage| stage.end_ns == end);
+    let had_to_end = end.is_multiple_of(SECOND) || ends_a_stage || block.extent.duration_ns == Some(end);
     let fits = if all_answered && !had_to_end { completion == end } else { completion <= end };
     (!fits)
         .then(|| format!("its last completion is at {completion} ns, and its last interval ends at {end} ns"))

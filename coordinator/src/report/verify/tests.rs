@@ -10,7 +10,7 @@ use crate::merge::fixtures::{block, closed, interval, requests, totals};
 use crate::report::files::tests::TemporaryFolder;
 use crate::report::fixtures;
 use crate::report::interval_log::IntervalRecord;
-use crate::report::json::to_json;
+use crate::report::json::{from_json, to_json};
 use crate::report::record::{BlockRecord, HistogramRecord, LoadRecord, RunRecord, WorkerEndRecord};
 use crate::statistics::verdict::Verdict;
 
@@ -29,8 +29,63 @@ fn after(change: impl FnOnce(&mut RunRecord)) -> String {
 fn an_honest_record_passes_every_check() {
     let checks = verify(&fixtures::record());
     assert_eq!(failed(&checks), [""; 0]);
-    assert_eq!(checks.len(), 23);
+    assert_eq!(checks.len(), 27);
     assert_eq!(checks[1].to_string(), "ok      block 1, simple_chat: the figures follow from the histograms");
+}
+
+/// Takes out what the first version did not know, wherever it is.
+fn forget(value: &mut serde_json::Value) {
+    const NEW: [&str; 11] = [
+        "connect_time",
+        "tls_handshake_time",
+        "time_to_first_byte",
+        "transfer_time",
+        "connections_by_address",
+        "addresses_left_out",
+        "connect_to",
+        "local_addresses",
+        "tls_server_name",
+        "tls_session_resumption",
+        "tls_client_certificate",
+    ];
+    if let Some(fields) = value.as_object_mut() {
+        NEW.iter().for_each(|name| drop(fields.remove(*name)));
+        fields.values_mut().for_each(forget);
+    }
+    value.as_array_mut().into_iter().flatten().for_each(forget);
+}
+
+fn as_version(version: u32, record: &RunRecord) -> RunRecord {
+    let mut json = serde_json::to_value(record).unwrap();
+    forget(&mut json);
+    json["schema_version"] = version.into();
+    from_json(json.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn an_older_record_can_be_read_and_passes_every_check() {
+    let mut record = fixtures::record();
+    // The first version counted connections, and did not know where they went.
+    record.blocks.iter_mut().for_each(|block| {
+        block.totals.connections_opened = 5;
+        block.workers[0].totals.connections_opened = 5;
+        block.series[0].counters.connections_opened = 5;
+    });
+    assert_eq!(failed(&verify(&as_version(1, &record))), [""; 0]);
+    let newer = failed(&verify(&as_version(2, &record))).join("");
+    assert!(newer.contains("it is known where 0 of 5 connections went"), "{newer}");
+    assert!(newer.contains("0 values of time_to_first_byte for 500 successes"), "{newer}");
+}
+
+#[test]
+fn an_older_log_adds_up_to_its_older_record() {
+    let older = |line: String| {
+        let mut json = serde_json::from_str(&line).unwrap();
+        forget(&mut json);
+        Ok(json.to_string())
+    };
+    let record = as_version(1, &fixtures::record_of(&[fixtures::calm_block()]));
+    assert_eq!(failed(&verify_intervals(&record, log_lines().into_iter().map(older))), [""; 0]);
 }
 
 #[test]
@@ -135,7 +190,8 @@ fn what_the_window_and_the_verdict_rest_on_cannot_be_moved() {
     assert!(after(|record| record.interrupted = true).contains("it says true, and the blocks make it false"));
     let fewer = after(|record| record.blocks[0].extent.requests = Some(100));
     assert!(fewer.contains("all workers ended with their requests, 1000 together, and 100 was asked for"));
-    let narrower = after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1 });
+    let narrower =
+        after(|record| record.blocks[0].load = LoadRecord::Closed { concurrency: 1, think_time: None });
     assert!(narrower.contains("1 were to be in flight, and the workers had 10 connections"), "{narrower}");
 }
 
@@ -261,4 +317,36 @@ fn a_file_is_checked_with_the_log_beside_it() {
     fs::write(folder.path().join("intervals.jsonl"), "no interval\n").unwrap();
     let both = verify_file(&path).unwrap();
     assert_eq!((both.len(), failed(&both).len()), (alone.len() + 1, 1));
+}
+
+#[test]
+fn stages_are_what_their_seconds_and_the_schedule_say() {
+    let honest = fixtures::record_of(&[fixtures::staged_block()]);
+    assert_eq!(failed(&verify(&honest)), [""; 0]);
+    let figures = |stage: usize| {
+        let stage = &honest.blocks[0].stages[stage];
+        (stage.offered, stage.successes, stage.measured_ns, stage.offered_rate)
+    };
+    assert_eq!(figures(0), (10, 10, 1_000_000_000, Some(10.0)));
+    assert_eq!(figures(1), (10, 8, 500_000_000, Some(20.0)));
+
+    let after = |change: fn(&mut BlockRecord)| {
+        let mut record = honest.clone();
+        change(&mut record.blocks[0]);
+        failed(&verify(&record)).join("\n")
+    };
+    let touched = after(|block| block.stages[1].successes = 9);
+    assert!(
+        touched.contains("the stages follow from the seconds: stage 2: successes is 9 and should be 8"),
+        "{touched}"
+    );
+    assert!(after(|block| block.stages.truncate(1)).contains("there are 1 and should be 2"));
+    let steeper = after(|block| {
+        let LoadRecord::Open { stages, .. } = &mut block.load else { panic!() };
+        stages[1].to_millihertz = 34_000;
+    });
+    assert!(steeper.contains("stage 2 offered 10 requests, and it asks for 11"), "{steeper}");
+    // A span within a second is honest only where a stage ends.
+    let longer = after(|block| block.workers[0].last_interval_end_ns = 1_400_000_000);
+    assert!(longer.contains("the workers' starts and ends fit together"), "{longer}");
 }

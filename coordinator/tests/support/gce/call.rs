@@ -100,11 +100,12 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// As it goes over the wire.
-    pub fn on_the_wire(&self) -> Vec<u8> {
+    /// As it goes over the wire at a time, which it says.
+    pub fn on_the_wire(&self, now: jiff::Timestamp) -> Vec<u8> {
         let Self { status, content_type, body } = self;
         let length = body.len();
-        let mut bytes = format!("HTTP/1.1 {status} Fake\r\n").into_bytes();
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT");
+        let mut bytes = format!("HTTP/1.1 {status} Fake\r\ndate: {date}\r\n").into_bytes();
         if *status != 204 {
             bytes.extend(format!("content-type: {content_type}\r\ncontent-length: {length}\r\n").as_bytes());
         }

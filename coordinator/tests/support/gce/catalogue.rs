@@ -118,7 +118,10 @@ pub fn project(project: &str) -> Value {
         "commonInstanceMetadata": {"kind": "compute#metadata", "fingerprint": "K5Kdw9s2dnE="},
         "defaultServiceAccount": default_service_account(), "defaultNetworkTier": "PREMIUM",
         "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS",
-        "quotas": [{"metric": "FIREWALLS", "limit": 100.0, "usage": 0.0}],
+        "quotas": [
+            {"metric": "FIREWALLS", "limit": 100.0, "usage": 0.0},
+            {"metric": "CPUS_ALL_REGIONS", "limit": 32.0, "usage": 20.0},
+        ],
         "selfLink": format!("{LINKS}projects/{project}"),
     })
 }

@@ -28,6 +28,11 @@ impl Clock {
         self.advanced += by;
     }
 
+    /// What time it is.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.began_at + self.time()
+    }
+
     /// A time as Google writes it.
     pub fn stamp(&self, time: Duration) -> String {
         (self.began_at + time).strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()

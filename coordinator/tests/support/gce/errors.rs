@@ -99,6 +99,40 @@ pub fn not_enabled(service: &str, project: &str) -> Answer {
     Answer::json_of(403, &json!({ "error": body }))
 }
 
+/// 403: nobody pays for the project.
+pub fn billing_disabled(project: &str) -> Answer {
+    let message = format!(
+        "This API method requires billing to be enabled. Please enable billing on project #{project}."
+    );
+    let error = json!({"message": message, "domain": "global", "reason": "forbidden"});
+    let details = json!([{
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "BILLING_DISABLED",
+        "domain": "googleapis.com", "metadata": {"consumer": format!("projects/{project}")},
+    }]);
+    let body = json!({
+        "code": 403, "message": message, "errors": [error], "status": "PERMISSION_DENIED", "details": details,
+    });
+    Answer::json_of(403, &json!({ "error": body }))
+}
+
+/// 403: the project is within a perimeter, and whoever asks is not.
+pub fn outside_perimeter() -> Answer {
+    let message = "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: 0aB";
+    Answer::error(403, "global", "forbidden", message)
+}
+
+/// 412: the organization allows no such thing.
+pub fn constraint_violated(constraint: &str, project: &str) -> Answer {
+    let message = format!("Constraint constraints/{constraint} violated for project {project}.");
+    Answer::error(412, "global", "conditionNotMet", &message)
+}
+
+/// 403: a quota of all regions together would be exceeded.
+pub fn quota_of_all_regions(metric: &str, limit: u32) -> Answer {
+    let message = format!("Quota '{metric}' exceeded.  Limit: {limit}.0 globally.");
+    Answer::error(403, "usageLimits", "quotaExceeded", &message)
+}
+
 /// 503: something within Google.
 pub fn backend_error() -> Answer {
     recorded(include_str!("../../fixtures/gce/errors/http_503.json"))

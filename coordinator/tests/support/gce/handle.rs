@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::accounts::Account;
 use super::catalogue::region_of;
 use super::faults::Rule;
 use super::machines::InstanceView;
@@ -43,6 +44,11 @@ impl Handle {
         self.shared.state().projects.insert(project.to_owned());
     }
 
+    /// Another network, of every project.
+    pub fn add_network(&self, network: &str) {
+        self.shared.state().catalogue.networks.insert(network.to_owned());
+    }
+
     /// An image family that there is no more.
     pub fn remove_image_family(&self, family: &str) {
         self.shared.state().catalogue.images.retain(|(_, known, _)| known != family);
@@ -51,6 +57,11 @@ impl Handle {
     /// One more token that is accepted.
     pub fn accept_token(&self, token: &str, access: Access) {
         self.shared.state().tokens.insert(token.to_owned(), access);
+    }
+
+    /// A service account that signs its tokens itself.
+    pub fn accept_account(&self, account: Account) {
+        self.shared.state().accounts.push(account);
     }
 
     /// A token that is accepted no more.

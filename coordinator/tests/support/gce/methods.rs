@@ -24,7 +24,7 @@ pub struct Manner {
 /// Does what a call of Compute Engine or Cloud Storage asks for.
 pub fn answer(shared: &Shared, matched: &Matched, call: &Call, manner: Manner) -> Answer {
     let mut state = shared.state();
-    let Some(access) = call.token().and_then(|token| state.tokens.get(token)).copied() else {
+    let Some(access) = call.token().and_then(|token| state.access(token)) else {
         return errors::unauthenticated();
     };
     let id = matched.id();

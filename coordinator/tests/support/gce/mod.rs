@@ -30,6 +30,7 @@
 //!
 //! A [`Handle`] can be cloned and moved to other threads; a [`FakeGce`] is one that ends its fake when it is dropped.
 
+pub mod accounts;
 mod buckets;
 mod call;
 mod catalogue;

@@ -47,7 +47,8 @@ pub fn serve(shared: &Arc<Shared>, request: Request, peer: SocketAddr) -> Option
         _ => {}
     }
     let shared = Arc::clone(shared);
-    Some((answer.on_the_wire(), Box::new(move || tell(&shared, number, &call, Moment::AfterAnswer))))
+    let now = shared.state().clock.now();
+    Some((answer.on_the_wire(now), Box::new(move || tell(&shared, number, &call, Moment::AfterAnswer))))
 }
 
 fn record(shared: &Shared, call: &Call) -> usize {

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::accounts::Account;
 use super::catalogue::Catalogue;
 use super::clock::Clock;
 use super::instances::Instance;
@@ -74,6 +75,8 @@ pub struct State {
     pub page_limit: usize,
     /// The tokens that are accepted.
     pub tokens: HashMap<String, Access>,
+    /// Accounts that sign tokens themselves.
+    pub accounts: Vec<Account>,
     /// The projects that there are.
     pub projects: BTreeSet<String>,
     /// What cannot be made or deleted here.
@@ -132,6 +135,7 @@ impl State {
             wait_limit: Duration::from_secs(120),
             page_limit: 500,
             tokens: HashMap::from([(token.to_owned(), Access::Full)]),
+            accounts: Vec::new(),
             projects: BTreeSet::from([project.to_owned()]),
             catalogue: Catalogue::new(),
             operations: BTreeMap::new(),
@@ -142,6 +146,13 @@ impl State {
             effects: VecDeque::new(),
             numbers: 0,
         }
+    }
+
+    /// What the bearer of a token may do.
+    pub fn access(&self, token: &str) -> Option<Access> {
+        let now = self.clock.now().as_second();
+        let signed = || self.accounts.iter().any(|account| account.has_signed(token, now));
+        self.tokens.get(token).copied().or_else(|| signed().then_some(Access::Full))
     }
 
     /// The next of 0, 1, 2 ….

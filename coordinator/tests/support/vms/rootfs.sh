@@ -85,12 +85,14 @@ EOF
 }
 
 # There is no registry that a VM of a test could fetch an image from. Whatever image is run is the mock upstream, on the
-# port that the container's environment names (STAND_IN_PORT), and its environment is kept for the test to see.
+# port that the container's environment names (STAND_IN_PORT), and its environment is kept for the test to see. One whose
+# name says so does not start.
 stand_in_for_docker() {
   cat >"$1/usr/local/bin/docker" <<'EOF'
 #!/bin/bash
 set -euo pipefail
 [[ $1 == run ]] || exit 0
+[[ ${*: -1} != *does-not-start* ]] || { echo "docker: Error response from daemon: no such command." >&2; exit 127; }
 while [[ $1 != --env-file ]]; do shift; done
 port=$(sed -n 's/^STAND_IN_PORT=//p' "$2")
 echo "docker stands in for ${*: -1} with: $(tr '\n' ' ' <"$2")"

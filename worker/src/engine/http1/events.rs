@@ -7,6 +7,7 @@ use super::Http1;
 use crate::clock::Nanos;
 use crate::connection::{Connection, Received};
 use crate::engine::protocol::READS_IN_A_ROW;
+use crate::engine::recorder::Made;
 use crate::engine::shard::{Shard, TIMER, WAKER};
 use crate::engine::slot::State;
 use crate::http1::response::End;
@@ -45,10 +46,13 @@ impl Shard<Http1> {
         if connection.is_ready() {
             return true;
         }
-        match connection.advance() {
+        let now = self.clock.now();
+        match connection.advance(now) {
             Ok(false) => false,
             Ok(true) => {
-                self.recorder.counters.connections_opened += 1;
+                let made = Made { way: slot.carrier.way, tls: connection.spoken() };
+                // The last step of a handshake is work of its own.
+                self.recorder.connected(made, connection.making(self.clock.now()));
                 if slot.state == State::Opening {
                     slot.state = State::Idle;
                 }
@@ -57,10 +61,7 @@ impl Shard<Http1> {
             Err(fault) => {
                 slot.carrier.connection = None;
                 match slot.state {
-                    State::Sending => {
-                        let now = self.clock.now();
-                        self.fail(number, fault, now);
-                    }
+                    State::Sending => self.fail(number, fault, now),
                     _ => slot.state = State::Idle,
                 }
                 false
@@ -128,6 +129,9 @@ impl Shard<Http1> {
             // Bytes that nobody asked for: this connection cannot be trusted with the next request.
             slot.carrier.connection = None;
             return false;
+        }
+        if slot.first == Nanos::ZERO {
+            slot.first = now;
         }
         let reading = &mut slot.answer.reading(&self.job.criteria, now);
         match slot.carrier.response.feed(&self.buffer[..bytes], reading) {

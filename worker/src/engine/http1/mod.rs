@@ -8,6 +8,7 @@ use mio::{Events, Token};
 
 use super::job::Job;
 use super::protocol::Protocol;
+use super::ring::Http1Ring;
 use super::schedule::Lane;
 use super::shard::Shard;
 use super::slot::State;
@@ -27,6 +28,8 @@ pub(super) struct Http1 {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     connection: Option<Connection>,
+    /// Which of the job's ways it took.
+    way: usize,
     response: Response,
 }
 
@@ -42,6 +45,7 @@ impl Line {
 
 impl Protocol for Http1 {
     type Carrier = Line;
+    type Ring = Http1Ring;
 
     fn new(_: &Job, _: Lane) -> Self {
         Self { unread: VecDeque::new() }
@@ -123,10 +127,9 @@ impl Protocol for Http1 {
 impl Shard<Http1> {
     /// Begins to make the slot's connection.
     fn open(&mut self, number: u32) -> Result<(), Fault> {
-        let token = Token(number as usize);
-        let connection =
-            Connection::open(self.job.address, self.job.tls.as_ref(), self.poll.registry(), token)?;
-        self.slots[number as usize].carrier.connection = Some(connection);
+        let (connection, way) = self.connect(Token(number as usize))?;
+        let line = &mut self.slots[number as usize].carrier;
+        (line.connection, line.way) = (Some(connection), way);
         Ok(())
     }
 
@@ -135,7 +138,7 @@ impl Shard<Http1> {
     fn send(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
         let Some(connection) = &mut slot.carrier.connection else { return };
-        let request = if self.is_warm_up { &self.job.warm_up_request } else { &self.job.request };
+        let request = self.rings[usize::from(!self.is_warm_up)].get(slot.request);
         if slot.sent == Nanos::ZERO {
             slot.sent = self.clock.now();
             self.recorder.sent(slot.due, slot.sent);

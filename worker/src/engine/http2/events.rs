@@ -8,6 +8,7 @@ use crate::answer::Criteria;
 use crate::clock::Nanos;
 use crate::connection::{Connection, Received};
 use crate::engine::protocol::READS_IN_A_ROW;
+use crate::engine::recorder::Made;
 use crate::engine::shard::{Shard, TIMER, WAKER};
 use crate::engine::slot::Slot;
 use crate::http1::response::{Body, Head};
@@ -45,17 +46,21 @@ impl Shard<Http2> {
         if link.connection.is_ready() {
             return true;
         }
-        let fault = match link.connection.advance() {
+        let fault = match link.connection.advance(self.clock.now()) {
             Ok(false) => return false,
-            Ok(true) if self.job.tls.is_none() => None,
-            Ok(true) => (link.connection.agreed() != Some(b"h2")).then_some(Fault::Tls(TlsFault::NoHttp2)),
-            Err(fault) => Some(fault),
+            Ok(true) if self.job.tls.is_some() && link.connection.agreed() != Some(b"h2") => {
+                Fault::Tls(TlsFault::NoHttp2)
+            }
+            Ok(true) => {
+                let made = Made { way: link.way, tls: link.connection.spoken() };
+                // The last step of a handshake is work of its own.
+                self.recorder.connected(made, link.connection.making(self.clock.now()));
+                return true;
+            }
+            Err(fault) => fault,
         };
-        match fault {
-            None => self.recorder.counters.connections_opened += 1,
-            Some(fault) => self.not_made(number, fault),
-        }
-        fault.is_none()
+        self.not_made(number, fault);
+        false
     }
 
     /// Goes on with the links that had more to read than their turn.
@@ -147,6 +152,14 @@ struct Judging<'a> {
 }
 
 impl Answers for Judging<'_> {
+    #[inline]
+    fn begun(&mut self, place: u32) {
+        let slot = &mut self.slots[place as usize];
+        if slot.first == Nanos::ZERO {
+            slot.first = self.now;
+        }
+    }
+
     #[inline]
     fn head(&mut self, place: u32, head: &Head) {
         self.slots[place as usize].answer.reading(self.criteria, self.now).head(head);

@@ -4,7 +4,6 @@ use mio::Token;
 
 use super::{Http2, Link, NONE};
 use crate::clock::Nanos;
-use crate::connection::Connection;
 use crate::engine::shard::Shard;
 use crate::engine::slot::State;
 use crate::http2::session::Session;
@@ -14,10 +13,8 @@ impl Shard<Http2> {
     /// Begins to make the line's connection.
     pub(super) fn open(&mut self, line: u32) -> Result<u32, Fault> {
         let token = self.protocol.free.pop().unwrap_or(self.protocol.links.len() as u32);
-        let tls = self.job.tls.as_ref();
-        let opened = Connection::open(self.job.address, tls, self.poll.registry(), Token(token as usize));
-        let connection = match opened {
-            Ok(connection) => connection,
+        let (connection, way) = match self.connect(Token(token as usize)) {
+            Ok(opened) => opened,
             Err(fault) => {
                 if (token as usize) < self.protocol.links.len() {
                     self.protocol.free.push(token);
@@ -27,6 +24,7 @@ impl Shard<Http2> {
         };
         let link = Link {
             connection,
+            way,
             session: Session::new(self.job.is_head),
             line,
             opened: self.clock.now(),
@@ -48,8 +46,9 @@ impl Shard<Http2> {
             let number = self.protocol.lines[line as usize].link;
             match self.protocol.links.get_mut(number as usize) {
                 Some(Some(link)) if link.session.has_room() => {
-                    let request = if self.is_warm_up { &self.job.warm_up_encoded } else { &self.job.encoded };
-                    let stream = link.session.start(slot, request);
+                    let (ring, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
+                    let requests = |place: u32| ring.get(slots[place as usize].request);
+                    let stream = link.session.start(slot, requests);
                     link.unsent.push(slot);
                     let place = &mut self.slots[slot as usize].carrier;
                     (place.link, place.stream) = (number, stream);
@@ -111,9 +110,10 @@ impl Shard<Http2> {
                 }
             }
         }
-        let request = if self.is_warm_up { &self.job.warm_up_encoded } else { &self.job.encoded };
+        let (ring, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
+        let requests = |place: u32| ring.get(slots[place as usize].request);
         while link.session.wants_to_write() {
-            link.session.pump(request);
+            link.session.pump(requests);
             if link.session.out().is_empty() {
                 break;
             }

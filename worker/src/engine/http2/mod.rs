@@ -10,6 +10,7 @@ use mio::Events;
 
 use super::job::Job;
 use super::protocol::Protocol;
+use super::ring::Http2Ring;
 use super::schedule::Lane;
 use super::shard::Shard;
 use crate::clock::Nanos;
@@ -48,6 +49,8 @@ struct Line {
 #[derive(Debug)]
 struct Link {
     connection: Connection,
+    /// Which of the job's ways it took.
+    way: usize,
     session: Session,
     line: u32,
     opened: Nanos,
@@ -114,6 +117,7 @@ impl Http2 {
 
 impl Protocol for Http2 {
     type Carrier = Place;
+    type Ring = Http2Ring;
 
     fn new(_: &Job, lane: Lane) -> Self {
         let line = |_| Line { link: NONE, waiting: VecDeque::new() };

@@ -1,18 +1,19 @@
 use super::*;
 use proptest::prelude::*;
 use proto::latencies::Histogram;
+use proto::load::{Arrivals, Pace};
 use std::num::{NonZeroU32, NonZeroU64};
 
 const SECOND: u64 = 1_000_000_000;
 
 fn open(rate: &str, arrivals: Arrivals, share: Share, limit: Limit, max_in_flight: Option<u64>) -> Schedule {
     let load = Load::Open {
-        rate: rate.parse().unwrap(),
+        pace: Pace::Steady(rate.parse().unwrap()),
         arrivals,
         connections: NonZeroU32::new(64).unwrap(),
         max_in_flight: max_in_flight.and_then(NonZeroU64::new),
     };
-    Schedule::new(load, Lane { share, connections: 64, places: 64, of_connections: 64 }, limit, 7)
+    Schedule::new(&load, Lane { share, connections: 64, places: 64, of_connections: 64 }, limit, 7)
 }
 
 fn due_times(schedule: &mut Schedule) -> Vec<u64> {
@@ -55,18 +56,30 @@ fn arrivals_beyond_the_limit_in_flight_are_dropped_and_counted() {
 }
 
 #[test]
+fn a_request_keeps_its_number_when_others_are_dropped() {
+    let mut schedule = open("10", Arrivals::Constant, Share::WHOLE, for_duration(1), Some(2));
+    schedule.advance(Nanos(SECOND / 2));
+    let mut taken = || schedule.take(Nanos::ZERO).map(|_| schedule.taken());
+    assert_eq!((taken(), taken(), taken()), (Some(0), Some(1), None));
+    schedule.complete();
+    schedule.complete();
+    schedule.advance(Nanos(SECOND));
+    assert_eq!((schedule.take(Nanos::ZERO), schedule.taken()), (Some(Nanos(SECOND * 6 / 10)), 6));
+}
+
+#[test]
 fn a_closed_loop_is_due_when_its_connection_is_free() {
-    let load = Load::Closed { concurrency: NonZeroU32::new(2).unwrap() };
+    let load = Load::Closed { concurrency: NonZeroU32::new(2).unwrap(), think_time: None };
     let limit = Limit { requests: Some(3), end: Some(Nanos(100)) };
     let mut schedule = Schedule::new(
-        load,
+        &load,
         Lane { share: Share::WHOLE, connections: 2, places: 2, of_connections: 2 },
         limit,
         0,
     );
     assert_eq!(schedule.take(Nanos(5)), Some(Nanos(5)));
     assert_eq!(schedule.take(Nanos(100)), None);
-    assert_eq!(schedule.take(Nanos(99)), Some(Nanos(99)));
+    assert_eq!((schedule.take(Nanos(99)), schedule.taken()), (Some(Nanos(99)), 1));
     assert!(!schedule.is_exhausted(Nanos(99)));
     assert_eq!(schedule.take(Nanos(6)), Some(Nanos(6)));
     assert!(schedule.is_exhausted(Nanos(7)) && schedule.ended_by_requests());

@@ -32,6 +32,8 @@ const LARGEST_DATA: usize = 4 * LARGEST_PAYLOAD;
 
 /// Who is handed the answers of a connection, piece by piece. `place` is what the request was started for.
 pub trait Answers {
+    /// The first of an answer is here, be it only an interim one; its head, where it is one, is told next.
+    fn begun(&mut self, place: u32);
     /// The head of an answer is complete.
     fn head(&mut self, place: u32, head: &Head);
     /// The next bytes of its body, never none.
@@ -169,10 +171,11 @@ impl Session {
         self.streams.open()
     }
 
-    /// Starts a request, for which there must be room, and says what its stream is called.
+    /// Starts the request of a place, for which there must be room, and says what its stream is called.
     #[inline]
-    pub fn start(&mut self, place: u32, request: &Encoded) -> u32 {
+    pub fn start<'r>(&mut self, place: u32, requests: impl Fn(u32) -> &'r Encoded) -> u32 {
         debug_assert!(self.has_room());
+        let request = requests(place);
         let (id, body) = (self.next_id, request.body().len());
         self.next_id += 2;
         self.idle_frames = 0;
@@ -195,17 +198,17 @@ impl Session {
         self.streams.insert(stream);
         if body > 0 {
             self.sending.push_back(id);
-            self.pump(request);
+            self.pump(requests);
         }
         id
     }
 
     /// Puts as much of the requests' bodies into frames as the windows allow, and as it makes sense to have waiting.
-    pub fn pump(&mut self, request: &Encoded) {
-        let body = request.body();
+    pub fn pump<'r>(&mut self, requests: impl Fn(u32) -> &'r Encoded) {
         for _ in 0..self.sending.len() {
             let Some(id) = self.sending.pop_front() else { return };
             let Some(stream) = self.streams.get(id) else { continue };
+            let body = requests(stream.place).body();
             while stream.is_sending && stream.send_window > 0 {
                 if self.send_window <= 0 || self.out.len() >= MOST_OUT {
                     return self.sending.push_front(id);

@@ -191,6 +191,9 @@ impl Session {
                 Known::Open | Known::Cancelled => Ok(self.idle_frame()?),
             };
         };
+        if !stream.has_head {
+            answers.begun(stream.place);
+        }
         match fields.block() {
             Block::Interim if !stream.has_head && !is_last => return Ok(self.idle_frame()?),
             Block::Trailers if stream.has_head && is_last => return self.complete(id),

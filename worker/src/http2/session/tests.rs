@@ -1,4 +1,4 @@
-use proto::target::{HttpVersion, Request, Target};
+use proto::target::{Request, Target};
 
 use super::*;
 use crate::http2::frame::{FrameHead, HEAD};
@@ -10,11 +10,20 @@ mod hostile;
 /// What was told of the answers.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
+    begun: Vec<u32>,
     heads: Vec<(u32, u16)>,
     bodies: std::collections::BTreeMap<u32, Vec<u8>>,
 }
 
+fn start(session: &mut Session, place: u32, request: &Encoded) -> u32 {
+    session.start(place, |_| request)
+}
+
 impl Answers for Told {
+    fn begun(&mut self, place: u32) {
+        self.begun.push(place);
+    }
+
     fn head(&mut self, place: u32, head: &Head) {
         self.heads.push((place, head.status));
     }
@@ -26,12 +35,7 @@ impl Answers for Told {
 }
 
 fn encoded(body: &[u8]) -> Encoded {
-    let target = Target {
-        url: "http://127.0.0.1:9000".parse().unwrap(),
-        extra_roots: None,
-        insecure: false,
-        http_version: HttpVersion::Http11,
-    };
+    let target = Target::new("http://127.0.0.1:9000".parse().unwrap());
     let request =
         Request { method: "POST".into(), path: "/chat".into(), headers: Vec::new(), body: body.to_vec() };
     Encoded::new(&target, &request, Purpose::Load)
@@ -80,7 +84,7 @@ fn begun(set: &[(u16, u32)], requests: u32) -> Session {
     assert!(!session.has_room(), "nothing is sent before the peer's settings");
     feed(&mut session, &settings(set)).unwrap();
     for place in 0..requests {
-        session.start(place, &encoded(b"{}"));
+        start(&mut session, place, &encoded(b"{}"));
     }
     session.written();
     session
@@ -139,7 +143,7 @@ fn a_small_request_is_two_frames_and_settings_are_acknowledged() {
     let first: Vec<u8> = sent(&mut session).iter().map(|frame| frame.0).collect();
     assert_eq!(first, [kind::SETTINGS, kind::WINDOW_UPDATE]);
     feed(&mut session, &settings(&[])).unwrap();
-    let stream = session.start(7, &encoded(b"{}"));
+    let stream = start(&mut session, 7, &encoded(b"{}"));
     let frames = sent(&mut session);
     let kinds: Vec<(u8, u32)> = frames.iter().map(|frame| (frame.0, frame.1)).collect();
     assert_eq!(kinds, [(kind::SETTINGS, 0), (kind::HEADERS, stream), (kind::DATA, stream)]);
@@ -161,9 +165,9 @@ fn a_large_body_waits_for_both_windows() {
     let mut session = Session::new(false);
     feed(&mut session, &settings(&[(setting::INITIAL_WINDOW_SIZE, 30_000)])).unwrap();
     session.written();
-    session.start(0, &request);
+    session.start(0, |_| &request);
     let length = |session: &mut Session| {
-        session.pump(&request);
+        session.pump(|_| &request);
         let frames = sent(session);
         assert!(frames.iter().all(|frame| frame.2.len() <= LARGEST_PAYLOAD));
         frames.iter().filter(|frame| frame.0 == kind::DATA).map(|frame| frame.2.len()).sum::<usize>()
@@ -179,7 +183,7 @@ fn a_large_body_waits_for_both_windows() {
     feed(&mut session, &number(kind::WINDOW_UPDATE, 1, 30_000)).unwrap();
     assert_eq!(length(&mut session), 0);
     feed(&mut session, &number(kind::WINDOW_UPDATE, 1, 70_001)).unwrap();
-    session.pump(&request);
+    session.pump(|_| &request);
     assert_eq!(length(&mut session), 70_000);
     assert!(!session.wants_to_write());
 }
@@ -203,7 +207,7 @@ fn what_is_not_read_is_not_added_to() {
     feed(&mut session, &number(kind::WINDOW_UPDATE, 0, 1 << 30)).unwrap();
     let mut started = 0;
     while session.has_room() {
-        session.start(started, &request);
+        session.start(started, |_| &request);
         started += 1;
     }
     assert!((26..30).contains(&started), "{started}");
@@ -253,11 +257,11 @@ fn a_cancelled_stream_is_reset_and_what_still_comes_is_passed_over() {
 fn an_answer_that_comes_before_the_request_is_sent_stops_it() {
     let request = encoded(&vec![b'x'; 100_000]);
     let mut session = begun(&[], 0);
-    session.start(0, &request);
+    session.start(0, |_| &request);
     session.written();
     feed(&mut session, &headers(1, flag::END_STREAM, &[(":status", "413")])).unwrap();
     assert_eq!(ended(&mut session), [(0, Ending::Complete)]);
-    session.pump(&request);
+    session.pump(|_| &request);
     assert_eq!(sent(&mut session), [(kind::RST_STREAM, 1, vec![0; 4])]);
 }
 
@@ -290,7 +294,7 @@ fn an_answer_that_is_malformed_ends_its_stream_alone() {
 fn the_answer_to_a_head_request_has_no_body_whatever_its_length() {
     let mut session = Session::new(true);
     feed(&mut session, &settings(&[])).unwrap();
-    session.start(0, &encoded(b""));
+    start(&mut session, 0, &encoded(b""));
     feed(&mut session, &headers(1, flag::END_STREAM, &[(":status", "200"), ("content-length", "9")]))
         .unwrap();
     assert_eq!(ended(&mut session), [(0, Ending::Complete)]);
@@ -325,7 +329,7 @@ fn a_connection_without_numbers_left_is_spent() {
     let mut session = begun(&[], 0);
     session.next_id = LARGEST;
     assert!(session.has_room());
-    session.start(0, &encoded(b"{}"));
+    start(&mut session, 0, &encoded(b"{}"));
     assert!(session.is_spent() && !session.has_room());
     feed(&mut session, &headers(LARGEST, flag::END_STREAM, OK)).unwrap();
     assert_eq!(ended(&mut session), [(0, Ending::Complete)]);

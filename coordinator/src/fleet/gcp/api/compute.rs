@@ -10,8 +10,8 @@ use url::Url;
 
 use super::error::{ApiError, Refusal};
 use super::resources::{
-    AggregatedPage, Firewall, GuestAttribute, GuestAttributes, Instance, MachineType, Operation, Page,
-    Project, Quota, Region, SerialOutput,
+    AggregatedPage, Firewall, GuestAttribute, GuestAttributes, Instance, Instances, MachineType, Operation,
+    Page, Project, Quota, Region, SerialOutput,
 };
 use super::{Call, Client};
 
@@ -49,13 +49,13 @@ impl Client {
             .await
     }
 
-    /// The machines with all of these labels, in all zones, by name.
+    /// The machines with all of these labels, in all zones that Google can look into.
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub async fn instances(&self, labels: &[(&str, &str)]) -> Result<Vec<Instance>, ApiError> {
+    pub async fn instances(&self, labels: &[(&str, &str)]) -> Result<Instances, ApiError> {
         let terms: Vec<_> = labels.iter().map(|(key, value)| format!("(labels.{key} = {value})")).collect();
-        let (mut found, mut token) = (Vec::new(), None::<String>);
+        let (mut instances, mut token) = (Instances::default(), None::<String>);
         loop {
             let url = self.compute(&["aggregated", "instances"]);
             let mut call = Call::get("list the VMs", url)
@@ -64,12 +64,12 @@ impl Client {
             if let Some(token) = &token {
                 call = call.query("pageToken", token);
             }
-            let page: AggregatedPage = self.call(call).await?;
-            found.extend(page.items.into_values().flat_map(|zone| zone.instances));
-            token = page.next_page_token;
+            let mut page: AggregatedPage = self.call(call).await?;
+            token = page.next_page_token.take();
+            instances.add(page);
             if token.is_none() {
-                found.sort_by(|one, other| one.name.cmp(&other.name));
-                return Ok(found);
+                instances.found.sort_by(|one, other| one.name.cmp(&other.name));
+                return Ok(instances);
             }
         }
     }
@@ -165,13 +165,17 @@ impl Client {
         self.list("list the operations", url, &[]).await
     }
 
-    /// A region's quotas.
+    /// The quotas that hold in a region: its own, and the project's.
     ///
     /// # Errors
     /// When they cannot be read.
     pub async fn quotas(&self, region: &str) -> Result<Vec<Quota>, ApiError> {
         let url = self.compute(&["regions", region]);
-        Ok(self.call::<Region>(Call::get(format!("read the quotas of {region}"), url)).await?.quotas)
+        let of_region = Call::get(format!("read the quotas of {region}"), url);
+        let of_project = Call::get("read the project's quotas", self.compute(&[]));
+        let mut quotas = self.call::<Region>(of_region).await?.quotas;
+        quotas.extend(self.call::<Project>(of_project).await?.quotas);
+        Ok(quotas)
     }
 
     /// A kind of machine.

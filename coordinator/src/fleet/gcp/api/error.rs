@@ -43,6 +43,17 @@ pub enum ApiError {
         /// How long was waited.
         minutes: u64,
     },
+    /// A line that is too slow for what is sent.
+    #[error(
+        "failed to {what}: it was not there after {minutes} minutes; try it from a faster network, or have the VMs fetch it \
+         from elsewhere with --worker-url"
+    )]
+    TooSlow {
+        /// What was asked.
+        what: String,
+        /// How long was waited.
+        minutes: u64,
+    },
     /// An answer that is none.
     #[error(
         "failed to {what}: {host} answered what makes no sense ({problem}); is an endpoint override set wrongly?"
@@ -64,6 +75,11 @@ impl ApiError {
             Self::Refused { refusal, .. } => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Whether Google has said no, and would again.
+    pub fn is_final_refusal(&self) -> bool {
+        self.refusal().is_some_and(|refusal| !refusal.may_pass())
     }
 
     /// Whether the thing is not there.
@@ -119,6 +135,12 @@ pub enum Kind {
     Forbidden,
     /// The API is not switched on in the project.
     ApiDisabled,
+    /// Nobody pays for the project.
+    NoBilling,
+    /// The project is within a perimeter of VPC Service Controls, and whoever asks is outside.
+    Perimeter,
+    /// The organization does not want it.
+    Policy,
     /// Anything else.
     Other,
 }
@@ -139,6 +161,8 @@ impl Refusal {
             first.and_then(|first| first.reason.as_deref()).or(detail).unwrap_or_default().to_owned();
         let kind = match detail {
             Some("SERVICE_DISABLED") => Kind::ApiDisabled,
+            Some("BILLING_DISABLED") => Kind::NoBilling,
+            Some("SECURITY_POLICY_VIOLATED") => Kind::Perimeter,
             _ => Kind::of(code, &reason, &error.message, &[]),
         };
         Self { code, reason, message: error.message, kind }
@@ -173,6 +197,10 @@ impl Kind {
             }
             (_, "accessNotConfigured" | "SERVICE_DISABLED") => Self::ApiDisabled,
             (_, "resourceNotReady" | "RESOURCE_NOT_READY") => Self::NotReady,
+            (_, "accountDisabled" | "BILLING_DISABLED") => Self::NoBilling,
+            (403, _) if message.to_lowercase().contains("billing") => Self::NoBilling,
+            (403, _) if message.contains("vpcServiceControls") => Self::Perimeter,
+            _ if message.contains("constraints/") => Self::Policy,
             (401, _) => Self::Unauthenticated,
             (403, _) => Self::Forbidden,
             (500 | 502 | 503 | 504, _) => Self::Backend,
@@ -205,7 +233,8 @@ impl fmt::Display for Refusal {
                     region.iter().try_for_each(|region| write!(f, " in {region}"))?;
                     write!(f, ")")?;
                 }
-                write!(f, "; ask for fewer or smaller VMs, use another region, or have the quota raised")
+                let elsewhere = if region.is_some() { " use another region," } else { "" };
+                write!(f, "; ask for fewer or smaller VMs,{elsewhere} or have the quota raised")
             }
             Kind::ZoneExhausted { available } if available.is_empty() => {
                 write!(
@@ -219,7 +248,8 @@ impl fmt::Display for Refusal {
             Kind::Unauthenticated => {
                 write!(
                     f,
-                    "Google does not accept the login ({message}); log in again with `gcloud auth login`"
+                    "Google does not accept the login ({message}); log in again with `gcloud auth login`, or correct the file \
+                     that GOOGLE_APPLICATION_CREDENTIALS names"
                 )
             }
             Kind::Forbidden if message.contains("iam.serviceAccounts.actAs") => write!(
@@ -236,6 +266,24 @@ impl fmt::Display for Refusal {
                 f,
                 "the API is not switched on in this project ({message}); switch it on with `gcloud services enable \
                  compute.googleapis.com storage.googleapis.com`"
+            ),
+            Kind::NoBilling => write!(
+                f,
+                "billing is off for the project ({message}); link it to a billing account, or name another with --project"
+            ),
+            Kind::Perimeter => write!(
+                f,
+                "VPC Service Controls keep this machine out of the project ({message}); run it from within the perimeter, or \
+                 have an access level for it granted"
+            ),
+            Kind::Policy if message.contains("vmExternalIpAccess") => write!(
+                f,
+                "the organization allows no external addresses ({message}); make VMs without them with --reach iap"
+            ),
+            Kind::Policy => write!(
+                f,
+                "a policy of the organization forbids it ({message}); have an exception made, or name another project with \
+                 --project"
             ),
             Kind::RateLimit | Kind::Backend | Kind::NotReady => {
                 write!(f, "Google still says after several tries: {message}; try again later")

@@ -1,6 +1,6 @@
 //! What Google's answers hold of what is needed here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -170,6 +170,19 @@ pub struct Firewall {
     pub source_tags: Vec<String>,
     /// To what.
     pub allowed: Vec<Allowed>,
+    /// Of which network, as a URL.
+    pub network: String,
+    /// Which machines it is about.
+    pub target_tags: Vec<String>,
+    /// Whether it is there and lets nobody in.
+    pub disabled: bool,
+}
+
+impl Firewall {
+    /// The last part of the network's URL.
+    pub fn network_name(&self) -> &str {
+        last_part(&self.network)
+    }
 }
 
 /// Part of a firewall rule.
@@ -199,6 +212,8 @@ pub struct AggregatedPage {
     pub items: BTreeMap<String, InstancesOfZone>,
     /// Where it goes on.
     pub next_page_token: Option<String>,
+    /// Zones that Google could not look into, as paths.
+    pub unreachables: Vec<String>,
 }
 
 /// Part of a list over all zones.
@@ -207,6 +222,44 @@ pub struct AggregatedPage {
 pub struct InstancesOfZone {
     /// What is in the zone.
     pub instances: Vec<Instance>,
+    /// Why that may not be all.
+    pub warning: Option<Warning>,
+}
+
+/// Part of a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Warning {
+    /// Such as `UNREACHABLE`.
+    pub code: String,
+}
+
+/// Machines, as far as Google could look.
+#[derive(Debug, Clone, Default)]
+pub struct Instances {
+    /// By name.
+    pub found: Vec<Instance>,
+    /// Zones that Google could not look into.
+    pub unseen: BTreeSet<String>,
+}
+
+impl Instances {
+    /// Takes in a page.
+    pub fn add(&mut self, page: AggregatedPage) {
+        self.unseen.extend(page.unreachables.iter().map(|zone| last_part(zone).to_owned()));
+        for (zone, there) in page.items {
+            if there.warning.is_some_and(|warning| warning.code == "UNREACHABLE") {
+                self.unseen.insert(last_part(&zone).to_owned());
+            }
+            self.found.extend(there.instances);
+        }
+    }
+
+    /// The zones that Google could not look into, in words; `None` when it has seen everything.
+    pub fn blind_spots(&self) -> Option<String> {
+        let zones: Vec<_> = self.unseen.iter().map(String::as_str).collect();
+        (!zones.is_empty()).then(|| zones.join(", "))
+    }
 }
 
 /// What a machine says of itself.
@@ -249,6 +302,8 @@ pub struct SerialOutput {
 pub struct Project {
     /// The account of machines that name none.
     pub default_service_account: Option<String>,
+    /// Those that hold in all regions together.
+    pub quotas: Vec<Quota>,
 }
 
 /// A region's quotas.

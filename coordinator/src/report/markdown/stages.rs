@@ -1,0 +1,70 @@
+//! What the summary says of a load in stages.
+
+use super::format::{NONE, milliseconds, rate, seconds, table};
+use super::{RunRecord, scenario};
+use crate::report::record::{BlockRecord, LoadRecord, StageRecord};
+use crate::statistics::{Distribution, StageFigures};
+
+/// All stages in one line, such as `30 s at 100 req/s, 1 s from 100 to 500 req/s`.
+pub(super) fn in_words(stages: &[StageRecord]) -> String {
+    let words = |stage: &StageRecord| format!("{} {}", seconds(stage.duration_ns), rates(stage));
+    stages.iter().map(words).collect::<Vec<_>>().join(", ")
+}
+
+fn rates(stage: &StageRecord) -> String {
+    let [from, to] = [stage.from_millihertz, stage.to_millihertz].map(|rate| rate as f64 / 1e3);
+    if from == to { format!("at {to} req/s") } else { format!("from {from} to {to} req/s") }
+}
+
+/// What came of each stage.
+pub(super) fn table_of(record: &RunRecord) -> Option<String> {
+    let columns = [
+        "Block",
+        "Test Scenario",
+        "Stage",
+        "From (s)",
+        "Asked for",
+        "Offered (req/s)",
+        "Achieved (req/s)",
+        "Throughput (req/s)",
+        "P50 (ms)",
+        "P95 (ms)",
+        "P99 (ms)",
+        "Failed",
+        "Dropped",
+    ];
+    let rows = record.blocks.iter().flat_map(|block| {
+        let asked = match &block.load {
+            LoadRecord::Open { stages, .. } => stages.as_slice(),
+            LoadRecord::Closed { .. } => &[],
+        };
+        let numbered = (1..).zip(asked).zip(&block.stages);
+        numbered.map(|((number, asked), figures)| row(block, number, asked, figures))
+    });
+    let table = table(5, &columns, &rows.collect::<Vec<_>>())?;
+    Some(format!(
+        "{table}\n\nA request is offered in the stage in which it was due, and an answer counts in the one in which it came. \
+         What came after the last stage is in none."
+    ))
+}
+
+fn row(block: &BlockRecord, number: usize, asked: &StageRecord, figures: &StageFigures) -> Vec<String> {
+    let time = |value: fn(&Distribution) -> u64| milliseconds(figures.response_time.as_ref().map(value));
+    let is_measured = figures.measured_ns > 0;
+    let count = |count: u64| if is_measured { count.to_string() } else { NONE.to_owned() };
+    vec![
+        block.number.to_string(),
+        scenario(block),
+        number.to_string(),
+        seconds(figures.start_ns).trim_end_matches(" s").to_owned(),
+        format!("{} {}", seconds(asked.duration_ns), rates(asked)),
+        rate(figures.offered_rate),
+        rate(figures.achieved_rate),
+        rate(figures.throughput),
+        time(|response_time| response_time.p50_ns),
+        time(|response_time| response_time.p95_ns),
+        time(|response_time| response_time.p99_ns),
+        count(figures.failed),
+        count(figures.dropped),
+    ]
+}

@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# CPU time per request where each has a connection of its own.
+# shellcheck disable=SC2154 # url is measure.sh's
+
+case_connections() {
+  local clients count rows=()
+  mapfile -t clients < <(available engine ab)
+  start_server responder 127.0.0.1:0
+  for count in 10 64; do
+    rows+=("${count}_at_a_time")
+    sample_row "${rows[-1]}" "$url" "$count" 500 no-keep-alive -- "${clients[@]}"
+  done
+  stop_server
+  echo "## A connection for each request"
+  echo
+  echo "CPU time per request in µs, POST of 500 bytes, answers of 600 bytes. \`ab\` without -k."
+  echo
+  table "" "${rows[@]}" -- "${clients[@]}"
+}

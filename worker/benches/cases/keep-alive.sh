@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# CPU time per request over connections that are kept, with everything on in the engine: a deadline per request, all
+# histograms, due times, the check of the answer. `floor` sends and receives and does nothing else.
+# shellcheck disable=SC2154 # url is measure.sh's
+
+case_keep_alive() {
+  local clients count bytes rows=()
+  mapfile -t clients < <(available engine wrk ab oha floor)
+  start_server responder 127.0.0.1:0
+  for bytes in 300 1500; do
+    for count in 10 64 256 1000; do
+      rows+=("${count}_connections,_${bytes}_bytes")
+      sample_row "${rows[-1]}" "$url" "$count" "$bytes" -- "${clients[@]}"
+    done
+  done
+  stop_server
+  echo "## Connections that are kept"
+  echo
+  echo "CPU time per request in µs, HTTP/1.1, JSON POST, answers of 600 bytes, against a bare responder. \`ab\` with -k."
+  echo
+  table "" "${rows[@]}" -- "${clients[@]}"
+}
