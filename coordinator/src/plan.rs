@@ -48,6 +48,8 @@ pub struct Block {
     pub timeout: Duration,
     /// Whether a connection serves more than one request.
     pub keep_alive: bool,
+    /// HTTP/2: the most requests that are in flight on a connection.
+    pub streams: NonZeroU32,
     /// Threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
@@ -65,7 +67,7 @@ impl Block {
     /// How many of `workers` workers have something to do: in a closed loop, no more than there are connections.
     pub fn active_workers(&self, workers: u32) -> u32 {
         match &self.load {
-            Load::Closed { concurrency, .. } => workers.min(concurrency.get()),
+            Load::Closed { .. } => workers.min(self.load.connections(self.streams)),
             Load::Open { .. } => workers,
         }
     }
@@ -83,6 +85,7 @@ impl Block {
             share,
             timeout: self.timeout,
             keep_alive: self.keep_alive,
+            streams: self.streams,
             threads: self.threads,
             seed: self.seed,
             lease,

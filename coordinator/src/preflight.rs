@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proto::outcome::{Failure, FailureKind};
 use proto::route::Route;
+use proto::target::HttpVersion;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -115,7 +116,7 @@ fn sentence(worker: u32, block: &Block, probed: &Probed, redactor: &Redactor) ->
         block.scenario.name,
         block.target.shown(),
         redactor.url(&block.scenario.request.path),
-        cure(probed),
+        cure(probed, block.target.http_version),
     ))
 }
 
@@ -129,7 +130,7 @@ fn in_words(failure: &Failure) -> String {
     }
 }
 
-fn cure(probed: &Probed) -> &'static str {
+fn cure(probed: &Probed, http_version: HttpVersion) -> &'static str {
     let Some(failure) = &probed.failure else { return "" };
     match (failure.kind, failure.status) {
         (FailureKind::Status, Some(401 | 403)) => "check the key in ARCHESTRA_BENCHMARK_API_KEY",
@@ -145,7 +146,10 @@ fn cure(probed: &Probed) -> &'static str {
         }
         (FailureKind::Timeout, _) => "raise --timeout, or look into the target's own log",
         (FailureKind::Body | FailureKind::Truncated, _) => "check --path and what the scenario expects",
-        (FailureKind::Reset | FailureKind::Protocol, _) => "check that --target is an HTTP/1.1 server",
+        (FailureKind::Reset | FailureKind::Protocol, _) => match http_version {
+            HttpVersion::Http2 => "check that --target speaks HTTP/2, or give --http-version 1.1",
+            HttpVersion::Http11 | HttpVersion::Auto => "check that --target is an HTTP/1.1 server",
+        },
     }
 }
 

@@ -30,8 +30,15 @@ const FLOORS: [&str; 18] = [
 ];
 
 /// What runs for every request.
-const HOT_PATH: [&str; 5] =
-    ["worker/src/engine", "worker/src/http1", "worker/src/json", "worker/src/answer", "worker/src/sse"];
+const HOT_PATH: [&str; 7] = [
+    "worker/src/engine",
+    "worker/src/connection",
+    "worker/src/http1",
+    "worker/src/http2",
+    "worker/src/json",
+    "worker/src/answer",
+    "worker/src/sse",
+];
 
 #[test]
 fn the_coordinators_modules_rest_on_floors() {

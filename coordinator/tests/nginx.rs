@@ -37,6 +37,7 @@ struct Nginx {
     _process: Running,
     http_port: u16,
     https_port: u16,
+    http2_port: u16,
     /// Where clients must show a certificate.
     strict_port: u16,
 }
@@ -55,19 +56,25 @@ impl Nginx {
             return None;
         }
 
-        let (http_port, https_port, strict_port) = (free_port(), free_port(), free_port());
+        let [http_port, https_port, http2_port, strict_port] = [(); 4].map(|()| free_port());
         write_certificates(&bench);
         bench.file("scenario.toml", SCENARIO);
         bench.file(
             "nginx.conf",
-            &configuration(http_port, https_port, strict_port, &bench.folder().display().to_string()),
+            &configuration(
+                [http_port, https_port, http2_port, strict_port],
+                &bench.folder().display().to_string(),
+            ),
         );
         let prefix = format!("{}/", bench.folder().display());
         let process = bench.start_program(&program, &["-p", &prefix, "-e", "error.log", "-c", "nginx.conf"]);
-        let serves =
-            || [http_port, https_port].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok());
+        let serves = || {
+            [http_port, https_port, http2_port]
+                .iter()
+                .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
+        };
         assert!(wait_until(A_WHILE, serves), "nginx does not serve: {}", process.stderr());
-        Some(Self { bench, _process: process, http_port, https_port, strict_port })
+        Some(Self { bench, _process: process, http_port, https_port, http2_port, strict_port })
     }
 
     /// Runs the scenario against it to the end.
@@ -92,7 +99,7 @@ impl Nginx {
 
 /// A single process: a master would replace a worker that is killed before it. The access log's lines are a status, a
 /// purpose and a scheme.
-fn configuration(http_port: u16, https_port: u16, strict_port: u16, folder: &str) -> String {
+fn configuration([http_port, https_port, http2_port, strict_port]: [u16; 4], folder: &str) -> String {
     format!(
         r#"daemon off;
 master_process off;
@@ -104,6 +111,7 @@ http {{
         "~^archestra-bench/[0-9.]+ \((?<named>.*)\)$" $named;
     }}
     log_format purposes '$status $purpose $scheme';
+    log_format protocols '$server_protocol $status $purpose';
     log_format reached '$status $purpose $host $ssl_client_verify $ssl_server_name $ssl_session_reused';
     access_log access.log purposes;
     client_body_temp_path client_body;
@@ -116,6 +124,17 @@ http {{
         listen 127.0.0.1:{https_port} ssl;
         ssl_certificate server.pem;
         ssl_certificate_key server.key;
+        location = /static.json {{
+            default_type application/json;
+            return 200 '{{"answer":"yes"}}';
+        }}
+    }}
+    server {{
+        listen 127.0.0.1:{http2_port} ssl http2;
+        ssl_certificate server.pem;
+        ssl_certificate_key server.key;
+        keepalive_requests 1000000;
+        access_log http2.log protocols;
         location = /static.json {{
             default_type application/json;
             return 200 '{{"answer":"yes"}}';
@@ -184,6 +203,36 @@ fn two_hundred_thousand_requests_are_as_many_lines_in_the_log_of_nginx() {
     assert_eq!(nginx.logged(200_642), expected.map(|(line, count)| (line.to_owned(), count)).into());
     let verified = nginx.bench.run(&["verify", results.report_path.to_str().unwrap()]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
+fn http_2_is_what_nginx_says_it_was_asked_in() {
+    let Some(nginx) = Nginx::start() else { return };
+    let url = format!("https://127.0.0.1:{}", nginx.http2_port);
+    let flags = [
+        "--http-version",
+        "auto",
+        "--streams",
+        "25",
+        "--concurrency",
+        "100",
+        "--warmup",
+        "200",
+        "--workers",
+        "2",
+    ];
+    let target = ["--scenario", "scenario.toml", "--quiet", "--target", &url, "--target-ca", "authority.pem"];
+    let arguments = [&["run", "--requests", "20000"], &target[..], &flags].concat();
+    let finished = nginx.bench.start(&arguments).wait(LONG);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&nginx.bench);
+    assert!(results.summary.contains("2 (auto asked for), at most 25 streams"), "{}", results.summary);
+    assert_eq!((results.count(0, "successes"), &results.block(0)["figures"]["failed"]), (20_000, &0.into()));
+    let log = || fs::read_to_string(nginx.bench.folder().join("http2.log")).unwrap();
+    wait_until(A_WHILE, || log().lines().count() >= 20_202);
+    let count = |wanted: &str| log().lines().filter(|line| *line == wanted).count();
+    let lines = ["load", "warm-up", "preflight"].map(|purpose| count(&format!("HTTP/2.0 200 {purpose}")));
+    assert_eq!(lines, [20_000, 200, 2]);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::expectation::Expectation;
 use crate::load::{Extent, Load, Pace, WarmUp};
-use crate::share::Share;
-use crate::target::{Request, Target};
+use crate::share::{Share, requests_of};
+use crate::target::{HttpVersion, Request, Target};
 use crate::variety::Variety;
 use crate::{InvalidMessage, wire};
 
@@ -38,6 +38,8 @@ pub struct Assignment {
     pub timeout: Duration,
     /// Whether a connection serves more than one request.
     pub keep_alive: bool,
+    /// HTTP/2: the most requests that are in flight on a connection.
+    pub streams: NonZeroU32,
     /// Threads; `None` for one per core that the worker may use.
     pub threads: Option<NonZeroU32>,
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
@@ -49,12 +51,23 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// Connections that this worker holds.
+    /// Connections that this worker holds, when each carries as many requests as its streams allow.
     pub fn connections(&self) -> u32 {
         match self.load {
             // A share of a u32 is a u32.
-            Load::Closed { concurrency, .. } => self.share.of(u64::from(concurrency.get())) as u32,
+            Load::Closed { .. } => self.share.of(u64::from(self.load.connections(self.streams))) as u32,
             Load::Open { connections, .. } => connections.get(),
+        }
+    }
+
+    /// Requests that this worker can have in flight.
+    pub fn places(&self) -> u32 {
+        match self.load {
+            Load::Closed { concurrency, .. } => {
+                let connections = self.load.connections(self.streams);
+                requests_of(self.share, connections, u64::from(concurrency.get())) as u32
+            }
+            Load::Open { connections, .. } => connections.get().saturating_mul(self.streams.get()),
         }
     }
 }
@@ -88,6 +101,7 @@ impl From<&Assignment> for wire::Assignment {
             threads: assignment.threads.map_or(0, NonZeroU32::get),
             seed: assignment.seed,
             lease_ns: nanos(assignment.lease),
+            streams: assignment.streams.get(),
             variety: assignment.variety.as_deref().map(Into::into),
         }
     }
@@ -102,6 +116,13 @@ impl TryFrom<wire::Assignment> for Assignment {
         }
         let requests = wire.requests.map(|requests| non_zero("assignment.requests", requests)).transpose()?;
         let duration = wire.duration_ns.map(|nanos| span("assignment.duration_ns", nanos)).transpose()?;
+        let target: Target = wire.target.ok_or(InvalidMessage::missing("assignment.target"))?.try_into()?;
+        if target.http_version != HttpVersion::Http11 && !wire.keep_alive {
+            return Err(InvalidMessage::new(
+                "assignment.keep_alive",
+                "is false, which HTTP/2 has no place for",
+            ));
+        }
         let load = wire.load.ok_or(InvalidMessage::missing("assignment.load"))?.try_into()?;
         let extent = Extent::new(requests, duration).ok_or(InvalidMessage::new(
             "assignment.requests",
@@ -110,7 +131,7 @@ impl TryFrom<wire::Assignment> for Assignment {
         check_extent(&load, extent)?;
         Ok(Self {
             id: wire.id,
-            target: wire.target.ok_or(InvalidMessage::missing("assignment.target"))?.try_into()?,
+            target,
             request: wire.request.ok_or(InvalidMessage::missing("assignment.request"))?.try_into()?,
             expectation: wire.expectation.unwrap_or_default().try_into()?,
             load,
@@ -130,6 +151,7 @@ impl TryFrom<wire::Assignment> for Assignment {
             ))?,
             timeout: span("assignment.timeout_ns", wire.timeout_ns)?,
             keep_alive: wire.keep_alive,
+            streams: streams(wire.streams)?,
             threads: NonZeroU32::new(wire.threads),
             seed: wire.seed,
             lease: span("assignment.lease_ns", wire.lease_ns)?,
@@ -151,6 +173,16 @@ fn check_extent(load: &Load, extent: Extent) -> Result<(), InvalidMessage> {
         }
         _ => Ok(()),
     }
+}
+
+/// The most streams that a connection may be asked to carry.
+pub const MAX_STREAMS: u32 = 10_000;
+
+fn streams(streams: u32) -> Result<NonZeroU32, InvalidMessage> {
+    if streams > MAX_STREAMS {
+        return Err(InvalidMessage::new("assignment.streams", format!("is more than {MAX_STREAMS}")));
+    }
+    Ok(NonZeroU32::new(streams).unwrap_or(NonZeroU32::MIN))
 }
 
 pub(crate) fn non_zero(field: &'static str, number: u64) -> Result<NonZeroU64, InvalidMessage> {
@@ -182,6 +214,7 @@ mod tests {
             target: Target {
                 extra_roots: Some("PEM".into()),
                 insecure: true,
+                http_version: HttpVersion::Auto,
                 route: Route::ConnectTo { host: "::1".into(), port: 65_535 },
                 local_addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
                 server_name: Some("other.example".into()),
@@ -210,6 +243,7 @@ mod tests {
             share: Share::new(2, 3).unwrap(),
             timeout: Duration::from_secs(30),
             keep_alive: true,
+            streams: NonZeroU32::new(25).unwrap(),
             threads: NonZeroU32::new(2),
             seed: 7,
             lease: Duration::from_secs(10),
@@ -271,6 +305,20 @@ mod tests {
     }
 
     #[test]
+    fn connections_and_their_places_are_dealt_exactly() {
+        let load = Load::Closed { concurrency: NonZeroU32::new(110).unwrap(), think_time: None };
+        let of = |index, count| {
+            let share = Share::new(index, count).unwrap();
+            let extent = Extent::Duration(Duration::from_secs(1));
+            let assignment = Assignment { share, ..assignment(load.clone(), extent, WarmUp::None) };
+            (assignment.connections(), assignment.places())
+        };
+        assert_eq!(of(0, 1), (5, 110));
+        assert_eq!([of(0, 2), of(1, 2)], [(3, 66), (2, 44)]);
+        assert_eq!(of(6, 7), (0, 0));
+    }
+
+    #[test]
     fn nonsense_is_refused_by_field() {
         let spoil = |change: &dyn Fn(&mut wire::Assignment)| {
             let mut message = wire::Assignment::from(&every_kind()[0]);
@@ -286,6 +334,13 @@ mod tests {
             spoil(&|m| m.load = Some(wire::assignment::Load::Closed(wire::ClosedLoad::default()))),
             "closed.concurrency"
         );
+        assert_eq!(spoil(&|m| m.streams = MAX_STREAMS + 1), "assignment.streams");
+        assert_eq!(spoil(&|m| m.target.as_mut().unwrap().http_version = 9), "target.http_version");
+        let without_keep_alive = |m: &mut wire::Assignment| {
+            m.target.as_mut().unwrap().http_version = HttpVersion::Http2.to_wire();
+            m.keep_alive = false;
+        };
+        assert_eq!(spoil(&without_keep_alive), "assignment.keep_alive");
         assert_eq!(spoil(&|m| m.requests = None), "assignment.requests");
         let backwards = wire::ClosedLoad { concurrency: 1, think_time_min_ns: 2, think_time_max_ns: 1 };
         assert_eq!(

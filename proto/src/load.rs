@@ -27,11 +27,21 @@ pub enum Load {
         pace: Pace,
         /// How they are spaced.
         arrivals: Arrivals,
-        /// Connections of each worker; due requests wait when all are busy.
+        /// Connections of each worker; due requests wait when all their streams are busy.
         connections: NonZeroU32,
         /// Requests waiting or in flight over the whole fleet beyond which arrivals are dropped.
         max_in_flight: Option<NonZeroU64>,
     },
+}
+
+impl Load {
+    /// Connections: in a closed loop, of the whole fleet, as few as carry all that is in flight; else of each worker.
+    pub fn connections(&self, streams: NonZeroU32) -> u32 {
+        match self {
+            Self::Closed { concurrency, .. } => concurrency.get().div_ceil(streams.get()),
+            Self::Open { connections, .. } => connections.get(),
+        }
+    }
 }
 
 /// A time, or a range to draw from.

@@ -9,6 +9,57 @@ use crate::route::{self, Route};
 use crate::tls::ClientIdentity;
 use crate::{InvalidMessage, wire};
 
+/// What is spoken with a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+    /// HTTP/2: over plain text by prior knowledge, over TLS by ALPN.
+    Http2,
+    /// Over TLS what the target chooses by ALPN, else HTTP/1.1.
+    Auto,
+}
+
+impl HttpVersion {
+    /// All of them.
+    pub const ALL: [HttpVersion; 3] = [Self::Http11, Self::Http2, Self::Auto];
+
+    /// The name in flags, JSON and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// From the wire's number, where `field` stands.
+    ///
+    /// # Errors
+    /// When this version does not know it.
+    pub fn from_wire(field: &'static str, number: i32) -> Result<Self, InvalidMessage> {
+        match wire::HttpVersion::try_from(number) {
+            Ok(wire::HttpVersion::Unspecified | wire::HttpVersion::HttpVersion11) => Ok(Self::Http11),
+            Ok(wire::HttpVersion::HttpVersion2) => Ok(Self::Http2),
+            Ok(wire::HttpVersion::Auto) => Ok(Self::Auto),
+            Err(_) => {
+                Err(InvalidMessage::new(field, format!("is {number}, which this version does not know")))
+            }
+        }
+    }
+
+    /// The wire's number.
+    pub fn to_wire(self) -> i32 {
+        let version = match self {
+            Self::Http11 => wire::HttpVersion::HttpVersion11,
+            Self::Http2 => wire::HttpVersion::HttpVersion2,
+            Self::Auto => wire::HttpVersion::Auto,
+        };
+        version as i32
+    }
+}
+
 /// A base URL, how it is reached, and what is needed to trust it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -28,6 +79,8 @@ pub struct Target {
     pub session_resumption: bool,
     /// What is shown to a target that wants to know who asks.
     pub client_identity: Option<ClientIdentity>,
+    /// What is spoken with it.
+    pub http_version: HttpVersion,
 }
 
 impl Target {
@@ -42,6 +95,7 @@ impl Target {
             server_name: None,
             session_resumption: false,
             client_identity: None,
+            http_version: HttpVersion::Http11,
         }
     }
 
@@ -182,6 +236,7 @@ impl From<&Target> for wire::Target {
             server_name: target.server_name.clone().unwrap_or_default(),
             session_resumption: target.session_resumption,
             client_identity: target.client_identity.as_ref().map(Into::into),
+            http_version: target.http_version.to_wire(),
         }
     }
 }
@@ -197,6 +252,7 @@ impl TryFrom<wire::Target> for Target {
             url,
             extra_roots: Some(target.ca_pem).filter(|pem| !pem.is_empty()),
             insecure: target.insecure,
+            http_version: HttpVersion::from_wire("target.http_version", target.http_version)?,
             route: target.route.try_into()?,
             local_addresses: route::local_addresses(&target.local_addresses)?,
             server_name: Some(target.server_name).filter(|name| !name.is_empty()),

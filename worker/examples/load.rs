@@ -16,7 +16,7 @@ use proto::interval::Finished;
 use proto::latencies::Histogram;
 use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::share::Share;
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 use worker::clock::Clock;
 use worker::engine::{Engine, Output};
 
@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, body, seconds, options @ ..] = arguments.as_slice() else {
         return Err(
-            "usage: load URL BODY_FILE SECONDS [connections=N] [rate=N] [stream] [no-keep-alive]".into()
+            "usage: load URL BODY_FILE SECONDS [connections=N] [streams=N] [rate=N] [stream] [no-keep-alive]"
+                .into(),
         );
     };
     worker::host::raise_open_files_limit();
@@ -68,6 +69,9 @@ fn assignment(
             max_in_flight: None,
         },
     };
+    // Streams are HTTP/2's: so many requests share a connection.
+    let streams = number("streams")?;
+    let http_version = if streams.is_some() { HttpVersion::Http2 } else { HttpVersion::Http11 };
     let content = JsonExpectation { pointer: "/choices/0/message/content".into(), equals: None };
     let stream = is_set("stream");
     Ok(Assignment {
@@ -78,7 +82,7 @@ fn assignment(
             headers: vec![("Content-Type".into(), "application/json".into())],
             body,
         },
-        target: Target { insecure: true, ..Target::new(url.join("/")?) },
+        target: Target { insecure: true, http_version, ..Target::new(url.join("/")?) },
         expectation: Expectation {
             json: if stream { Vec::new() } else { vec![content] },
             stream,
@@ -90,6 +94,7 @@ fn assignment(
         share: Share::WHOLE,
         timeout: Duration::from_secs(30),
         keep_alive: !is_set("no-keep-alive"),
+        streams: streams.unwrap_or(NonZeroU32::MIN),
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),

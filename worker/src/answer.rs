@@ -11,6 +11,7 @@ pub use criteria::Criteria;
 use crate::answer::stream::Stream;
 use crate::clock::Nanos;
 use crate::http1::response::{Body, Head};
+use crate::http2::session::{Ended, Ending};
 use crate::json::{Scan, Wants};
 use crate::outcome::{BodyFault, Fault, Stage};
 
@@ -79,6 +80,17 @@ impl Answer {
         match self.stream.verdict(criteria) {
             Err(error @ Fault::Body(BodyFault::StreamError)) => error,
             _ => Fault::Truncated,
+        }
+    }
+
+    /// What it means that a stream of HTTP/2 ended before the answer was complete, or by breaking the protocol.
+    pub fn stream_end(&mut self, criteria: &Criteria, ended: Ended) -> Fault {
+        // A stream that was cut short is called so, whoever cut it.
+        match (ended.ending, self.early_end(criteria, ended.stage)) {
+            (Ending::Broken(fault), _) => Fault::Protocol(fault),
+            (Ending::Reset(code), Fault::Reset(_)) => Fault::StreamReset(code),
+            (Ending::GoneAway(code), Fault::Reset(_)) => Fault::GoneAway(code),
+            (_, early) => early,
         }
     }
 

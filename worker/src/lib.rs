@@ -13,10 +13,12 @@
 pub mod answer;
 pub mod cli;
 pub mod clock;
+pub mod connection;
 pub mod credentials;
 pub mod engine;
 pub mod host;
 pub mod http1;
+pub mod http2;
 pub mod json;
 pub mod lifetime;
 pub mod log;

@@ -4,6 +4,8 @@ use std::io;
 
 use proto::outcome::{Failure, FailureKind};
 
+use crate::http2::frame::ErrorCode;
+
 /// Why one request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -15,7 +17,11 @@ pub enum Fault {
     Timeout(Stage),
     /// The connection was closed or reset before the answer was complete.
     Reset(Stage),
-    /// The answer is not HTTP/1.1.
+    /// HTTP/2: the target reset the request's stream before the answer was complete.
+    StreamReset(ErrorCode),
+    /// HTTP/2: the target ended the connection and left the request undone.
+    GoneAway(ErrorCode),
+    /// The answer is not HTTP.
     Protocol(ProtocolFault),
     /// The status is not the one of a good answer.
     Status(u16),
@@ -47,9 +53,11 @@ pub enum TlsFault {
     Alert,
     /// The target closed the connection during the handshake, or does not speak TLS.
     Handshake,
+    /// HTTP/2 was asked for, and the target did not choose it.
+    NoHttp2,
 }
 
-/// How an answer breaks HTTP/1.1.
+/// How an answer breaks HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProtocolFault {
     /// The head is no HTTP/1.x response head.
@@ -66,6 +74,39 @@ pub enum ProtocolFault {
     Surplus,
     /// The target switched protocols (101) though it was not asked to.
     Switched,
+    /// Against HTTP/2.
+    Http2(Violation),
+}
+
+/// How a target breaks HTTP/2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Violation {
+    /// What comes first are no settings, or the connection is closed before they come.
+    NoSettings,
+    /// A setting that it cannot have.
+    Settings,
+    /// A frame of a size that it cannot have.
+    FrameSize,
+    /// More padding than the frame has room for.
+    Padding,
+    /// A frame on a stream that was never opened, or on none where there must be one.
+    StreamNumber,
+    /// A frame on a stream that is over.
+    StreamOver,
+    /// A stream that was pushed though that was forbidden.
+    Push,
+    /// A header block that is broken off, or whose parts are empty again and again.
+    Continuation,
+    /// A header block that breaks HPACK.
+    HeaderBlock,
+    /// A head without a status, with fields in the wrong place, or data before it.
+    Head,
+    /// More or fewer bytes than Content-Length says.
+    Length,
+    /// More data than the window allows, or a window beyond its bounds.
+    FlowControl,
+    /// Too many frames that serve no request.
+    Flood,
 }
 
 /// How a body is not what the scenario expects. Numbers count the scenario's JSON expectations, from 0.
@@ -98,7 +139,7 @@ impl Fault {
             Self::Connect(_) => FailureKind::Connect,
             Self::Tls(_) => FailureKind::Tls,
             Self::Timeout(_) => FailureKind::Timeout,
-            Self::Reset(_) => FailureKind::Reset,
+            Self::Reset(_) | Self::StreamReset(_) | Self::GoneAway(_) => FailureKind::Reset,
             Self::Protocol(_) => FailureKind::Protocol,
             Self::Status(_) => FailureKind::Status,
             Self::Body(_) => FailureKind::Body,
@@ -128,8 +169,14 @@ impl Fault {
             }
             Self::Tls(TlsFault::Alert) => "the target sent a TLS alert".into(),
             Self::Tls(TlsFault::Handshake) => "the handshake broke off; does the target speak TLS?".into(),
+            Self::Tls(TlsFault::NoHttp2) => {
+                "the target does not choose HTTP/2 (ALPN h2); `--http-version auto` takes what it speaks"
+                    .into()
+            }
             Self::Timeout(stage) => stage.during().into(),
             Self::Reset(stage) => format!("closed {}", stage.during()),
+            Self::StreamReset(code) => format!("the stream was reset with {code}"),
+            Self::GoneAway(code) => format!("the connection was ended by goaway with {code}"),
             Self::Protocol(ProtocolFault::Head) => "the answer's head is no HTTP/1.x".into(),
             Self::Protocol(ProtocolFault::HeadTooLarge) => {
                 "the answer's head is larger than 64 KiB or has over 128 fields".into()
@@ -141,6 +188,7 @@ impl Fault {
             Self::Protocol(ProtocolFault::Chunk) => "a broken chunk".into(),
             Self::Protocol(ProtocolFault::Surplus) => "more bytes than the answer has".into(),
             Self::Protocol(ProtocolFault::Switched) => "switched protocols unasked".into(),
+            Self::Protocol(ProtocolFault::Http2(violation)) => violation.in_words().into(),
             Self::Status(_) => String::new(),
             Self::Body(BodyFault::Encoded) => "compressed, though identity was asked for".into(),
             Self::Body(BodyFault::NotJson) => "not JSON".into(),
@@ -152,6 +200,32 @@ impl Fault {
             Self::Body(BodyFault::TooManyEvents) => "a stream of more than 1048576 content events".into(),
             Self::Body(BodyFault::NoContent) => "a stream without content".into(),
             Self::Truncated => "ended before data: [DONE]".into(),
+        }
+    }
+}
+
+impl From<Violation> for ProtocolFault {
+    fn from(violation: Violation) -> Self {
+        Self::Http2(violation)
+    }
+}
+
+impl Violation {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::NoSettings => "the target sent no HTTP/2 settings; does it speak HTTP/2?",
+            Self::Settings => "an HTTP/2 setting that cannot be",
+            Self::FrameSize => "an HTTP/2 frame of a size that it cannot have",
+            Self::Padding => "an HTTP/2 frame with more padding than room for it",
+            Self::StreamNumber => "an HTTP/2 frame on a stream that was never opened",
+            Self::StreamOver => "an HTTP/2 frame on a stream that is over",
+            Self::Push => "a pushed stream, though push was refused",
+            Self::Continuation => "an HTTP/2 header block that is broken off or never ends",
+            Self::HeaderBlock => "an HTTP/2 header block that cannot be decompressed",
+            Self::Head => "an HTTP/2 answer whose head is broken",
+            Self::Length => "another length than Content-Length says",
+            Self::FlowControl => "more HTTP/2 data than the window allows",
+            Self::Flood => "a flood of HTTP/2 frames that serve no request",
         }
     }
 }

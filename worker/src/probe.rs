@@ -2,18 +2,21 @@
 //!
 //! It goes through the same request bytes, response parser and answer check as the load, over a blocking connection.
 
+mod http2;
+
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use proto::expectation::Expectation;
 use proto::outcome::Failure;
-use proto::target::{Request, Target};
+use proto::target::{HttpVersion, Request, Target};
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::answer::{Answer, Criteria, Reading};
 use crate::clock::{Clock, Nanos};
 use crate::engine::EngineError;
 use crate::http1::response::{Body, End, Head, Response};
+use crate::http2::request::Encoded;
 use crate::outcome::{Fault, ProtocolFault, Stage, TlsFault};
 use crate::request::{Purpose, render};
 use crate::resolve::resolve;
@@ -59,9 +62,17 @@ pub fn probe(
     let limit = Limit { clock, deadline: begin + timeout.into() };
     let mut shown = Shown::default();
     let mut answer = Answer::default();
-    let outcome = connect(way, tls.as_ref(), limit).and_then(|mut stream| {
-        let is_head = request.method == "HEAD";
-        exchange(&mut stream, &bytes, is_head, &criteria, &mut answer, &mut shown, limit)
+    let is_head = request.method == "HEAD";
+    let outcome = connect(way, tls.as_ref(), limit).and_then(|(mut stream, agreed)| {
+        match spoken(target, agreed.as_deref())? {
+            HttpVersion::Http2 => {
+                let encoded = Encoded::new(target, request, Purpose::Preflight);
+                http2::exchange(&mut *stream, &encoded, is_head, &criteria, &mut answer, &mut shown, limit)
+            }
+            HttpVersion::Http11 | HttpVersion::Auto => {
+                exchange(&mut *stream, &bytes, is_head, &criteria, &mut answer, &mut shown, limit)
+            }
+        }
     });
     Ok(Probed {
         failure: outcome.err().map(|fault| fault.describe(criteria.pointers())),
@@ -69,6 +80,40 @@ pub fn probe(
         answer_start: shown.start(),
         response_time: clock.now().since(begin).into(),
     })
+}
+
+/// How long a target may take to choose what is spoken, before the block.
+const NEGOTIATION_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a target chooses that is to choose. One that cannot be reached, or cannot choose, is left to HTTP/1.1.
+///
+/// # Errors
+/// When it cannot even be tried: the trust material cannot be used.
+pub(crate) fn negotiate(
+    target: &Target,
+    way: &Way,
+    timeout: Duration,
+    clock: Clock,
+) -> Result<HttpVersion, EngineError> {
+    let Some(tls) = TargetTls::for_target(target)? else { return Ok(HttpVersion::Http11) };
+    let limit = Limit { clock, deadline: clock.now() + timeout.min(NEGOTIATION_LIMIT).into() };
+    Ok(match connect(way, Some(&tls), limit) {
+        Ok((_, Some(agreed))) if agreed == H2 => HttpVersion::Http2,
+        _ => HttpVersion::Http11,
+    })
+}
+
+/// What ALPN calls HTTP/2.
+const H2: &[u8] = b"h2";
+
+/// What is spoken on a connection on which that was agreed.
+fn spoken(target: &Target, agreed: Option<&[u8]>) -> Result<HttpVersion, Fault> {
+    match (target.http_version, agreed) {
+        (HttpVersion::Http2 | HttpVersion::Auto, Some(H2)) => Ok(HttpVersion::Http2),
+        (HttpVersion::Http2, _) if target.is_tls() => Err(Fault::Tls(TlsFault::NoHttp2)),
+        (HttpVersion::Http2, _) => Ok(HttpVersion::Http2),
+        (HttpVersion::Http11 | HttpVersion::Auto, _) => Ok(HttpVersion::Http11),
+    }
 }
 
 /// The moment at which the probe gives up.
@@ -116,12 +161,15 @@ impl Write for Bounded {
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-fn connect(way: &Way, tls: Option<&TargetTls>, limit: Limit) -> Result<Box<dyn Stream>, Fault> {
+/// A connection, and what was agreed to be spoken on it.
+type Connected = (Box<dyn Stream>, Option<Vec<u8>>);
+
+fn connect(way: &Way, tls: Option<&TargetTls>, limit: Limit) -> Result<Connected, Fault> {
     let unless_over = |fault: Fault| if limit.is_over() { Fault::Timeout(Stage::Connecting) } else { fault };
     let stream =
         way.connect_within(limit.left()).map_err(|error| unless_over(Fault::Connect(error.kind())))?;
     let mut bounded = Bounded { stream, limit };
-    let Some(tls) = tls else { return Ok(Box::new(bounded)) };
+    let Some(tls) = tls else { return Ok((Box::new(bounded), None)) };
     let mut session = ClientConnection::new(tls.config.clone(), tls.name.clone())
         .map_err(|error| Fault::Tls(tls::fault(&error)))?;
     while session.is_handshaking() {
@@ -130,7 +178,8 @@ fn connect(way: &Way, tls: Option<&TargetTls>, limit: Limit) -> Result<Box<dyn S
             return Err(unless_over(Fault::Tls(cause.map_or(TlsFault::Handshake, tls::fault))));
         }
     }
-    Ok(Box::new(StreamOwned::new(session, bounded)))
+    let agreed = session.alpn_protocol().map(<[u8]>::to_vec);
+    Ok((Box::new(StreamOwned::new(session, bounded)), agreed))
 }
 
 fn exchange(

@@ -29,12 +29,12 @@ impl Purpose {
 pub fn render(target: &Target, request: &Request, keep_alive: bool, purpose: Purpose) -> Vec<u8> {
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, request.path, target.authority());
-    head.push_str(&format!("User-Agent: archestra-bench/{SOFTWARE_VERSION} ({})\r\n", purpose.name()));
+    head.push_str(&format!("User-Agent: {}\r\n", user_agent(purpose)));
     head.push_str("Accept-Encoding: identity\r\n");
     for (name, value) in &request.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    if !request.body.is_empty() || !matches!(request.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS") {
+    if with_length(request) {
         head.push_str(&format!("Content-Length: {}\r\n", request.body.len()));
     }
     if !keep_alive {
@@ -45,6 +45,16 @@ pub fn render(target: &Target, request: &Request, keep_alive: bool, purpose: Pur
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(&request.body);
     bytes
+}
+
+/// Who sends it, and what for.
+pub(crate) fn user_agent(purpose: Purpose) -> String {
+    format!("archestra-bench/{SOFTWARE_VERSION} ({})", purpose.name())
+}
+
+/// Whether the length of the body is said: also of none, where there could be one.
+pub(crate) fn with_length(request: &Request) -> bool {
+    !request.body.is_empty() || !matches!(request.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS")
 }
 
 #[cfg(test)]

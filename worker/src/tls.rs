@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 use proto::tls::{ClientIdentity, TlsSession};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,8 +10,8 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, ProtocolVersion,
-    SignatureScheme,
+    AlertDescription, CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind,
+    ProtocolVersion, SignatureScheme,
 };
 use rustls_platform_verifier::Verifier;
 
@@ -99,9 +99,19 @@ impl TargetTls {
         if !target.session_resumption {
             config.resumption = Resumption::disabled();
         }
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = offered(target.http_version);
         Ok(Some(Self { config: Arc::new(config), name }))
     }
+}
+
+/// What is offered by ALPN, the dearest first.
+fn offered(version: HttpVersion) -> Vec<Vec<u8>> {
+    let names: &[&[u8]] = match version {
+        HttpVersion::Http11 => &[b"http/1.1"],
+        HttpVersion::Http2 => &[b"h2"],
+        HttpVersion::Auto => &[b"h2", b"http/1.1"],
+    };
+    names.iter().map(|name| name.to_vec()).collect()
 }
 
 fn client_config(
@@ -133,6 +143,8 @@ pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
             TlsFault::Certificate
         }
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)
+        | rustls::Error::NoApplicationProtocol => TlsFault::NoHttp2,
         rustls::Error::AlertReceived(_) => TlsFault::Alert,
         _ => TlsFault::Handshake,
     }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use proto::load::{Rate, WarmUp};
+use proto::target::HttpVersion;
 
 use crate::scenario::Header;
 use crate::trust::FleetName;
@@ -35,7 +36,7 @@ pub use parse::{Given, Invocation, parse};
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
-pub use values::{HttpVersion, WorkerAddress};
+pub use values::WorkerAddress;
 pub use variables::{Origin, process_variables};
 
 const ABOUT_SETTINGS: &str = "\
@@ -220,10 +221,17 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_TIMEOUT", help_heading = REQUESTS)]
     pub timeout: Duration,
 
-    /// HTTP version; 2 comes later
+    /// HTTP version: 1.1, 2 (over TLS by ALPN, over plain text by prior knowledge), or auto (over TLS what the target
+    /// chooses, else 1.1)
     #[arg(long, value_name = "VERSION", default_value = "1.1", value_parser = values::http_version)]
     #[arg(env = "ARCHESTRA_BENCH_HTTP_VERSION", help_heading = REQUESTS)]
     pub http_version: HttpVersion,
+
+    /// HTTP/2: requests that share a connection, in a closed loop of --concurrency and for each of --connections; a target
+    /// that allows fewer streams gets fewer at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = values::streams)]
+    #[arg(env = "ARCHESTRA_BENCH_STREAMS", help_heading = LOAD)]
+    pub streams: NonZeroU32,
 
     /// Use a new connection for every request, as ApacheBench does by default
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
@@ -258,7 +266,7 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_ARRIVALS", help_heading = LOAD)]
     pub arrivals: ArrivalKind,
 
-    /// Open loop: connections of each worker; due requests wait when all are busy
+    /// Open loop: connections of each worker; due requests wait when all are busy (HTTP/2: all their --streams)
     #[arg(long, value_name = "N", default_value = "64", value_parser = values::count_u32)]
     #[arg(env = "ARCHESTRA_BENCH_CONNECTIONS", help_heading = LOAD)]
     pub connections: NonZeroU32,

@@ -31,8 +31,8 @@ pub struct ShapeArgs {
     #[arg(env = "ARCHESTRA_BENCH_TRACE_SPEED", help_heading = super::LOAD)]
     pub trace_speed: TraceSpeed,
 
-    /// Closed loop: how long a connection rests after an answer, before its next request is due; a time (100ms), or a
-    /// range from which it is drawn evenly (50ms..150ms) [default: not at all]
+    /// Closed loop: how long a connection (HTTP/2: a stream) rests after an answer, before its next request is due; a
+    /// time (100ms), or a range from which it is drawn evenly (50ms..150ms) [default: not at all]
     #[arg(long, value_name = "DURATION[..DURATION]", value_parser = think_time)]
     #[arg(env = "ARCHESTRA_BENCH_THINK_TIME", help_heading = super::LOAD)]
     pub think_time: Option<ThinkTime>,

@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use proto::assignment::MAX_SPAN;
+use proto::assignment::{MAX_SPAN, MAX_STREAMS};
 use proto::load::{Rate, WarmUp};
+use proto::target::HttpVersion;
 
 use crate::scenario::Header;
 use crate::trust::FleetName;
@@ -38,13 +39,6 @@ impl fmt::Display for WorkerAddress {
             write!(f, "{}:{}", self.host, self.port)
         }
     }
-}
-
-/// The HTTP versions that the engine speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpVersion {
-    /// HTTP/1.1
-    Http11,
 }
 
 /// Anything but nothing.
@@ -113,13 +107,20 @@ pub(crate) fn warm_up(text: &str) -> Result<WarmUp, String> {
     }
 }
 
-/// `1.1`, until there are more.
+/// `1.1`, `2` or `auto`.
 pub(crate) fn http_version(text: &str) -> Result<HttpVersion, String> {
-    match text.trim() {
-        "1.1" => Ok(HttpVersion::Http11),
-        "2" | "2.0" => Err("must be 1.1; HTTP/2 comes later".into()),
-        other => Err(format!("must be 1.1, not `{other}`")),
+    let text = text.trim();
+    let known = HttpVersion::ALL.into_iter().find(|version| version.name() == text);
+    known.ok_or_else(|| format!("must be 1.1, 2 or auto, not `{text}`"))
+}
+
+/// How many requests share a connection.
+pub(crate) fn streams(text: &str) -> Result<NonZeroU32, String> {
+    let streams = count_u32(text)?;
+    if streams.get() > MAX_STREAMS {
+        return Err(format!("must be at most {MAX_STREAMS}"));
     }
+    Ok(streams)
 }
 
 /// A name that is also the name of a folder.
@@ -306,10 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn http_2_comes_later() {
-        assert_eq!(http_version("1.1").unwrap(), HttpVersion::Http11);
-        assert_eq!(http_version("2").unwrap_err(), "must be 1.1; HTTP/2 comes later");
-        assert_eq!(http_version("3").unwrap_err(), "must be 1.1, not `3`");
+    fn http_versions_and_streams_are_read() {
+        for version in HttpVersion::ALL {
+            assert_eq!(http_version(version.name()), Ok(version));
+        }
+        assert_eq!(http_version("3").unwrap_err(), "must be 1.1, 2 or auto, not `3`");
+        assert_eq!(streams("25").unwrap().get(), 25);
+        assert_eq!(streams("10001").unwrap_err(), "must be at most 10000");
     }
 
     proptest! {
@@ -317,7 +321,7 @@ mod tests {
         fn any_text_is_read_or_refused_in_a_sentence_that_reads_on(value in ".{0,40}") {
             let errors = [
                 count(&value).err(), count_u32(&value).err(), duration(&value).err(), rate(&value).err(),
-                warm_up(&value).err(), worker_address(&value).err(), http_version(&value).err(),
+                warm_up(&value).err(), worker_address(&value).err(), http_version(&value).err(), streams(&value).err(),
             ];
             for error in errors.into_iter().flatten() {
                 prop_assert!(error.starts_with("must "), "{}", error);

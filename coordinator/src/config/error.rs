@@ -270,6 +270,20 @@ pub enum ConfigError {
         /// The flag.
         flag: String,
     },
+    /// Streams where there are none.
+    #[error("{flag} is for HTTP/2; add --http-version 2 (or auto), or leave it out")]
+    NeedsHttp2 {
+        /// The flag.
+        flag: String,
+    },
+    /// A connection for each request, where requests share them.
+    #[error(
+        "{place} is for HTTP/1.1, because HTTP/2 shares connections; leave it out, or give --http-version 1.1"
+    )]
+    NoKeepAliveInHttp2 {
+        /// Where it was given.
+        place: String,
+    },
     /// Fewer requests in flight than workers.
     #[error(
         "{place} is {max_in_flight}, less than the {workers} workers, of which each needs at least 1; raise it \

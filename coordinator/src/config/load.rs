@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::load::{Arrivals, Extent, Load, Pace, WarmUp};
 use proto::stages::{Stage, Stages};
+use proto::target::HttpVersion;
 use proto::trace::Trace;
 
 use super::ConfigError;
@@ -81,6 +82,20 @@ pub(super) fn extent(args: &RunArgs, given: &Given, load: &Load) -> Result<Exten
         }),
         None => Ok(Extent::Duration(stages.duration())),
     }
+}
+
+/// How many requests share a connection; in HTTP/1.1, none do.
+pub(super) fn streams(args: &RunArgs, given: &Given) -> Result<NonZeroU32, ConfigError> {
+    if args.http_version != HttpVersion::Http11 {
+        if args.no_keepalive {
+            return Err(ConfigError::NoKeepAliveInHttp2 { place: given.place("no_keepalive").into() });
+        }
+        return Ok(args.streams);
+    }
+    if given.origin("streams") == Origin::Flag && args.streams > NonZeroU32::MIN {
+        return Err(ConfigError::NeedsHttp2 { flag: given.place("streams").into() });
+    }
+    Ok(NonZeroU32::MIN)
 }
 
 /// By default enough that every connection of a closed loop has been used.

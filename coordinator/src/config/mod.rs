@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::load::{Extent, Load, Pace, WarmUp};
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Arm, Block, Plan};
@@ -51,6 +51,10 @@ pub struct RunConfig {
     pub timeout: Duration,
     /// Whether a connection serves more than one request.
     pub keep_alive: bool,
+    /// What is spoken with the target.
+    pub http_version: HttpVersion,
+    /// HTTP/2: the most requests that are in flight on a connection.
+    pub streams: NonZeroU32,
     /// Engine threads of each worker; `None` for one per core that it may use.
     pub threads: Option<NonZeroU32>,
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
@@ -204,6 +208,8 @@ impl RunConfig {
             extent,
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
+            http_version: args.http_version,
+            streams: load::streams(args, given)?,
             threads: args.threads,
             seed,
             results_dir: args.results_dir.clone(),
@@ -245,6 +251,7 @@ impl RunConfig {
             warm_up: self.warm_up,
             timeout: self.timeout,
             keep_alive: self.keep_alive,
+            streams: self.streams,
             threads: self.threads,
             seed: self.seed,
         };

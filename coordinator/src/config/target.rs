@@ -48,7 +48,7 @@ pub(super) fn choose(args: &RunArgs, given: &Given) -> Result<TargetChoice, Conf
         Route::UnixSocket(_) => Vec::new(),
         Route::Url | Route::ConnectTo { .. } => args.reach.local_addresses.clone(),
     };
-    let target = Target { route, local_addresses, ..Target::new(url) };
+    let target = Target { route, local_addresses, http_version: args.http_version, ..Target::new(url) };
     Ok(TargetChoice::Url(if target.is_tls() { over_tls(target, args, given)? } else { target }))
 }
 

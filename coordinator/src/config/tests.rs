@@ -41,6 +41,26 @@ fn requests(number: u64) -> NonZeroU64 {
 }
 
 #[test]
+fn streams_and_kept_connections_belong_to_http_2() {
+    let config = run(&["--http-version", "2", "--streams", "25", "--concurrency", "100"]);
+    assert_eq!((config.http_version, config.streams.get()), (HttpVersion::Http2, 25));
+    assert_eq!(config.load.connections(config.streams), 4);
+    assert_eq!(
+        refused(&["--streams", "25"]),
+        "--streams is for HTTP/2; add --http-version 2 (or auto), or leave it out"
+    );
+    // A variable may wait for it.
+    let waiting = configure(&[], &[("ARCHESTRA_BENCH_STREAMS", "25")], ["", ""]).unwrap();
+    assert_eq!(waiting.streams.get(), 1);
+    for version in ["2", "auto"] {
+        assert_eq!(
+            refused(&["--http-version", version, "--no-keepalive"]),
+            "--no-keepalive is for HTTP/1.1, because HTTP/2 shares connections; leave it out, or give --http-version 1.1"
+        );
+    }
+}
+
+#[test]
 fn without_any_configuration_the_mock_is_measured_on_this_machine() {
     let config = run(&[]);
     assert_eq!(config.target, TargetChoice::BuiltInMock);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
+use proto::target::HttpVersion;
 
 use super::series::Series;
 use super::worker::WorkerMerge;
@@ -82,11 +83,19 @@ impl BlockMerge {
     }
 
     /// A worker is prepared and warm.
-    pub fn ready(&mut self, worker: u32, threads: u32, warm_up: Counters, connections: u32) {
+    pub fn ready(
+        &mut self,
+        worker: u32,
+        threads: u32,
+        warm_up: Counters,
+        connections: u32,
+        http_version: HttpVersion,
+    ) {
         if let Some(worker) = self.worker_mut(worker) {
             worker.measured.threads = threads;
             worker.measured.warm_up = warm_up;
             worker.measured.connections = connections;
+            worker.measured.http_version = Some(http_version);
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
         warm_up: WarmUp::None,
         timeout: Duration::from_secs(30),
         keep_alive: true,
+        streams: NonZeroU32::MIN,
         threads: None,
         seed: 7,
     }

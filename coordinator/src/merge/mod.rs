@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::counters::Counters;
 use proto::interval::{EndReason, HostReading};
 use proto::latencies::{Histogram, Latencies};
+use proto::target::HttpVersion;
 
 use crate::plan::Block;
 
@@ -49,6 +50,8 @@ pub struct MeasuredWorker {
     pub end: WorkerEnd,
     /// Connections that it was to hold.
     pub connections: u32,
+    /// What it spoke with the target; `None` when it never said.
+    pub http_version: Option<HttpVersion>,
     /// Engine threads that it used.
     pub threads: u32,
     /// Addresses of the target's name that accepted no connection, so that none went there.

@@ -36,6 +36,7 @@ impl WorkerMerge {
             number,
             end,
             connections: 0,
+            http_version: None,
             threads: 0,
             addresses_left_out: Vec::new(),
             bodies: 0,

@@ -7,6 +7,7 @@ use proto::interval::EndReason;
 use proto::load::{Extent, Load, Pace};
 use proto::outcome::{Failure, FailureKind};
 use proto::stages::{Stage, Stages};
+use proto::target::HttpVersion;
 
 use super::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::merge::fixtures::{block, closed, interval, open, requests, seconds, totals};
@@ -52,7 +53,7 @@ pub(super) fn calm_block() -> MeasuredBlock {
     for worker in 0..2 {
         let only = interval(0, (0.0, 1.0), &[10 * MS; 500]);
         merge.started(worker, seconds(0.0), seconds(0.000_2));
-        merge.ready(worker, 1, Default::default(), 5);
+        merge.ready(worker, 1, Default::default(), 5, HttpVersion::Http11);
         merge.interval(worker, &only).unwrap();
         merge.finished(worker, totals(&[only], EndReason::Requests));
     }

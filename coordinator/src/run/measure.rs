@@ -148,9 +148,9 @@ impl<'a> Course<'a> {
 
     async fn take(&mut self, worker: u32, news: News) -> Result<(), MeasureError> {
         match public(news, self.measurement.redactor) {
-            News::Ready { threads, connections, bodies, warm_up, round_trip, left_out } => {
+            News::Ready { threads, connections, http_version, bodies, warm_up, round_trip, left_out } => {
                 self.merge.left_out(worker, left_out);
-                self.merge.ready(worker, threads, warm_up, connections);
+                self.merge.ready(worker, threads, warm_up, connections, http_version);
                 self.merge.made(worker, bodies);
                 self.merge.started(worker, Duration::ZERO, round_trip);
                 self.longest_round_trip = self.longest_round_trip.max(round_trip);

@@ -124,7 +124,9 @@ async fn in_folder(
     };
     let target = match (&config.target, &mock) {
         (TargetChoice::Url(target), _) => Some(target.clone()),
-        (TargetChoice::BuiltInMock, mock) => mock.as_ref().map(|mock| Target::new(mock.url().clone())),
+        (TargetChoice::BuiltInMock, mock) => mock
+            .as_ref()
+            .map(|mock| Target { http_version: config.http_version, ..Target::new(mock.url().clone()) }),
     };
     let mut measured = Ok(None);
     if let Some(target) = target {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use proto::assignment::Assignment;
 use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
+use proto::target::HttpVersion;
 use proto::wire::{self, command, event};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -37,6 +38,8 @@ pub enum News {
         threads: u32,
         /// Connections that it was to open.
         connections: u32,
+        /// What it speaks with the target.
+        http_version: HttpVersion,
         /// Bodies that it has made; 0 where all requests are the same.
         bodies: u64,
         /// What the warm-up did.
@@ -339,9 +342,12 @@ impl Course {
         let Some(ready) = &self.ready else { return Ok(()) };
         let warm_up = Counters::try_from(ready.warm_up.clone().unwrap_or_default()).map_err(nonsense)?;
         let (threads, connections, bodies) = (ready.threads, ready.connections, ready.bodies);
+        let http_version =
+            HttpVersion::from_wire("ready.http_version", ready.http_version).map_err(nonsense)?;
         let left_out = ready.addresses_left_out.clone();
         self.told_ready = true;
-        self.tell(News::Ready { threads, connections, bodies, warm_up, round_trip, left_out }).await;
+        self.tell(News::Ready { threads, connections, http_version, bodies, warm_up, round_trip, left_out })
+            .await;
         Ok(())
     }
 

@@ -39,7 +39,11 @@ impl Backoff {
             }
             Fault::Timeout(_) => return None,
             Fault::Connect(_) | Fault::Tls(_) => self.failures += 1,
-            Fault::Reset(_) | Fault::Protocol(_) | Fault::Truncated => {
+            Fault::Reset(_)
+            | Fault::StreamReset(_)
+            | Fault::GoneAway(_)
+            | Fault::Protocol(_)
+            | Fault::Truncated => {
                 self.failures += 1;
                 if self.failures == 1 {
                     return None;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::interval::{EndReason, Finished, Interval};
+use proto::target::HttpVersion;
 
 use super::job::{Control, Report, ShardEnd};
 use super::recorder::{Recorder, Words};
@@ -20,6 +21,10 @@ pub enum Output {
     Prepared {
         /// Threads that carry the load.
         threads: u32,
+        /// Connections that they hold.
+        connections: u32,
+        /// What is spoken with the target.
+        http_version: HttpVersion,
         /// Bodies that were rendered for it; 0 where all requests are the same.
         bodies: u64,
         /// What the warm-up did.
@@ -38,6 +43,8 @@ pub enum Output {
 /// Gathers the reports of one engine.
 pub(super) struct Collector {
     pub(super) assignment_id: String,
+    pub(super) connections: u32,
+    pub(super) http_version: HttpVersion,
     /// For failures and connections.
     pub(super) words: Words,
     /// Addresses of the target's name that no connection goes to.
@@ -79,8 +86,14 @@ impl Collector {
             return output(Output::Failed("a thread of the engine ended before it was prepared".into()));
         };
         let threads = self.spares.len() as u32;
-        let (warm_up, left_out) = (warm_up.worded(&self.words), self.left_out.clone());
-        output(Output::Prepared { threads, bodies: self.bodies, warm_up, left_out });
+        output(Output::Prepared {
+            threads,
+            connections: self.connections,
+            http_version: self.http_version,
+            bodies: self.bodies,
+            warm_up: warm_up.worded(&self.words),
+            left_out: self.left_out.clone(),
+        });
 
         let shards = self.spares.len();
         let mut progress = Progress {

@@ -7,8 +7,10 @@
 mod backoff;
 mod collector;
 mod deadlines;
-mod events;
+mod http1;
+mod http2;
 mod job;
+mod protocol;
 mod recorder;
 mod requests;
 mod ring;
@@ -18,42 +20,63 @@ mod shard;
 mod slot;
 mod span;
 mod thinking;
+mod time;
 mod timer;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use mio::{Poll, Waker};
 use proto::assignment::Assignment;
 use proto::interval::EndReason;
 use proto::load::{Load, Pace, WarmUp};
+use proto::target::HttpVersion;
 
 pub use collector::Output;
 
 use crate::answer::Criteria;
 use crate::clock::{Clock, Nanos};
 use crate::host;
+use crate::probe::negotiate;
 use crate::resolve::{ResolveError, resolve};
 use crate::tls::{TargetTls, TlsError};
 use crate::way::Way;
 use collector::Collector;
+use http1::Http1;
+use http2::Http2;
 use job::{Control, Job, Report};
-use recorder::Words;
+use protocol::Protocol;
+use recorder::{Recorder, Words};
 use ring::{RingError, Rings};
-use schedule::Limit;
+use schedule::{Lane, Limit};
 use shard::{Shard, WAKER, Wiring};
 
+/// Requests that a worker can have in flight, each with half a kilobyte of its own: connections of HTTP/1.1 meet the limit
+/// of files before that, streams of HTTP/2 do not.
+const MOST_PLACES: u32 = 1 << 20;
 /// Files that a worker needs beside its connections.
 const FILES_IN_RESERVE: u64 = 64;
+
+/// What one thread does from beginning to end.
+type Carrier = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 /// A block's work in progress on this worker.
 #[derive(Debug)]
 pub struct Engine {
     control: Arc<Control>,
     wakers: Vec<Waker>,
+}
+
+/// The shards of an engine, whatever they speak.
+struct Shards {
+    carriers: Vec<Carrier>,
+    /// Where each gets cleared recorders from.
+    spares: Vec<Sender<Recorder>>,
+    /// How many bodies were rendered for the load.
+    bodies: u64,
 }
 
 /// Why an engine cannot take an assignment.
@@ -81,6 +104,15 @@ pub enum EngineError {
         /// Allowed.
         files: u64,
     },
+    /// More requests in flight than there is memory for.
+    #[error(
+        "{places} requests in flight are asked of a worker that takes {MOST_PLACES}: add workers, or lower --concurrency, \
+         --connections or --streams"
+    )]
+    Places {
+        /// Asked for.
+        places: u32,
+    },
     /// This worker has no part in the block.
     #[error("the assignment leaves this worker without a connection")]
     Idle,
@@ -100,59 +132,83 @@ impl Engine {
         clock: Clock,
         output: impl FnMut(Output) + Send + 'static,
     ) -> Result<Self, EngineError> {
-        let (connections, files) = (assignment.connections(), host::open_files_limit());
-        if u64::from(connections) + FILES_IN_RESERVE > files {
-            return Err(EngineError::Files { connections, files });
-        }
+        let ways = resolve(&assignment.target)?;
+        let assignment = &settled(assignment, &ways.taken, clock)?;
+        let http_version = assignment.target.http_version;
+        let connections = connections_within_limits(assignment)?;
         let threads = assignment.threads.map_or_else(host::cores, std::num::NonZeroU32::get);
         let lanes = schedule::lanes(assignment, threads);
         if lanes.is_empty() {
             return Err(EngineError::Idle);
         }
-        let ways = resolve(&assignment.target)?;
+        let left_out = ways.left_out.iter().map(SocketAddr::to_string).collect();
         let job = Arc::new(job_for(assignment, ways.taken)?);
-        let Rings { lanes: rings, bodies } = Rings::new(assignment, &lanes)?;
         let control = Arc::new(Control::default());
         let (reports, gathered) = channel();
         let mut engine = Self { control: control.clone(), wakers: Vec::new() };
-
-        let mut spares = Vec::new();
-        let mut shards = Vec::new();
-        for (number, (lane, rings)) in lanes.into_iter().zip(rings).enumerate() {
-            let poll = Poll::new()?;
-            engine.wakers.push(Waker::new(poll.registry(), WAKER)?);
-            let (spare, returned) = channel();
-            spares.push(spare);
-            let (control, reports) = (control.clone(), reports.clone());
-            shards.push(Shard::new(
-                job.clone(),
-                Wiring { number, lane, rings, clock, poll, control, reports, spares: returned },
-            )?);
-        }
-        drop(reports);
-
+        let shards = match http_version {
+            HttpVersion::Http2 => engine.shards::<Http2>(assignment, lanes, &job, clock, reports)?,
+            HttpVersion::Http11 | HttpVersion::Auto => {
+                engine.shards::<Http1>(assignment, lanes, &job, clock, reports)?
+            }
+        };
         let words = Words {
             pointers: job.criteria.pointers().to_vec(),
             addresses: job.ways.iter().map(Way::to_string).collect(),
         };
-        let left_out = ways.left_out.iter().map(SocketAddr::to_string).collect();
-        let assignment_id = assignment.id.clone();
-        let collector = Collector { assignment_id, bodies, words, left_out, clock, control, spares };
-        engine.spawn(shards, collector, gathered, output)?;
+        let collector = Collector {
+            assignment_id: assignment.id.clone(),
+            connections,
+            http_version,
+            bodies: shards.bodies,
+            words,
+            left_out,
+            clock,
+            control,
+            spares: shards.spares,
+        };
+        engine.spawn(shards.carriers, collector, gathered, output)?;
         Ok(engine)
+    }
+
+    /// A shard for each lane.
+    fn shards<P: Protocol + Send + 'static>(
+        &mut self,
+        assignment: &Assignment,
+        lanes: Vec<Lane>,
+        job: &Arc<Job>,
+        clock: Clock,
+        reports: Sender<(usize, Report)>,
+    ) -> Result<Shards, EngineError>
+    where
+        P::Carrier: Send,
+    {
+        let Rings::<P::Ring> { lanes: rings, bodies } = Rings::new(assignment, &lanes)?;
+        let mut shards = Shards { carriers: Vec::new(), spares: Vec::new(), bodies };
+        for (number, (lane, rings)) in lanes.into_iter().zip(rings).enumerate() {
+            let poll = Poll::new()?;
+            self.wakers.push(Waker::new(poll.registry(), WAKER)?);
+            let (spare, spares) = channel();
+            shards.spares.push(spare);
+            let (control, reports) = (self.control.clone(), reports.clone());
+            let wiring = Wiring { number, lane, rings, clock, poll, control, reports, spares };
+            let shard = Shard::<P>::new(job.clone(), wiring)?;
+            shards.carriers.push(Box::new(move || shard.run()));
+        }
+        Ok(shards)
     }
 
     fn spawn(
         &self,
-        shards: Vec<Shard>,
+        carriers: Vec<Carrier>,
         collector: Collector,
         gathered: Receiver<(usize, Report)>,
         output: impl FnMut(Output) + Send + 'static,
     ) -> io::Result<()> {
         thread::Builder::new().name("collector".into()).spawn(move || collector.run(&gathered, output))?;
-        for (number, shard) in shards.into_iter().enumerate() {
+        for (number, carrier) in carriers.into_iter().enumerate() {
             let carry = move || {
-                if let Err(error) = shard.run() {
+                if let Err(error) = carrier() {
                     tracing::error!(%error, "a thread of the engine failed");
                 }
             };
@@ -186,6 +242,34 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop(EndReason::Stopped);
     }
+}
+
+/// The assignment with what is spoken settled: where the target is to choose, it is asked once, before the block, by the
+/// first way to it. One that does not answer is taken for one that speaks HTTP/1.1, and the load shows what is wrong.
+fn settled(assignment: &Assignment, ways: &[Way], clock: Clock) -> Result<Assignment, EngineError> {
+    let mut settled = assignment.clone();
+    if settled.target.http_version == HttpVersion::Auto {
+        let way = ways.first().ok_or(EngineError::Idle)?;
+        settled.target.http_version = negotiate(&assignment.target, way, assignment.timeout, clock)?;
+    }
+    Ok(settled)
+}
+
+/// How many connections this worker holds, where the system and its memory allow what is asked.
+fn connections_within_limits(assignment: &Assignment) -> Result<u32, EngineError> {
+    let connections = match assignment.target.http_version {
+        HttpVersion::Http2 => assignment.connections(),
+        HttpVersion::Http11 | HttpVersion::Auto => assignment.places(),
+    };
+    let files = host::open_files_limit();
+    if u64::from(connections) + FILES_IN_RESERVE > files {
+        return Err(EngineError::Files { connections, files });
+    }
+    let places = assignment.places();
+    if places > MOST_PLACES {
+        return Err(EngineError::Places { places });
+    }
+    Ok(connections)
 }
 
 fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> {

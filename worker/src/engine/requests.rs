@@ -4,14 +4,15 @@ use std::cmp::Reverse;
 
 use mio::Token;
 
+use super::protocol::Protocol;
 use super::recorder::Times;
 use super::shard::Shard;
 use super::slot::{Slot, State};
 use crate::clock::Nanos;
-use crate::http1::connection::Connection;
+use crate::connection::Connection;
 use crate::outcome::{Fault, Stage};
 
-impl Shard {
+impl<P: Protocol> Shard<P> {
     /// The slot is free since `free_since` (from the beginning of the phase): gives it the next request or lets it idle.
     #[inline]
     pub(super) fn release(&mut self, number: u32, free_since: Nanos, now: Nanos) {
@@ -36,76 +37,31 @@ impl Shard {
         slot.due = self.origin + due;
         (slot.sent, slot.first) = (Nanos::ZERO, Nanos::ZERO);
         slot.state = State::Sending;
-        slot.response.begin(self.job.is_head);
         slot.answer.begin();
-        match &mut slot.connection {
-            Some(connection) => {
-                connection.begin_request();
-                self.send(number);
-            }
-            None => {
-                if let Err(fault) = self.open(number) {
-                    self.fail(number, fault, now);
-                }
-            }
-        }
+        P::begin(self, number, now);
     }
 
-    /// Begins to make the slot's connection.
-    pub(super) fn open(&mut self, number: u32) -> Result<(), Fault> {
-        let token = Token(number as usize);
+    /// Begins to make a connection by the next of the ways, and says which that is.
+    pub(super) fn connect(&mut self, token: Token) -> Result<(Connection, usize), Fault> {
         let way = self.next_way % self.job.ways.len();
         self.next_way = way + 1;
         let (way_there, tls, now) = (&self.job.ways[way], self.job.tls.as_ref(), self.clock.now());
         let connection = Connection::open(way_there, tls, self.poll.registry(), token, now)?;
-        let slot = &mut self.slots[number as usize];
-        (slot.connection, slot.way) = (Some(connection), way);
-        Ok(())
+        Ok((connection, way))
     }
 
-    /// Writes the slot's request, or what is left of it.
+    /// What came of the slot's request, whose answer is complete.
     #[inline]
-    pub(super) fn send(&mut self, number: u32) {
-        let slot = &mut self.slots[number as usize];
-        let Some(connection) = &mut slot.connection else { return };
-        let request = self.rings[usize::from(!self.is_warm_up)].get(slot.request);
-        if slot.sent == Nanos::ZERO {
-            slot.sent = self.clock.now();
-            self.recorder.sent(slot.due, slot.sent);
-        }
-        match connection.send(request) {
-            Ok(false) => {}
-            Ok(true) => {
-                self.recorder.counters.bytes_sent += request.len() as u64;
-                slot.state = State::Receiving;
-            }
-            // The target closed its side; an answer that says why may already be there.
-            Err(_) => self.read(number, true),
-        }
-    }
-
-    /// The answer is complete: it is judged, and the slot goes on.
-    #[inline]
-    pub(super) fn complete(&mut self, number: u32, now: Nanos, may_reuse: bool) {
+    pub(super) fn judge(&mut self, number: u32, now: Nanos) -> Result<(), Fault> {
         if now > self.deadlines.of(number) {
-            return self.fail(number, Fault::Timeout(Stage::Body), now);
+            return Err(Fault::Timeout(Stage::Body));
         }
-        let slot = &mut self.slots[number as usize];
-        let is_written = slot.state == State::Receiving;
-        let reusable = may_reuse && is_written && self.job.keep_alive && slot.response.keep_alive();
-        let outcome = slot.answer.verdict(&self.job.criteria);
-        self.end(number, outcome, now, reusable);
-    }
-
-    /// The slot's request has failed, and with it the connection.
-    #[cold]
-    pub(super) fn fail(&mut self, number: u32, fault: Fault, now: Nanos) {
-        self.end(number, Err(fault), now, false);
+        self.slots[number as usize].answer.verdict(&self.job.criteria)
     }
 
     /// The slot's request has come to an end at `now`.
     #[inline]
-    fn end(&mut self, number: u32, outcome: Result<(), Fault>, now: Nanos, reusable: bool) {
+    pub(super) fn end(&mut self, number: u32, outcome: Result<(), Fault>, now: Nanos) {
         let elapsed = now.since(self.origin);
         self.cut_until(elapsed);
         // What fell due before this moment finds the request still in flight.
@@ -117,9 +73,6 @@ impl Shard {
         self.last_completion = self.last_completion.max(Some(elapsed));
 
         let slot = &mut self.slots[number as usize];
-        if !reusable {
-            slot.connection = None;
-        }
         let rest = match outcome {
             Ok(()) => {
                 slot.backoff.reset();

@@ -26,32 +26,60 @@ pub struct Lane {
     pub share: Share,
     /// Connections of this thread.
     pub connections: u32,
+    /// Requests that they can carry at once.
+    pub places: u32,
+    /// Connections of the whole fleet, in a closed loop.
+    pub of_connections: u32,
 }
 
 impl Lane {
     /// How many of the requests `0..all` are this lane's.
     pub fn requests_of(self, load: &Load, all: u64) -> u64 {
         match load {
-            Load::Closed { concurrency, .. } => requests_of(self.share, concurrency.get(), all),
+            Load::Closed { concurrency, .. } => {
+                let places = u64::from(concurrency.get());
+                let rest = requests_of(self.share, self.of_connections, all % places);
+                u64::from(self.places) * (all / places) + rest
+            }
             Load::Open { .. } => self.share.of(all),
         }
+    }
+
+    /// Which of the fleet's places the lane's place is, in a closed loop.
+    pub fn place(self, place: u64) -> u64 {
+        let (round, connection) = (place / u64::from(self.connections), place % u64::from(self.connections));
+        round * u64::from(self.of_connections) + self.share.item(connection)
+    }
+
+    fn places(self) -> impl Iterator<Item = u64> {
+        (0..u64::from(self.places)).map(move |place| self.place(place))
     }
 }
 
 /// Divides a worker's part among at most `threads` threads, so that each has a connection and room for a request.
+///
+/// Place *p* of a closed loop belongs to connection *p* modulo their number, and request *i* to place *i* modulo theirs:
+/// both are dealt exactly, and to every connection alike.
 pub fn lanes(assignment: &Assignment, threads: u32) -> Vec<Lane> {
     let room = match assignment.load {
         Load::Open { max_in_flight: Some(most), .. } => assignment.share.of(most.get()),
         _ => u64::MAX,
     };
     let threads = threads.min(assignment.connections()).min(u32::try_from(room).unwrap_or(u32::MAX));
+    let all = assignment.load.connections(assignment.streams);
     let lane = |index: u32| {
         let share = assignment.share.sub(index, threads)?;
-        let connections = match assignment.load {
-            Load::Closed { concurrency, .. } => share.of(u64::from(concurrency.get())),
-            Load::Open { connections, .. } => Share::new(index, threads)?.of(u64::from(connections.get())),
+        let (connections, places) = match assignment.load {
+            Load::Closed { concurrency, .. } => {
+                (share.of(u64::from(all)), requests_of(share, all, u64::from(concurrency.get())))
+            }
+            Load::Open { .. } => {
+                let connections = Share::new(index, threads)?.of(u64::from(all));
+                (connections, connections * u64::from(assignment.streams.get()))
+            }
         };
-        Some(Lane { share, connections: connections as u32 })
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        Some(Lane { share, connections: connections as u32, places, of_connections: all })
     };
     (0..threads).filter_map(lane).collect()
 }
@@ -72,7 +100,7 @@ impl Schedule {
         let left = limit.requests.map_or(u64::MAX, |all| lane.requests_of(load, all));
         match load {
             Load::Closed { think_time, .. } => {
-                let thinking = think_time.map(|time| Thinking::new(time, lane.share, lane.connections, seed));
+                let thinking = think_time.map(|time| Thinking::new(time, lane.places(), seed));
                 Self::Closed(Closed { left, end, started: 0, taken: 0, thinking })
             }
             Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {

@@ -1,6 +1,6 @@
 //! One thread's part of the engine: an event loop over its connections, its schedule, its deadlines and its recorder.
 //!
-//! Per request it makes two system calls (send, recv) and shares one wait with all that happened meanwhile. It takes no
+//! Per request of HTTP/1.1 it makes two system calls (send, recv) and shares one wait with all that happened meanwhile. It takes no
 //! lock, allocates nothing and formats nothing; every second it hands its recorder to the collector and goes on with
 //! another.
 
@@ -14,15 +14,14 @@ use mio::{Events, Poll, Token};
 
 use super::deadlines::Deadlines;
 use super::job::{Control, Job, Report, ShardEnd};
+use super::protocol::Protocol;
 use super::recorder::Recorder;
-use super::ring::Ring;
 use super::schedule::{Lane, Limit, Schedule};
 use super::slot::{Slot, State};
 use super::span::Spans;
 use super::timer::Timer;
 use crate::clock::{Clock, Nanos};
 use crate::host::ThreadMeter;
-use crate::outcome::Fault;
 
 /// Wakes the loop when `Control` has changed.
 pub const WAKER: Token = Token(usize::MAX);
@@ -38,25 +37,24 @@ const OPENING_AT_ONCE: usize = 64;
 const OPENING_LIMIT: Nanos = Nanos(10_000_000_000);
 
 /// One thread's part of the engine.
-pub struct Shard {
+pub struct Shard<P: Protocol> {
     pub(super) job: Arc<Job>,
     control: Arc<Control>,
     lane: Lane,
     /// What is sent: in the warm-up, and in the load.
-    pub(super) rings: [Ring; 2],
+    pub(super) rings: [Arc<P::Ring>; 2],
     pub(super) clock: Clock,
     pub(super) poll: Poll,
-    timer: Timer,
+    pub(super) timer: Timer,
     pub(super) buffer: Box<[u8]>,
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot<P::Carrier>>,
+    pub(super) protocol: P,
     /// Which of the job's ways the next connection takes; each thread begins with another.
     pub(super) next_way: usize,
     /// Idle slots of an open loop, the longest idle first, so that all connections stay in use.
     pub(super) idle: VecDeque<u32>,
     /// Slots that rest, the first to be free on top.
     pub(super) resting: BinaryHeap<Reverse<(Nanos, u32)>>,
-    /// Slots whose connections had more to read than their turn.
-    pub(super) unread: VecDeque<u32>,
     pub(super) deadlines: Deadlines,
     pub(super) schedule: Schedule,
     /// Requests that have been given a slot and have not come to an end.
@@ -64,23 +62,23 @@ pub struct Shard {
     pub(super) is_warm_up: bool,
     /// The beginning of the current phase on the clock.
     pub(super) origin: Nanos,
-    spans: Spans,
-    meter: ThreadMeter,
+    pub(super) spans: Spans,
+    pub(super) meter: ThreadMeter,
     pub(super) recorder: Recorder,
     pub(super) last_completion: Option<Nanos>,
     reports: Sender<(usize, Report)>,
-    spares: Receiver<Recorder>,
+    pub(super) spares: Receiver<Recorder>,
     number: usize,
 }
 
 /// What a shard is made of, beside its job.
-pub struct Wiring {
+pub struct Wiring<R> {
     /// From 0 within the engine.
     pub number: usize,
     /// Its part of the load.
     pub lane: Lane,
     /// What it sends.
-    pub rings: [Ring; 2],
+    pub rings: [Arc<R>; 2],
     /// The engine's clock.
     pub clock: Clock,
     /// The event loop, whose waker the engine keeps.
@@ -93,17 +91,18 @@ pub struct Wiring {
     pub spares: Receiver<Recorder>,
 }
 
-impl Shard {
+impl<P: Protocol> Shard<P> {
     /// A shard that has not begun.
     ///
     /// # Errors
     /// When the process can have no more files.
-    pub fn new(job: Arc<Job>, wiring: Wiring) -> io::Result<Self> {
-        let slots = wiring.lane.connections;
+    pub fn new(job: Arc<Job>, wiring: Wiring<P::Ring>) -> io::Result<Self> {
+        let slots = wiring.lane.places;
         let timer = Timer::new(wiring.poll.registry(), TIMER)?;
         let seed = job.seed ^ (u64::from(wiring.lane.share.index()) << 32);
         Ok(Self {
             slots: (0..slots).map(|number| Slot::new(seed ^ u64::from(number))).collect(),
+            protocol: P::new(&job, wiring.lane),
             next_way: wiring.lane.share.index() as usize,
             deadlines: Deadlines::new(slots as usize),
             schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
@@ -116,7 +115,6 @@ impl Shard {
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             idle: VecDeque::new(),
             resting: BinaryHeap::with_capacity(slots as usize),
-            unread: VecDeque::new(),
             in_flight: 0,
             is_warm_up: false,
             origin: Nanos::ZERO,
@@ -164,7 +162,7 @@ impl Shard {
         Ok(())
     }
 
-    fn report(&self, report: Report) {
+    pub(super) fn report(&self, report: Report) {
         // The collector is gone only when the engine is being dropped.
         let _ = self.reports.send((self.number, report));
     }
@@ -175,32 +173,25 @@ impl Shard {
 }
 
 // The phases of a block.
-impl Shard {
+impl<P: Protocol> Shard<P> {
     fn open_connections(&mut self, events: &mut Events) -> io::Result<()> {
         let limit = self.clock.now() + self.job.timeout.min(OPENING_LIMIT);
         let mut next = 0;
         loop {
-            let opening = |slot: &&Slot| slot.state == State::Opening;
-            let mut under_way = self.slots[..next].iter().filter(opening).count();
-            while under_way < OPENING_AT_ONCE && next < self.slots.len() {
-                self.slots[next].state = State::Opening;
-                match self.open(next as u32) {
-                    Ok(()) => under_way += 1,
-                    Err(_) => self.slots[next].state = State::Idle,
-                }
+            let mut under_way = P::opening(self);
+            while under_way < OPENING_AT_ONCE && next < P::connections(self) {
+                under_way += usize::from(P::open_ahead(self, next));
                 next += 1;
             }
             let now = self.clock.now();
             if under_way == 0 || now >= limit || self.is_stopped() {
                 break;
             }
+            P::flush(self);
             self.wait(limit, now, events)?;
-            self.handle(events);
+            P::handle(self, events);
         }
-        for slot in self.slots.iter_mut().filter(|slot| slot.state == State::Opening) {
-            slot.state = State::Idle;
-            slot.connection = None;
-        }
+        P::end_opening(self);
         Ok(())
     }
 
@@ -226,8 +217,9 @@ impl Shard {
             if start <= now {
                 return Ok(Some(start));
             }
+            P::flush(self);
             self.wait(start, now, events)?;
-            self.handle(events);
+            P::handle(self, events);
         }
     }
 
@@ -260,7 +252,6 @@ impl Shard {
     fn carry(&mut self, events: &mut Events) -> io::Result<()> {
         self.idle.clear();
         self.resting.clear();
-        self.unread.clear();
         if self.is_stopped() {
             self.abandon();
             return Ok(());
@@ -281,10 +272,11 @@ impl Shard {
                 self.abandon();
                 return Ok(());
             }
+            P::flush(self);
             let wake = self.next_wake();
             self.wait(wake, now, events)?;
-            self.handle(events);
-            self.read_on();
+            P::handle(self, events);
+            P::read_on(self);
             self.expire(now);
         }
     }
@@ -304,99 +296,11 @@ impl Shard {
         self.recorder.counters.abandoned += u64::from(self.in_flight);
         self.in_flight = 0;
         for number in 0..self.slots.len() as u32 {
-            let slot = &mut self.slots[number as usize];
-            if slot.is_busy() {
+            if self.slots[number as usize].is_busy() {
                 self.deadlines.clear(number);
-                slot.connection = None;
-                slot.state = State::Idle;
+                P::abandon(self, number);
+                self.slots[number as usize].state = State::Idle;
             }
         }
-    }
-}
-
-// Time.
-impl Shard {
-    /// Does all that has fallen due: spans that are over, slots that have rested, arrivals.
-    fn pass_time(&mut self, now: Nanos) {
-        let elapsed = now.since(self.origin);
-        self.cut_until(elapsed);
-        self.schedule.advance(elapsed);
-        while let Some(Reverse((until, slot))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
-            self.resting.pop();
-            self.release(slot, until.since(self.origin), now);
-        }
-        while let Some(slot) = self.idle.front().copied() {
-            let Some(due) = self.schedule.take_waiting() else { break };
-            self.idle.pop_front();
-            self.assign(slot, due, now);
-        }
-    }
-
-    /// Fails the requests whose time was over at `looked`, before the sockets were last looked at: what they had to say
-    /// has been heard, however long this thread was kept from it.
-    fn expire(&mut self, looked: Nanos) {
-        while let Some(slot) = self.deadlines.expired(looked) {
-            let (stage, now) = (self.slots[slot as usize].stage(), self.clock.now());
-            self.fail(slot, Fault::Timeout(stage), now);
-        }
-    }
-
-    fn next_wake(&self) -> Nanos {
-        if !self.unread.is_empty() {
-            return Nanos::ZERO;
-        }
-        let mut wake = self.deadlines.first().unwrap_or(Nanos::MAX);
-        if let Some(span) = self.spans.next_boundary() {
-            wake = wake.min(self.origin + span);
-        }
-        // With every connection busy, an arrival can only wait, and needs no waking.
-        if let Some(arrival) = self.schedule.next_arrival().filter(|_| !self.idle.is_empty()) {
-            wake = wake.min(self.origin + arrival);
-        }
-        if let Some(end) = self.schedule.drain_end(self.job.timeout) {
-            wake = wake.min(self.origin + end);
-        }
-        // Otherwise nothing need wake it before the first of the resting is free.
-        if let Some(end) = self.schedule.end_of_rests().filter(|_| self.in_flight == 0) {
-            wake = wake.min(self.origin + end);
-        }
-        self.resting.peek().map_or(wake, |Reverse((until, _))| wake.min(*until))
-    }
-
-    fn wait(&mut self, wake: Nanos, now: Nanos, events: &mut Events) -> io::Result<()> {
-        let limit = self.timer.until(wake, now, self.clock)?;
-        match self.poll.poll(events, limit) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            polled => polled,
-        }
-    }
-
-    /// Ends every span that ends at or before `elapsed`.
-    #[inline]
-    pub(super) fn cut_until(&mut self, elapsed: Nanos) {
-        while let Some(end) = self.spans.next_boundary().filter(|end| *end <= elapsed) {
-            // What falls due at the boundary belongs to the next span.
-            self.schedule.advance(Nanos(end.0 - 1));
-            self.count_schedule();
-            self.cut(end);
-        }
-    }
-
-    fn cut(&mut self, end: Nanos) {
-        let next = self.spares.try_recv().unwrap_or_default();
-        let recorder = std::mem::replace(&mut self.recorder, next);
-        let (index, start) = self.spans.cut(end);
-        let thread = self.meter.read(self.clock.now(), end.since(start));
-        self.report(Report::Span { index, start, end, recorder, thread });
-    }
-
-    fn count_schedule(&mut self) {
-        let counts = self.schedule.take_counts();
-        self.recorder.counters.offered += counts.offered;
-        self.recorder.counters.dropped += counts.dropped;
-    }
-
-    fn recorder_is_used(&self) -> bool {
-        self.recorder.counters != Default::default() || !self.recorder.faults.is_empty()
     }
 }

@@ -1,18 +1,14 @@
-//! A place for one connection, and what its request is doing.
+//! A place for one request at a time, and what that request is doing.
 
 use super::backoff::Backoff;
 use crate::answer::Answer;
 use crate::clock::Nanos;
-use crate::http1::connection::Connection;
-use crate::http1::response::Response;
-use crate::outcome::Stage;
 
-/// A place for one connection.
+/// A place for one request at a time.
 #[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) connection: Option<Connection>,
-    /// Which of the job's ways the connection took.
-    pub(super) way: usize,
+pub(super) struct Slot<C> {
+    /// What carries its requests.
+    pub(super) carrier: C,
     pub(super) state: State,
     /// When the schedule wanted the current request sent.
     pub(super) due: Nanos,
@@ -22,7 +18,6 @@ pub(super) struct Slot {
     pub(super) first: Nanos,
     /// The current request's number among those of its thread.
     pub(super) request: u64,
-    pub(super) response: Response,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
 }
@@ -42,17 +37,15 @@ pub(super) enum State {
     Resting,
 }
 
-impl Slot {
+impl<C: Default> Slot<C> {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            connection: None,
-            way: 0,
+            carrier: C::default(),
             state: State::Idle,
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
             first: Nanos::ZERO,
             request: 0,
-            response: Response::default(),
             answer: Answer::default(),
             backoff: Backoff::new(seed),
         }
@@ -62,13 +55,5 @@ impl Slot {
     #[inline]
     pub(super) fn is_busy(&self) -> bool {
         matches!(self.state, State::Sending | State::Receiving)
-    }
-
-    /// How far the current request has come.
-    pub(super) fn stage(&self) -> Stage {
-        match &self.connection {
-            Some(connection) if connection.is_ready() => self.response.stage(),
-            _ => Stage::Connecting,
-        }
     }
 }

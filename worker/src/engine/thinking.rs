@@ -2,7 +2,6 @@
 
 use proto::load::ThinkTime;
 use proto::random::{below, mix};
-use proto::share::Share;
 
 use crate::clock::Nanos;
 
@@ -12,16 +11,16 @@ pub struct Thinking {
     shortest: u64,
     /// How many nanoseconds there are to choose from.
     choice: u64,
-    /// Of each connection, the last number drawn.
+    /// Of each place, the last number drawn.
     drawn: Vec<u64>,
 }
 
 impl Thinking {
-    /// For the connections in `share`, `connections` of them.
-    pub fn new(time: ThinkTime, share: Share, connections: u32, seed: u64) -> Self {
+    /// For the places of a thread, by their numbers in the fleet.
+    pub fn new(time: ThinkTime, places: impl Iterator<Item = u64>, seed: u64) -> Self {
         let (shortest, longest) = (Nanos::from(time.shortest()).0, Nanos::from(time.longest()).0);
-        let first = |slot: u32| mix(seed ^ mix(share.item(u64::from(slot))));
-        Self { shortest, choice: longest - shortest + 1, drawn: (0..connections).map(first).collect() }
+        let first = |place| mix(seed ^ mix(place));
+        Self { shortest, choice: longest - shortest + 1, drawn: places.map(first).collect() }
     }
 
     /// The next rest of this connection.
@@ -50,12 +49,12 @@ mod tests {
 
     #[test]
     fn a_fixed_time_is_that_time() {
-        assert_eq!(rests(&mut Thinking::new(time(100, 100), Share::WHOLE, 1, 7), 0, 3), [100 * MS; 3]);
+        assert_eq!(rests(&mut Thinking::new(time(100, 100), 0..1, 7), 0, 3), [100 * MS; 3]);
     }
 
     #[test]
     fn a_range_is_drawn_from_evenly_and_a_seed_repeats_it() {
-        let drawn = |seed| rests(&mut Thinking::new(time(50, 150), Share::WHOLE, 2, seed), 1, 10_000);
+        let drawn = |seed| rests(&mut Thinking::new(time(50, 150), 0..2, seed), 1, 10_000);
         let all = drawn(7);
         assert!(all.iter().all(|rest| (50 * MS..=150 * MS).contains(rest)));
         for tenth in 0..10u64 {
@@ -70,10 +69,10 @@ mod tests {
 
     #[test]
     fn a_connection_rests_the_same_whoever_holds_it() {
-        let whole = &mut Thinking::new(time(0, 1_000), Share::WHOLE, 6, 7);
+        let whole = &mut Thinking::new(time(0, 1_000), 0..6, 7);
         for slot in 0..6u32 {
-            let part = Share::new(slot % 3, 3).unwrap();
-            let apart = &mut Thinking::new(time(0, 1_000), part, 2, 7);
+            let part = [0, 1].map(|own| u64::from(slot % 3 + 3 * own));
+            let apart = &mut Thinking::new(time(0, 1_000), part.into_iter(), 7);
             assert_eq!(rests(apart, slot / 3, 5), rests(whole, slot, 5));
         }
     }

@@ -34,7 +34,7 @@ pub(super) enum TransferCoding {
 
 /// What all Content-Length fields say together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ContentLength {
+pub(crate) enum ContentLength {
     Absent,
     Bytes(u64),
     /// No number, or numbers that differ.
@@ -91,9 +91,7 @@ fn interpret(status: u16, http11: bool, fields: &[Header<'_>]) -> ParsedHead {
             14 if starts_with(name, b"content-length") => {
                 head.content_length = head.content_length.and(field.value);
             }
-            16 if starts_with(name, b"content-encoding") => {
-                head.encoded |= tokens(field.value).any(|token| !token.eq_ignore_ascii_case(b"identity"));
-            }
+            16 if starts_with(name, b"content-encoding") => head.encoded |= is_encoded(field.value),
             17 if starts_with(name, b"transfer-encoding") => {
                 head.transfer_coding = head.transfer_coding.and(field.value);
             }
@@ -111,7 +109,13 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
-fn is_event_stream(value: &[u8]) -> bool {
+/// Whether a Content-Encoding names any coding but `identity`.
+pub(crate) fn is_encoded(value: &[u8]) -> bool {
+    tokens(value).any(|token| !token.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether a Content-Type is that of server-sent events.
+pub(crate) fn is_event_stream(value: &[u8]) -> bool {
     const TYPE: &[u8; 17] = b"text/event-stream";
     starts_with(value, TYPE) && matches!(value[TYPE.len()..].trim_ascii_start(), [] | [b';', ..])
 }
@@ -139,7 +143,7 @@ impl TransferCoding {
 
 impl ContentLength {
     /// With one more field, which may itself be a list.
-    fn and(self, value: &[u8]) -> Self {
+    pub(crate) fn and(self, value: &[u8]) -> Self {
         value.split(|byte| *byte == b',').fold(self, |length, number| match (length, decimal(number)) {
             (Self::Absent, Some(bytes)) => Self::Bytes(bytes),
             (Self::Bytes(before), Some(bytes)) if before == bytes => length,

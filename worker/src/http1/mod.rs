@@ -1,7 +1,5 @@
 //! HTTP/1.1 as the engine speaks it: its own state machines over a raw stream.
 
 mod chunked;
-pub mod connection;
-mod head;
+pub(crate) mod head;
 pub mod response;
-mod stream;

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proto::assignment::MAX_STREAMS;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -175,11 +176,39 @@ pub async fn run(
 
 /// Serves one connection to its end. A client that breaks off is none of the mock's business.
 async fn serve(stream: TcpStream, endpoint: Arc<Endpoint>) {
-    let Ok(connection) = stream.set_nodelay(true).and_then(|()| endpoint.connection()) else {
+    if stream.set_nodelay(true).is_err() {
         return;
-    };
+    }
+    if speaks_http2(&stream).await {
+        // Requests on one connection wait side by side, each with a timer of its own.
+        let service = service_fn(move |request| {
+            let connection = endpoint.connection();
+            async move { connection?.answer(request).await }
+        });
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.max_concurrent_streams(MAX_STREAMS);
+        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+        return;
+    }
+    let Ok(connection) = endpoint.connection() else { return };
     let service = service_fn(move |request| connection.clone().answer(request));
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// Whether a client begins as HTTP/2 does by prior knowledge; no method of HTTP/1.1 begins so.
+async fn speaks_http2(stream: &TcpStream) -> bool {
+    const BEGINNING: &[u8] = b"PRI";
+    let mut beginning = [0; BEGINNING.len()];
+    loop {
+        match stream.peek(&mut beginning).await {
+            // Seldom does so little come that it can be either.
+            Ok(bytes @ 1..) if bytes < BEGINNING.len() && BEGINNING.starts_with(&beginning[..bytes]) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok(bytes) => return &beginning[..bytes] == BEGINNING,
+            Err(_) => return false,
+        }
+    }
 }
 
 /// A time of an hour at most: `10ms`, `1s 500ms`, or a bare number of milliseconds.

@@ -21,7 +21,6 @@ const LEASE_CHECK: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) id: String,
-    connections: u32,
     lease: Nanos,
     clock: Clock,
     last_heard: AtomicU64,
@@ -60,7 +59,6 @@ impl Block {
     pub(super) fn prepare(assignment: Assignment, clock: Clock) -> Arc<Self> {
         let block = Arc::new(Self {
             id: assignment.id.clone(),
-            connections: assignment.connections(),
             lease: assignment.lease.into(),
             clock,
             last_heard: AtomicU64::new(clock.now().0),
@@ -91,6 +89,7 @@ impl Block {
                     EngineError::Expectation(_)
                     | EngineError::Bodies(_)
                     | EngineError::Files { .. }
+                    | EngineError::Places { .. }
                     | EngineError::Idle => wire::FaultKind::Refused,
                     EngineError::System(_) => wire::FaultKind::Internal,
                 };
@@ -101,13 +100,14 @@ impl Block {
 
     fn take(&self, output: Output) {
         match output {
-            Output::Prepared { threads, bodies, warm_up, left_out } => {
+            Output::Prepared { threads, connections, http_version, bodies, warm_up, left_out } => {
                 let ready = wire::Ready {
                     assignment_id: self.id.clone(),
                     warm_up: Some((&warm_up).into()),
                     threads,
+                    connections,
+                    http_version: http_version.to_wire(),
                     bodies,
-                    connections: self.connections,
                     addresses_left_out: left_out,
                     ..wire::Ready::default()
                 };

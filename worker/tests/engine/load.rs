@@ -38,6 +38,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
         share: Share::WHOLE,
         timeout: Duration::from_secs(30),
         keep_alive: true,
+        streams: NonZeroU32::MIN,
         threads: NonZeroU32::new(1),
         seed: 1,
         lease: Duration::from_secs(10),

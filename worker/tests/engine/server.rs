@@ -164,6 +164,11 @@ impl Peer {
         io::copy(&mut self.stream, &mut io::sink()).map(|_| ())
     }
 
+    /// What comes, byte by byte.
+    pub fn reader(&mut self) -> &mut BufReader<TcpStream> {
+        &mut self.stream
+    }
+
     pub fn stream(&self) -> &TcpStream {
         self.stream.get_ref()
     }

@@ -16,8 +16,49 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
+use super::h2_server;
 use super::load::{assert_all_failed, assert_all_good, closed, json_at, run};
 use super::server::{Peer, Server, ok};
+
+/// A server that offers these protocols and speaks the one that was agreed on, or else HTTP/1.1.
+pub struct AlpnServer(TlsServer);
+
+impl AlpnServer {
+    pub fn start(offered: &[&str]) -> Self {
+        Self::ending_at(offered, u32::MAX)
+    }
+
+    /// The same, which ends a connection of HTTP/2 with this stream of it.
+    pub fn ending_at(offered: &[&str], last: u32) -> Self {
+        let offered = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self(TlsServer::offering(offered, "127.0.0.1", move |peer, mut session| {
+            while session.is_handshaking() {
+                session.complete_io(&mut peer.stream())?;
+            }
+            if session.alpn_protocol() != Some(b"h2") {
+                return serve(peer, session, ok("{}").as_bytes(), false);
+            }
+            let mut stream = StreamOwned::new(session, peer.stream());
+            // The preface, and the settings before anything else.
+            stream.read_exact(&mut [0; 24])?;
+            stream.write_all(&h2_server::frame(4, 0, 0, &[]))?;
+            loop {
+                let mut head = [0; 9];
+                stream.read_exact(&mut head)?;
+                stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))])?;
+                if head[3] == 0 && head[4] & 1 != 0 {
+                    let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                    let end = if number == last { h2_server::goaway(last, 0) } else { Vec::new() };
+                    stream.write_all(&[end, h2_server::ok(number, "{}")].concat())?;
+                }
+            }
+        }))
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://{}", self.0.server.address())
+    }
+}
 
 /// Requests of each case; few, since a connection that breaks again and again is made to rest.
 const REQUESTS: u64 = 4;
@@ -41,7 +82,16 @@ impl TlsServer {
         name: &str,
         script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self::wanting(None, name, script)
+        Self::with(None, Vec::new(), name, script)
+    }
+
+    /// The same with protocols to choose from.
+    fn offering(
+        protocols: Vec<Vec<u8>>,
+        name: &str,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(None, protocols, name, script)
     }
 
     /// The same, which wants its clients to show a certificate that hangs from this one, where it is given.
@@ -50,14 +100,24 @@ impl TlsServer {
         name: &str,
         script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
+        Self::with(authority, Vec::new(), name, script)
+    }
+
+    fn with(
+        authority: Option<&Certificate>,
+        protocols: Vec<Vec<u8>>,
+        name: &str,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_client_cert_verifier(verifier(authority))
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
+        config.alpn_protocols = protocols;
         let config = Arc::new(config);
         let session = move || ServerConnection::new(config.clone()).map_err(io::Error::other);
         let server = Server::start(move |peer| script(peer, session()?));

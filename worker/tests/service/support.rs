@@ -1,6 +1,7 @@
 //! A worker that serves, a target that counts, and one stream between a test and the worker.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -254,6 +255,7 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         share: Share::WHOLE,
         timeout: Duration::from_secs(30),
         keep_alive: true,
+        streams: NonZeroU32::MIN,
         threads: Some(2.try_into().unwrap()),
         seed: 1,
         lease: Duration::from_secs(3600),

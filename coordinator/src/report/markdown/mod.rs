@@ -4,6 +4,7 @@ use super::record::{BlockRecord, ExtentRecord, LoadRecord, RunRecord, WarmUpReco
 use super::{INTERVALS_FILE, REPORT_FILE};
 use crate::plan::Arm;
 use crate::statistics::verdict::{Finding, Verdict};
+use proto::target::HttpVersion;
 
 mod format;
 mod phases;
@@ -86,8 +87,9 @@ fn head(record: &RunRecord) -> String {
         ("Target", Some(target(record))),
         ("Requests", distinct(record, |block| requests(&block.extent))),
         ("Duration", distinct(record, |block| block.extent.duration_ns.map(seconds))),
-        ("Concurrency", distinct(record, |block| concurrency(&block.load))),
+        ("Concurrency", distinct(record, concurrency)),
         ("Rate", distinct(record, |block| offered_rate(&block.load))),
+        ("HTTP", distinct(record, |block| Some(http(block)))),
         ("Mode", distinct(record, |block| Some(mode(block)))),
         ("Warm-up", distinct(record, |block| Some(warm_up(&block.warm_up)))),
         ("Workers", Some(format!("{} ({})", run.workers.len(), escape(&run.fleet)))),
@@ -143,13 +145,14 @@ fn requests(extent: &ExtentRecord) -> Option<String> {
     extent.requests.map(|requests| format!("{requests} per scenario"))
 }
 
-fn concurrency(load: &LoadRecord) -> Option<String> {
-    match load {
+fn concurrency(block: &BlockRecord) -> Option<String> {
+    match &block.load {
         LoadRecord::Closed { concurrency, think_time: None } => Some(format!("{concurrency} in flight")),
         LoadRecord::Closed { concurrency, think_time: Some(time) } => {
             let [shortest, longest] = [time.min_ns, time.max_ns].map(seconds);
             let time = if shortest == longest { shortest } else { format!("{shortest} to {longest}") };
-            Some(format!("{concurrency} connections, each resting {time} after an answer"))
+            let places = if block.streams > 1 { "streams" } else { "connections" };
+            Some(format!("{concurrency} {places}, each resting {time} after an answer"))
         }
         LoadRecord::Open { .. } => None,
     }
@@ -169,6 +172,29 @@ fn offered_rate(load: &LoadRecord) -> Option<String> {
             Some(format!("{pace}, {} arrivals", arrivals.name()))
         }
     }
+}
+
+/// What was spoken, what was asked for where that is not the same, and how requests shared connections.
+fn http(block: &BlockRecord) -> String {
+    let asked = HttpVersion::from(block.http_version).name();
+    let mut spoken: Vec<&str> = block
+        .workers
+        .iter()
+        .filter_map(|worker| Some(HttpVersion::from(worker.http_version?).name()))
+        .collect();
+    spoken.sort_unstable();
+    spoken.dedup();
+    let mut text = spoken.join(" and ");
+    match spoken.as_slice() {
+        [] => text = format!("{asked} asked for"),
+        [one] if *one == asked => {}
+        _ => text += &format!(" ({asked} asked for)"),
+    }
+    if spoken.contains(&HttpVersion::Http2.name()) {
+        let plural = if block.streams == 1 { "stream" } else { "streams" };
+        text += &format!(", at most {} {plural} a connection", block.streams);
+    }
+    text
 }
 
 fn mode(block: &BlockRecord) -> String {

@@ -10,11 +10,12 @@ use proto::latencies::{CodecError, Histogram, Latencies};
 use proto::load::{Extent, Load, Pace, Rate, ThinkTime};
 use proto::outcome::Failure;
 use proto::stages::{Stage, Stages};
+use proto::target::HttpVersion;
 use proto::tls::TlsSession;
 use proto::trace::Trace;
 
 use super::{
-    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, LatenciesRecord, LoadRecord,
+    BlockRecord, CountersRecord, ExtentRecord, HistogramRecord, HttpRecord, LatenciesRecord, LoadRecord,
     OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TlsRecord, TraceRecord, WorkerEndRecord, WorkerRecord, nanos,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
@@ -115,6 +116,7 @@ impl WorkerRecord {
             number: self.number,
             end: (&self.end).into(),
             connections: self.connections,
+            http_version: self.http_version.map(HttpVersion::from),
             threads: self.threads,
             addresses_left_out: self.addresses_left_out.clone(),
             bodies: self.bodies,
@@ -231,6 +233,16 @@ impl From<&WorkerEndRecord> for WorkerEnd {
                 start_lateness_min: Duration::from_nanos(*start_lateness_min_ns),
                 start_lateness_max: Duration::from_nanos(*start_lateness_max_ns),
             },
+        }
+    }
+}
+
+impl From<HttpRecord> for HttpVersion {
+    fn from(version: HttpRecord) -> Self {
+        match version {
+            HttpRecord::Http11 => Self::Http11,
+            HttpRecord::Http2 => Self::Http2,
+            HttpRecord::Auto => Self::Auto,
         }
     }
 }

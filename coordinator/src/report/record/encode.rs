@@ -10,15 +10,15 @@ use proto::description::WorkerDescription;
 use proto::latencies::{Histogram, Latencies};
 use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::route::Route;
-use proto::target::Target;
+use proto::target::{HttpVersion, Target};
 use proto::tls::TlsSession;
 
 use super::stages::stage_figures;
 use super::{
     BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
-    HistogramRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord, ScenarioRecord,
-    SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, TlsRecord, TraceRecord,
-    VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    HistogramRecord, HttpRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord,
+    ScenarioRecord, SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, TlsRecord,
+    TraceRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -45,6 +45,8 @@ impl BlockRecord {
             warm_up: block.warm_up.into(),
             timeout_ns: nanos(block.timeout),
             keep_alive: block.keep_alive,
+            http_version: block.target.http_version.into(),
+            streams: block.streams.get(),
             threads: block.threads.map(NonZeroU32::get),
             interrupted: measured.interrupted,
             start_skew: measured.start_skew.into(),
@@ -69,6 +71,7 @@ impl WorkerRecord {
             number: worker.number,
             end: (&worker.end).into(),
             connections: worker.connections,
+            http_version: worker.http_version.map(HttpRecord::from),
             threads: worker.threads,
             addresses_left_out: worker.addresses_left_out.clone(),
             bodies: worker.bodies,
@@ -212,6 +215,16 @@ impl From<&Load> for LoadRecord {
                 connections: connections.get(),
                 max_in_flight: max_in_flight.map(NonZeroU64::get),
             },
+        }
+    }
+}
+
+impl From<HttpVersion> for HttpRecord {
+    fn from(version: HttpVersion) -> Self {
+        match version {
+            HttpVersion::Http11 => Self::Http11,
+            HttpVersion::Http2 => Self::Http2,
+            HttpVersion::Auto => Self::Auto,
         }
     }
 }

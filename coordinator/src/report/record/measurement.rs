@@ -12,6 +12,9 @@ pub struct WorkerRecord {
     pub end: WorkerEndRecord,
     /// Connections that it was to hold.
     pub connections: u32,
+    /// What it spoke with the target; `None` when it never said.
+    #[serde(default)]
+    pub http_version: Option<HttpRecord>,
     /// Engine threads that it used.
     pub threads: u32,
     /// Addresses of the target's name that accepted no connection, so that none went there.
@@ -47,6 +50,21 @@ pub struct WorkerRecord {
     pub totals: CountersRecord,
     /// The sum of its intervals.
     pub latencies: LatenciesRecord,
+}
+
+/// What is spoken with a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum HttpRecord {
+    /// HTTP/1.1.
+    #[default]
+    #[serde(rename = "1.1")]
+    Http11,
+    /// HTTP/2.
+    #[serde(rename = "2")]
+    Http2,
+    /// Left to the target.
+    #[serde(rename = "auto")]
+    Auto,
 }
 
 /// How a worker's part ended.

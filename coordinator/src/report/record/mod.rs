@@ -22,8 +22,8 @@ mod stages;
 pub use decode::RecordError;
 pub(super) use encode::nanos;
 pub use measurement::{
-    ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, LatenciesRecord,
-    PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
+    ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord,
+    LatenciesRecord, PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
 pub use stages::StageRecord;
@@ -162,6 +162,12 @@ pub struct BlockRecord {
     pub timeout_ns: u64,
     /// Whether a connection served more than one request.
     pub keep_alive: bool,
+    /// What was to be spoken with the target.
+    #[serde(default)]
+    pub http_version: HttpRecord,
+    /// HTTP/2: the most requests that were in flight on a connection.
+    #[serde(default = "one")]
+    pub streams: u32,
     /// Threads of each worker as asked for; `None` for one per core.
     pub threads: Option<u32>,
     /// Whether it was cut short by the user.
@@ -306,6 +312,11 @@ pub enum WarmUpRecord {
         /// How long.
         duration_ns: u64,
     },
+}
+
+/// Of a record that was written before there were streams.
+fn one() -> u32 {
+    1
 }
 
 #[derive(Serialize, Deserialize)]

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{Check, verify, verify_file, verify_intervals};
 use proto::interval::EndReason;
+use proto::target::HttpVersion;
 
 use crate::merge::BlockMerge;
 use crate::merge::fixtures::{block, closed, interval, requests, totals};
@@ -204,7 +205,7 @@ fn three_seconds() -> (RunRecord, Vec<String>) {
             interval(sequence as u64, (start, end), &vec![10_000_000; count])
         };
         let intervals: Vec<_> = spans.into_iter().enumerate().map(of).collect();
-        merge.ready(worker, 1, Default::default(), 5);
+        merge.ready(worker, 1, Default::default(), 5, HttpVersion::Http11);
         for interval in &intervals {
             merge.interval(worker, interval).unwrap();
             lines.push(

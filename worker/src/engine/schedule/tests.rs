@@ -13,7 +13,7 @@ fn open(rate: &str, arrivals: Arrivals, share: Share, limit: Limit, max_in_fligh
         connections: NonZeroU32::new(64).unwrap(),
         max_in_flight: max_in_flight.and_then(NonZeroU64::new),
     };
-    Schedule::new(&load, Lane { share, connections: 64 }, limit, 7)
+    Schedule::new(&load, Lane { share, connections: 64, places: 64, of_connections: 64 }, limit, 7)
 }
 
 fn due_times(schedule: &mut Schedule) -> Vec<u64> {
@@ -71,7 +71,12 @@ fn a_request_keeps_its_number_when_others_are_dropped() {
 fn a_closed_loop_is_due_when_its_connection_is_free() {
     let load = Load::Closed { concurrency: NonZeroU32::new(2).unwrap(), think_time: None };
     let limit = Limit { requests: Some(3), end: Some(Nanos(100)) };
-    let mut schedule = Schedule::new(&load, Lane { share: Share::WHOLE, connections: 2 }, limit, 0);
+    let mut schedule = Schedule::new(
+        &load,
+        Lane { share: Share::WHOLE, connections: 2, places: 2, of_connections: 2 },
+        limit,
+        0,
+    );
     assert_eq!(schedule.take(Nanos(5)), Some(Nanos(5)));
     assert_eq!(schedule.take(Nanos(100)), None);
     assert_eq!((schedule.take(Nanos(99)), schedule.taken()), (Some(Nanos(99)), 1));

@@ -3,20 +3,19 @@
 use mio::event::Event;
 use mio::{Events, Token};
 
-use super::recorder::Made;
-use super::shard::{Shard, TIMER, WAKER};
-use super::slot::State;
+use super::Http1;
 use crate::clock::Nanos;
-use crate::http1::connection::{Connection, Received};
+use crate::connection::{Connection, Received};
+use crate::engine::protocol::READS_IN_A_ROW;
+use crate::engine::recorder::Made;
+use crate::engine::shard::{Shard, TIMER, WAKER};
+use crate::engine::slot::State;
 use crate::http1::response::End;
 use crate::outcome::{Fault, ProtocolFault, Stage};
 
-/// Reads of one connection before the others have their turn: a megabyte, some milliseconds of work.
-const READS_IN_A_ROW: u32 = 16;
-
-impl Shard {
+impl Shard<Http1> {
     /// Handles what one wait brought.
-    pub(super) fn handle(&mut self, events: &Events) {
+    pub(super) fn handle_events(&mut self, events: &Events) {
         for event in events {
             match event.token() {
                 TIMER | WAKER => {}
@@ -43,7 +42,7 @@ impl Shard {
     #[inline]
     fn is_connected(&mut self, number: u32) -> bool {
         let slot = &mut self.slots[number as usize];
-        let Some(connection) = &mut slot.connection else { return false };
+        let Some(connection) = &mut slot.carrier.connection else { return false };
         if connection.is_ready() {
             return true;
         }
@@ -51,7 +50,7 @@ impl Shard {
         match connection.advance(now) {
             Ok(false) => false,
             Ok(true) => {
-                let made = Made { way: slot.way, tls: connection.spoken() };
+                let made = Made { way: slot.carrier.way, tls: connection.spoken() };
                 // The last step of a handshake is work of its own.
                 self.recorder.connected(made, connection.making(self.clock.now()));
                 if slot.state == State::Opening {
@@ -60,7 +59,7 @@ impl Shard {
                 true
             }
             Err(fault) => {
-                slot.connection = None;
+                slot.carrier.connection = None;
                 match slot.state {
                     State::Sending => self.fail(number, fault, now),
                     _ => slot.state = State::Idle,
@@ -71,10 +70,10 @@ impl Shard {
     }
 
     /// Goes on with the connections that had more to read than their turn.
-    pub(super) fn read_on(&mut self) {
-        for _ in 0..self.unread.len() {
-            let Some(number) = self.unread.pop_front() else { return };
-            let connection = self.slots[number as usize].connection.as_mut();
+    pub(super) fn read_left_off(&mut self) {
+        for _ in 0..self.protocol.unread.len() {
+            let Some(number) = self.protocol.unread.pop_front() else { return };
+            let connection = self.slots[number as usize].carrier.connection.as_mut();
             // None for a connection that has been given up, or replaced, meanwhile.
             if let Some(closed) = connection.and_then(Connection::take_up) {
                 self.read(number, closed);
@@ -86,7 +85,7 @@ impl Shard {
     pub(super) fn read(&mut self, number: u32, closed: bool) {
         for _ in 0..READS_IN_A_ROW {
             let slot = &mut self.slots[number as usize];
-            let Some(connection) = &mut slot.connection else { return };
+            let Some(connection) = &mut slot.carrier.connection else { return };
             match connection.receive(&mut self.buffer) {
                 Received::Data { bytes, drained } => {
                     if !self.on_bytes(number, bytes, drained, closed) || (drained && !closed) {
@@ -96,12 +95,12 @@ impl Shard {
                 Received::Unreadable => {}
                 Received::Nothing => return,
                 Received::Closed | Received::Broken if !slot.is_busy() => {
-                    slot.connection = None;
+                    slot.carrier.connection = None;
                     return;
                 }
                 Received::Closed => return self.on_close(number),
                 Received::Broken => {
-                    let stage = slot.stage();
+                    let stage = slot.carrier.stage();
                     let fault = self.early_end(number, stage);
                     let now = self.clock.now();
                     return self.fail(number, fault, now);
@@ -114,9 +113,9 @@ impl Shard {
     /// The connection has had its turn and may have more: nothing will wake the loop for that.
     #[cold]
     fn leave_off(&mut self, number: u32, closed: bool) {
-        let connection = self.slots[number as usize].connection.as_mut();
+        let connection = self.slots[number as usize].carrier.connection.as_mut();
         if connection.is_some_and(|connection| connection.leave_off(closed)) {
-            self.unread.push_back(number);
+            self.protocol.unread.push_back(number);
         }
     }
 
@@ -128,14 +127,14 @@ impl Shard {
         let slot = &mut self.slots[number as usize];
         if !slot.is_busy() {
             // Bytes that nobody asked for: this connection cannot be trusted with the next request.
-            slot.connection = None;
+            slot.carrier.connection = None;
             return false;
         }
         if slot.first == Nanos::ZERO {
             slot.first = now;
         }
         let reading = &mut slot.answer.reading(&self.job.criteria, now);
-        match slot.response.feed(&self.buffer[..bytes], reading) {
+        match slot.carrier.response.feed(&self.buffer[..bytes], reading) {
             Ok(None) => true,
             Ok(Some(consumed)) if consumed < bytes => {
                 self.fail(number, Fault::Protocol(ProtocolFault::Surplus), now);
@@ -160,7 +159,7 @@ impl Shard {
     #[cold]
     fn complete_at_the_brim(&mut self, number: u32, now: Nanos, closed: bool) {
         for _ in 0..READS_IN_A_ROW {
-            let Some(connection) = &mut self.slots[number as usize].connection else { return };
+            let Some(connection) = &mut self.slots[number as usize].carrier.connection else { return };
             match connection.receive(&mut self.buffer) {
                 Received::Unreadable => {}
                 Received::Nothing => return self.complete(number, now, !closed),
@@ -175,7 +174,7 @@ impl Shard {
 
     fn on_close(&mut self, number: u32) {
         let now = self.clock.now();
-        match self.slots[number as usize].response.end() {
+        match self.slots[number as usize].carrier.response.end() {
             End::Complete => self.complete(number, now, false),
             End::Early(stage) => {
                 let fault = self.early_end(number, stage);

@@ -1,15 +1,17 @@
 //! One connection: made, encrypted where the target wants it, written to and read from, never waiting.
 
+mod stream;
+
 use std::io::{self, Read, Write};
 
 use mio::{Interest, Registry, Token};
 use rustls::ClientConnection;
 
 use crate::clock::Nanos;
-use crate::http1::stream::Stream;
 use crate::outcome::{Fault, TlsFault};
 use crate::tls::{self, Spoken, TargetTls};
 use crate::way::Way;
+use stream::Stream;
 
 /// A non-blocking connection to the target.
 #[derive(Debug)]
@@ -126,6 +128,11 @@ impl Connection {
                 Err(_) => return Err(Fault::Tls(TlsFault::Handshake)),
             }
         }
+    }
+
+    /// What the two sides agreed to speak over TLS, where they spoke of it.
+    pub fn agreed(&self) -> Option<&[u8]> {
+        self.tls.as_ref().and_then(|session| session.alpn_protocol())
     }
 
     /// How long it took until it stood, and until it was ready, `now`, after that; the second is `None` in plain text.

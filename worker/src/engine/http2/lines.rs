@@ -1,0 +1,137 @@
+//! Makes connections, starts requests on them where there is room, and writes what that comes to.
+
+use mio::Token;
+
+use super::{Http2, Link, NONE};
+use crate::clock::Nanos;
+use crate::engine::shard::Shard;
+use crate::engine::slot::State;
+use crate::http2::session::Session;
+use crate::outcome::{Fault, Stage};
+
+impl Shard<Http2> {
+    /// Begins to make the line's connection.
+    pub(super) fn open(&mut self, line: u32) -> Result<u32, Fault> {
+        let token = self.protocol.free.pop().unwrap_or(self.protocol.links.len() as u32);
+        let (connection, way) = match self.connect(Token(token as usize)) {
+            Ok(opened) => opened,
+            Err(fault) => {
+                if (token as usize) < self.protocol.links.len() {
+                    self.protocol.free.push(token);
+                }
+                return Err(fault);
+            }
+        };
+        let link = Link {
+            connection,
+            way,
+            session: Session::new(self.job.is_head),
+            line,
+            opened: self.clock.now(),
+            unsent: Vec::new(),
+            is_unwritten: false,
+        };
+        match self.protocol.links.get_mut(token as usize) {
+            Some(free) => *free = Some(link),
+            None => self.protocol.links.push(Some(link)),
+        }
+        self.protocol.lines[line as usize].link = token;
+        Ok(token)
+    }
+
+    /// Starts as many of the requests that wait at a line as its connection has room for.
+    #[inline]
+    pub(super) fn serve(&mut self, line: u32, now: Nanos) {
+        while let Some(&slot) = self.protocol.lines[line as usize].waiting.front() {
+            let number = self.protocol.lines[line as usize].link;
+            match self.protocol.links.get_mut(number as usize) {
+                Some(Some(link)) if link.session.has_room() => {
+                    let (ring, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
+                    let requests = |place: u32| ring.get(slots[place as usize].request);
+                    let stream = link.session.start(slot, requests);
+                    link.unsent.push(slot);
+                    let place = &mut self.slots[slot as usize].carrier;
+                    (place.link, place.stream) = (number, stream);
+                    self.protocol.lines[line as usize].waiting.pop_front();
+                    self.protocol.has_to_write(number);
+                }
+                // It takes no more requests, and goes when those that it has are over.
+                Some(Some(link)) if link.session.is_spent() => self.protocol.lines[line as usize].link = NONE,
+                Some(Some(_)) => return,
+                Some(None) | None => {
+                    if let Err(fault) = self.open(line) {
+                        self.protocol.lines[line as usize].waiting.pop_front();
+                        self.end(slot, Err(fault), now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a slot out of those that wait at its line. How far it had come. A connection that has not come about within
+    /// the time of a request is given up.
+    #[cold]
+    pub(super) fn leave_line(&mut self, slot: u32, now: Nanos) -> Stage {
+        let line = self.protocol.line_of(slot);
+        let Http2 { lines, links, .. } = &mut self.protocol;
+        let line = &mut lines[line as usize];
+        line.waiting.retain(|waiting| *waiting != slot);
+        let number = line.link;
+        match links.get(number as usize) {
+            Some(Some(link)) if link.session.is_known() => Stage::Waiting,
+            Some(Some(link)) => {
+                if link.opened + self.job.timeout <= now {
+                    self.protocol.take(number);
+                }
+                Stage::Connecting
+            }
+            Some(None) | None => Stage::Connecting,
+        }
+    }
+
+    /// Writes what a link has to write, as far as its connection takes it.
+    pub(super) fn write(&mut self, number: u32) {
+        let Some(link) = self.protocol.links.get_mut(number as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        link.is_unwritten = false;
+        if !link.connection.is_ready() {
+            return;
+        }
+        if !link.unsent.is_empty() {
+            let now = self.clock.now();
+            for slot in link.unsent.drain(..) {
+                let slot = &mut self.slots[slot as usize];
+                // Not one that has been given up and begun anew elsewhere.
+                let is_here = slot.state == State::Sending && slot.carrier.link == number;
+                if is_here && slot.carrier.stream != 0 {
+                    (slot.sent, slot.state) = (now, State::Receiving);
+                    self.recorder.sent(slot.due, now);
+                }
+            }
+        }
+        let (ring, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
+        let requests = |place: u32| ring.get(slots[place as usize].request);
+        while link.session.wants_to_write() {
+            link.session.pump(requests);
+            if link.session.out().is_empty() {
+                break;
+            }
+            match link.connection.send(link.session.out()) {
+                Ok(false) => return,
+                Ok(true) => {
+                    self.recorder.counters.bytes_sent += link.session.out().len() as u64;
+                    link.session.written();
+                    link.connection.begin_request();
+                }
+                // The target closed its side; answers, and why, may already be there.
+                Err(_) => return self.read(number, true),
+            }
+        }
+        let line = link.line;
+        if !self.protocol.lines[line as usize].waiting.is_empty() {
+            let now = self.clock.now();
+            self.serve(line, now);
+        }
+    }
+}
