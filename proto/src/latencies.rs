@@ -4,6 +4,7 @@
 //! inflated size is bounded, the bounds must be ours, and only the counts that are not zero are touched.
 //! The format: <https://github.com/HdrHistogram/HdrHistogram>, `AbstractHistogram.encodeIntoByteBuffer`.
 
+mod fine;
 mod span;
 
 use std::io::Read;
@@ -12,6 +13,7 @@ use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram as Counts;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
+pub use fine::Fine;
 pub use span::Latencies;
 
 /// The smallest value that is told apart, in nanoseconds.

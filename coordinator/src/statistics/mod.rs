@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
 
+pub mod overhead;
 mod stage;
+pub mod student;
 pub mod verdict;
 mod window;
 

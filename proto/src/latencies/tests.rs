@@ -120,3 +120,43 @@ proptest! {
         prop_assert_eq!(Histogram::decode(&histogram.encode()).unwrap().counts, histogram.counts);
     }
 }
+
+#[test]
+fn a_fine_quantile_is_nearer_than_a_bucket() {
+    // 10,001 values a microsecond apart round 100 ms, where buckets are 65 µs wide.
+    let histogram = of(&(0..=10_000).map(|step| 100_000_000 + step * 1_000).collect::<Vec<_>>());
+    for (quantile, expected) in [(0.5, 105_000_000.0), (0.95, 109_500_000.0)] {
+        let fine = histogram.fine_quantile(quantile).unwrap();
+        assert!((fine.value - expected).abs() < 33_000.0, "{quantile}: {fine:?}");
+        assert!(fine.error <= 65_536.0 + 1.0, "{fine:?}");
+    }
+    let fine = histogram.fine_quantile(0.5).unwrap();
+    assert!((fine.value - 105_000_000.0).abs() < 2_000.0, "{fine:?}");
+    let mean = histogram.fine_mean().unwrap();
+    assert!((mean.value - 105_000_000.0).abs() < 10_000.0 && mean.error < 32_769.0, "{mean:?}");
+    assert_eq!((Histogram::new().fine_quantile(0.5), Histogram::new().fine_mean()), (None, None));
+}
+
+proptest! {
+    #[test]
+    fn fine_quantiles_are_monotone_and_within_their_bound(
+        values in prop::collection::vec(0u64..2_000_000_000, 1..200), low in 0.0f64..=1.0, high in 0.0f64..=1.0,
+    ) {
+        let histogram = of(&values);
+        let (low, high) = (low.min(high), low.max(high));
+        let (below, above) = (histogram.fine_quantile(low).unwrap(), histogram.fine_quantile(high).unwrap());
+        prop_assert!(below.value <= above.value, "{:?} {:?}", below, above);
+
+        let mut sorted = values;
+        sorted.sort_unstable();
+        let count = sorted.len();
+        let rank = ((count as f64 + 1.0 / 3.0) * low + 1.0 / 3.0).clamp(1.0, count as f64);
+        let (first, second) = (sorted[rank as usize - 1] as f64, sorted[(rank as usize).min(count - 1)] as f64);
+        let exact = first + rank.fract() * (second - first);
+        prop_assert!((below.value - exact).abs() <= below.error + 1e-3, "{:?} {}", below, exact);
+
+        let mean = sorted.iter().map(|value| *value as f64).sum::<f64>() / count as f64;
+        let fine = histogram.fine_mean().unwrap();
+        prop_assert!((fine.value - mean).abs() <= fine.error + 1.0, "{:?} {}", fine, mean);
+    }
+}
