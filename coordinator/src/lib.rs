@@ -15,6 +15,7 @@ pub mod merge;
 pub mod plan;
 pub mod preflight;
 pub mod report;
+pub mod rules;
 pub mod run;
 pub mod scenario;
 pub mod session;

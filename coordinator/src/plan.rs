@@ -10,6 +10,12 @@ use proto::target::Target;
 
 use crate::scenario::Scenario;
 
+mod order;
+#[cfg(test)]
+mod tests;
+
+pub use order::{Design, Order};
+
 /// The role of a target in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arm {
@@ -29,6 +35,24 @@ impl Arm {
     }
 }
 
+/// What a block is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its figures are the answer.
+    Measurement,
+    /// At half the concurrency, to see whether the throughput is the same there: then requests only queue.
+    QueueingCheck,
+}
+
+/// How much is asked of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// How requests come about, over the whole fleet.
+    pub load: Load,
+    /// What goes before each block of it.
+    pub warm_up: WarmUp,
+}
+
 /// One scenario, one arm, one load, run by all workers at once.
 #[derive(Debug, Clone)]
 pub struct Block {
@@ -36,6 +60,10 @@ pub struct Block {
     pub scenario: Scenario,
     /// The role of the target.
     pub arm: Arm,
+    /// Which of its likes it is, from 1; the two blocks of a pair share it.
+    pub repeat: u32,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Where requests go.
     pub target: Target,
     /// How requests come about, over the whole fleet.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::Redactor;
-use crate::plan::Block;
+use crate::plan::{Arm, Block};
 use crate::session::{Probed, SessionError, WorkerSession};
 
 /// How often a target that may recover is tried.
@@ -48,7 +48,12 @@ pub async fn preflight(
     redactor: &Redactor,
 ) -> Result<Vec<String>, PreflightError> {
     let mut warnings = Vec::new();
+    let mut probed: Vec<(Arm, &str)> = Vec::new();
     for block in blocks {
+        if probed.contains(&(block.arm, &block.scenario.name)) {
+            continue;
+        }
+        probed.push((block.arm, &block.scenario.name));
         let mut probes = JoinSet::new();
         for worker in workers {
             probes.spawn(probe(worker.clone(), block.clone(), redactor.clone()));
@@ -116,7 +121,7 @@ fn sentence(worker: u32, block: &Block, probed: &Probed, redactor: &Redactor) ->
         block.scenario.name,
         block.target.shown(),
         redactor.url(&block.scenario.request.path),
-        cure(probed, block.target.http_version),
+        cure(probed, block.target.http_version, block.arm),
     ))
 }
 
@@ -130,8 +135,23 @@ fn in_words(failure: &Failure) -> String {
     }
 }
 
-fn cure(probed: &Probed, http_version: HttpVersion) -> &'static str {
+fn cure(probed: &Probed, http_version: HttpVersion, arm: Arm) -> &'static str {
     let Some(failure) = &probed.failure else { return "" };
+    match (failure.kind, failure.status) {
+        _ if arm == Arm::Gateway => {}
+        (FailureKind::Status, Some(401 | 403)) => return "check the upstream's key in DIRECT_API_KEY",
+        (FailureKind::Status, Some(404 | 405)) => return "check --direct and --direct-path",
+        (FailureKind::Status, Some(400 | 422)) => {
+            return "check --direct-path, --direct-model and the scenario's body";
+        }
+        (FailureKind::Connect, _) => {
+            return "check --direct, and that the upstream runs and can be reached from the worker";
+        }
+        (FailureKind::Body | FailureKind::Truncated, _) => {
+            return "check --direct-path and what the scenario expects";
+        }
+        _ => {}
+    }
     match (failure.kind, failure.status) {
         (FailureKind::Status, Some(401 | 403)) => "check the key in ARCHESTRA_BENCHMARK_API_KEY",
         (FailureKind::Status, Some(404 | 405)) => "check --target and --path",

@@ -2,6 +2,7 @@
 //!
 //! [`parse`] also takes settings from the environment and from two files; [`values`] says how each value is read.
 
+mod arms;
 mod bodies;
 mod env_file;
 mod error;
@@ -27,6 +28,7 @@ use proto::target::HttpVersion;
 use crate::scenario::Header;
 use crate::trust::FleetName;
 
+pub use arms::{ArmArgs, OrderKind};
 pub use bodies::BodyArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
@@ -183,6 +185,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub reach: TargetArgs,
 
+    /// What is compared.
+    #[command(flatten)]
+    pub arms: ArmArgs,
+
     /// Allow a target that belongs to a model provider, whose every request costs money
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     #[arg(value_name = "BOOL", action = ArgAction::Set, value_parser = values::switch)]
@@ -248,14 +254,17 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_DURATION", help_heading = LOAD)]
     pub duration: Option<Duration>,
 
-    /// Closed loop: requests in flight over all workers [default: 10]
-    #[arg(long, value_name = "C", value_parser = values::count_u32, env = "CONCURRENCY", help_heading = LOAD)]
-    pub concurrency: Option<NonZeroU32>,
+    /// Closed loop: requests in flight over all workers; several levels, separated by commas, are measured one after
+    /// another [default: 10]
+    #[arg(long, value_name = "C", value_parser = values::count_u32, value_delimiter = ',')]
+    #[arg(env = "CONCURRENCY", help_heading = LOAD)]
+    pub concurrency: Vec<NonZeroU32>,
 
-    /// Open loop: arrivals a second over all workers, whatever the target does; in place of --concurrency
-    /// [default: closed loop]
-    #[arg(long, value_name = "R", value_parser = values::rate, env = "ARCHESTRA_BENCH_RATE", help_heading = LOAD)]
-    pub rate: Option<Rate>,
+    /// Open loop: arrivals a second over all workers, whatever the target does; in place of --concurrency; several levels,
+    /// separated by commas, are measured one after another [default: closed loop]
+    #[arg(long, value_name = "R", value_parser = values::rate, value_delimiter = ',')]
+    #[arg(env = "ARCHESTRA_BENCH_RATE", help_heading = LOAD)]
+    pub rate: Vec<Rate>,
 
     /// How the load changes.
     #[command(flatten)]
@@ -277,8 +286,8 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_MAX_IN_FLIGHT", help_heading = LOAD)]
     pub max_in_flight: Option<NonZeroU64>,
 
-    /// What precedes each measurement and is not counted: a duration (2s, 500ms), a number of requests, or none
-    /// [default: closed loop, one request per connection; open loop, 1s]
+    /// What precedes each block and is not counted: a duration (2s, 500ms), a number of requests, or none
+    /// [default: closed loop, one request per connection; open loop, or with --direct, 1s]
     #[arg(long, value_name = "DURATION|N|none", value_parser = values::warm_up)]
     #[arg(env = "ARCHESTRA_BENCH_WARMUP", help_heading = LOAD)]
     pub warmup: Option<WarmUp>,

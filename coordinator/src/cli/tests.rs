@@ -86,7 +86,7 @@ fn nothing_needs_to_be_given() {
     let args = run(&[]);
     assert_eq!(args.fleet, FleetKind::Local);
     assert_eq!(args.scenarios, ["simple_chat", "chat_with_tools"]);
-    assert_eq!((args.workers, args.requests, args.concurrency, args.rate), (None, None, None, None));
+    assert_eq!((args.workers, args.requests, args.concurrency, args.rate), (None, None, vec![], vec![]));
     assert_eq!(args.timeout, Duration::from_secs(30));
     assert_eq!(args.connections.get(), 64);
     assert!(!args.no_keepalive && !args.plaintext && !args.quiet);
@@ -102,7 +102,7 @@ fn a_flag_beats_the_environment_which_beats_the_files_in_order() {
     let (args, given) = parse_run(&["--requests", "1"], &process, files).unwrap();
 
     assert_eq!(args.requests.unwrap().get(), 1);
-    assert_eq!(args.concurrency.unwrap().get(), 2);
+    assert_eq!(args.concurrency[0].get(), 2);
     assert_eq!(args.workers.unwrap().get(), 3, "an empty variable counts as unset");
     assert_eq!(args.seed, Some(4));
     let origins = ["requests", "concurrency", "workers", "seed", "rate"].map(|id| given.origin(id));
@@ -311,7 +311,7 @@ fn the_example_file_says_what_help_says() {
         (defaults.timeout, defaults.lease, defaults.connections)
     );
     assert_eq!((args.fleet, args.arrivals, args.no_keepalive), (defaults.fleet, defaults.arrivals, false));
-    assert_eq!((args.requests.unwrap().get(), args.concurrency.unwrap().get()), (1000, 10));
+    assert_eq!((args.requests.unwrap().get(), args.concurrency[0].get()), (1000, 10));
 }
 
 /// `#NAME=value` is a setting that is commented out; `# text` is a comment.

@@ -9,8 +9,13 @@ use super::ConfigError;
 use crate::cli::{Given, Origin, RunArgs};
 use crate::scenario::{BODIES, DatasetFile, Scenario};
 
-/// How many bodies a template makes: no more than there are requests, and one for each request of a trace.
-pub(super) fn number(args: &RunArgs, load: &Load, extent: Extent) -> u32 {
+/// How many bodies a template makes, whatever the load: no more than there are requests, and one for each request of a
+/// trace.
+pub(super) fn number(args: &RunArgs, loads: &[Load], extent: Extent) -> u32 {
+    loads.iter().map(|load| number_of(args, load, extent)).max().unwrap_or(BODIES)
+}
+
+fn number_of(args: &RunArgs, load: &Load, extent: Extent) -> u32 {
     let bodies = args.body.bodies.map_or(BODIES, NonZeroU32::get);
     let requests = requests(load, extent).map(|requests| u32::try_from(requests).unwrap_or(u32::MAX));
     let is_trace = matches!(load, Load::Open { pace: Pace::Trace(_), .. });

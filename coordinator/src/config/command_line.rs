@@ -18,9 +18,17 @@ pub(super) fn shown(arguments: &[OsString], redactor: &Redactor) -> String {
                 format!("{flag}={}", public_value(flag, value, redactor))
             }
             (None, _) => {
-                flag = ["--header", "--target", "--path", "--worker-url"]
-                    .into_iter()
-                    .find(|known| argument == *known);
+                flag = [
+                    "--header",
+                    "--direct-header",
+                    "--target",
+                    "--direct",
+                    "--path",
+                    "--direct-path",
+                    "--worker-url",
+                ]
+                .into_iter()
+                .find(|known| argument == *known);
                 argument.into_owned()
             }
         };
@@ -31,8 +39,8 @@ pub(super) fn shown(arguments: &[OsString], redactor: &Redactor) -> String {
 
 fn public_value(flag: &str, value: &str, redactor: &Redactor) -> String {
     match flag {
-        "--header" => redactor.headers(value),
-        "--target" | "--path" => redactor.url(value),
+        "--header" | "--direct-header" => redactor.headers(value),
+        "--target" | "--direct" | "--path" | "--direct-path" => redactor.url(value),
         // A signed address is a key as a whole, whatever its parts are called.
         "--worker-url" => match value.split_once('?') {
             Some((page, _)) => format!("{}?[redacted]", redactor.url(page)),
@@ -61,7 +69,7 @@ mod tests {
         let all = ["/somewhere/target/release/archestra-bench", "run"].iter().chain(arguments);
         shown(
             &all.map(OsString::from).collect::<Vec<_>>(),
-            &Redactor::new(&Secret::new("sk-live-0123456789"), []),
+            &Redactor::new([(&Secret::new("sk-live-0123456789"), [].as_slice())]),
         )
     }
 

@@ -429,6 +429,20 @@ pub enum ConfigError {
         /// The variable.
         name: &'static str,
     },
+    /// One load, twice.
+    #[error(
+        "{place} names a level twice, and the report could not tell them apart; name each once, or give --repeats"
+    )]
+    LevelTwice {
+        /// Where it was given.
+        place: String,
+    },
+    /// A flag that only means something beside another arm.
+    #[error("{flag} is about the upstream beside the gateway; give --direct, or leave it out")]
+    NeedsDirect {
+        /// The flag.
+        flag: String,
+    },
     /// A scenario cannot be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

@@ -10,25 +10,30 @@ use proto::trace::Trace;
 
 use super::ConfigError;
 use crate::cli::{ArrivalKind, Given, Origin, RunArgs};
+use crate::plan::Level;
 use crate::scenario::TraceFile;
 
 /// Ten.
 const CONCURRENCY: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// A thousand.
 const REQUESTS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
-const OPEN_LOOP_WARM_UP: Duration = Duration::from_secs(1);
+const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Closed, or open where a rate, stages or a trace were given and nothing that beats them.
-pub(super) fn load(
+/// Closed, or open where a rate, stages or a trace were given and nothing that beats them. Several where there are several
+/// concurrencies or rates.
+pub(super) fn loads(
     args: &RunArgs,
     given: &Given,
     workers: u32,
     trace: Option<&TraceFile>,
-) -> Result<Load, ConfigError> {
-    let (id, pace) = match (chosen(args, given)?, args.rate, trace) {
-        (Some("trace"), _, Some(file)) => ("trace", Pace::Trace(part_of(file, args, given)?)),
-        (Some("stages"), ..) => ("stages", Pace::Stages(stages(args, given)?)),
-        (Some("rate"), Some(rate), _) => ("rate", Pace::Steady(rate)),
+) -> Result<Vec<Load>, ConfigError> {
+    let (id, paces) = match (chosen(args, given)?, trace) {
+        (Some("trace"), Some(file)) => ("trace", vec![Pace::Trace(part_of(file, args, given)?)]),
+        (Some("stages"), _) => ("stages", vec![Pace::Stages(stages(args, given)?)]),
+        (Some("rate"), _) => {
+            once(&args.rate, "rate", given)?;
+            ("rate", args.rate.iter().copied().map(Pace::Steady).collect())
+        }
         _ => return closed(args, given),
     };
     let refuse = |one: &str, cure| {
@@ -41,7 +46,16 @@ pub(super) fn load(
     if id == "trace" && given.origin("arrivals") == Origin::Flag {
         return refuse("arrivals", "a trace says itself when requests arrive, so leave one of them out");
     }
-    open(pace, args, given, workers)
+    paces.into_iter().map(|pace| open(pace, args, given, workers)).collect()
+}
+
+/// A level that is there twice would be taken for two.
+fn once<T: PartialEq>(levels: &[T], id: &str, given: &Given) -> Result<(), ConfigError> {
+    let is_twice = |(number, level): (usize, &T)| levels[..number].contains(level);
+    match levels.iter().enumerate().any(is_twice) {
+        true => Err(ConfigError::LevelTwice { place: given.place(id).into() }),
+        false => Ok(()),
+    }
 }
 
 /// The trace that the load goes by, if it does; read once.
@@ -98,12 +112,18 @@ pub(super) fn streams(args: &RunArgs, given: &Given) -> Result<NonZeroU32, Confi
     Ok(NonZeroU32::MIN)
 }
 
-/// By default enough that every connection of a closed loop has been used.
-pub(super) fn warm_up(args: &RunArgs, load: &Load) -> WarmUp {
+/// By default enough that every connection of a closed loop has been used; longer where small differences count.
+fn warm_up(args: &RunArgs, load: &Load, is_compared: bool) -> WarmUp {
     args.warmup.unwrap_or(match load {
-        Load::Closed { concurrency, .. } => WarmUp::Requests((*concurrency).into()),
-        Load::Open { .. } => WarmUp::Duration(OPEN_LOOP_WARM_UP),
+        Load::Closed { concurrency, .. } if !is_compared => WarmUp::Requests((*concurrency).into()),
+        Load::Closed { .. } | Load::Open { .. } => WarmUp::Duration(WARM_UP),
     })
+}
+
+/// Each load with what goes before it.
+pub(super) fn levels(args: &RunArgs, loads: Vec<Load>, is_compared: bool) -> Vec<Level> {
+    let level = |load: Load| Level { warm_up: warm_up(args, &load, is_compared), load };
+    loads.into_iter().map(level).collect()
 }
 
 /// What the load goes by, of those that exclude each other: the one from the greatest origin wins, and two from the same
@@ -112,8 +132,8 @@ fn chosen(args: &RunArgs, given: &Given) -> Result<Option<&'static str>, ConfigE
     let all = [
         ("trace", args.shape.trace.is_some()),
         ("stages", !args.shape.stages.is_empty()),
-        ("rate", args.rate.is_some()),
-        ("concurrency", args.concurrency.is_some()),
+        ("rate", !args.rate.is_empty()),
+        ("concurrency", !args.concurrency.is_empty()),
     ];
     let found = all.into_iter().filter(|(_, is_given)| *is_given).map(|(id, _)| id);
     let greatest = found.clone().map(|id| given.origin(id)).max();
@@ -144,13 +164,15 @@ fn stages(args: &RunArgs, given: &Given) -> Result<Stages, ConfigError> {
         .map_err(|problem| ConfigError::Stages { place: given.place("stages").into(), problem })
 }
 
-fn closed(args: &RunArgs, given: &Given) -> Result<Load, ConfigError> {
+fn closed(args: &RunArgs, given: &Given) -> Result<Vec<Load>, ConfigError> {
     let for_open_loop = ["arrivals", "connections", "max_in_flight"];
     if let Some(id) = for_open_loop.into_iter().find(|id| given.origin(id) == Origin::Flag) {
         return Err(ConfigError::NeedsRate { flag: given.place(id).into() });
     }
-    let concurrency = args.concurrency.unwrap_or(CONCURRENCY);
-    Ok(Load::Closed { concurrency, think_time: args.shape.think_time })
+    once(&args.concurrency, "concurrency", given)?;
+    let levels = if args.concurrency.is_empty() { vec![CONCURRENCY] } else { args.concurrency.clone() };
+    let think_time = args.shape.think_time;
+    Ok(levels.into_iter().map(|concurrency| Load::Closed { concurrency, think_time }).collect())
 }
 
 fn open(pace: Pace, args: &RunArgs, given: &Given, workers: u32) -> Result<Load, ConfigError> {

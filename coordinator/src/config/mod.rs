@@ -1,5 +1,6 @@
 //! What a run is to do, complete and free of contradictions: from here on there is nothing left to validate.
 
+mod arms;
 mod bodies;
 mod command_line;
 mod error;
@@ -23,14 +24,15 @@ use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::target::{HttpVersion, Target};
 
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
-use crate::plan::{Arm, Block, Plan};
+use crate::plan::{Design, Level, Order, Plan};
 use crate::scenario::{Scenario, ScenarioOptions};
 use crate::trust::FleetName;
 
+pub use arms::Direct;
 pub(crate) use command_line::shell_quoted;
 pub use error::ConfigError;
 pub use redactor::Redactor;
-pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, Secret};
+pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, DIRECT_API_KEY_VARIABLE, Secret};
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -41,12 +43,22 @@ pub struct RunConfig {
     pub target: TargetChoice,
     /// At least one; complete with headers and body.
     pub scenarios: Vec<Scenario>,
-    /// How requests come about, over the whole fleet.
-    pub load: Load,
+    /// The upstream that the target is held against.
+    pub direct: Option<Direct>,
+    /// At least one: how much is asked of the target, over the whole fleet.
+    pub levels: Vec<Level>,
+    /// How often each scenario is measured at each level.
+    pub repeats: NonZeroU32,
+    /// In which order the two blocks of a pair run.
+    pub order: Order,
+    /// The rest after each block.
+    pub cool_down: Duration,
+    /// Whether a single level of a closed loop is held against half of it.
+    pub queueing_check: bool,
+    /// Names of rules whose findings leave the verdict alone.
+    pub accepted: Vec<String>,
     /// When each block ends, over the whole fleet.
     pub extent: Extent,
-    /// What precedes each block.
-    pub warm_up: WarmUp,
     /// From the moment a request is given a connection until its last byte.
     pub timeout: Duration,
     /// Whether a connection serves more than one request.
@@ -173,28 +185,31 @@ impl RunConfig {
             return Err(ConfigError::KeyInPlainText { place: given.place("plaintext").into() });
         }
         let trace = load::trace(args, given)?;
-        let load = load::load(args, given, fleet.workers(), trace.as_ref())?;
-        let extent = load::extent(args, given, &load)?;
+        let direct_target = target::choose_direct(args, given, &target)?;
+        let loads = load::loads(args, given, fleet.workers(), trace.as_ref())?;
+        let extent = load::extent(args, given, &loads[0])?;
         let api_key = Secret::api_key(given)?;
         let seed = args.seed.unwrap_or_else(random_seed);
         let dataset = bodies::dataset(args, given, trace.is_some())?;
-        let scenarios = Scenario::load_all(
-            &args.scenarios,
-            &ScenarioOptions {
-                path: &args.path,
-                model: &args.model,
-                headers: &args.headers,
-                api_key: api_key.expose(),
-                dataset: trace.as_ref().map(|trace| &trace.rows).or(dataset.as_ref()),
-                is_trace: trace.is_some(),
-                bodies: bodies::number(args, &load, extent),
-                input_tokens: bodies::input_tokens(args, given)?.filter(|_| trace.is_none()),
-                output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
-                seed,
-            },
-        )?;
+        let options = ScenarioOptions {
+            dataset: trace.as_ref().map(|trace| &trace.rows).or(dataset.as_ref()),
+            is_trace: trace.is_some(),
+            bodies: bodies::number(args, &loads, extent),
+            input_tokens: bodies::input_tokens(args, given)?.filter(|_| trace.is_none()),
+            output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
+            varied: direct_target.is_some() && !args.arms.identical_prompts,
+            seed,
+            ..ScenarioOptions::new(&args.path, &args.model, &args.headers, api_key.expose())
+        };
+        let scenarios = Scenario::load_all(&args.scenarios, &options)?;
+        let direct = match direct_target {
+            Some(target) => Some(Direct::new(target, args, given, &options)?),
+            None => None,
+        };
+        arms::check(given, direct.is_some())?;
         bodies::check(args, given, &scenarios)?;
-        let redactor = Redactor::new(&api_key, &scenarios);
+        let of_direct = direct.as_ref().map(|direct| (&direct.api_key, direct.scenarios.as_slice()));
+        let redactor = Redactor::new([(&api_key, scenarios.as_slice())].into_iter().chain(of_direct));
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });
         }
@@ -203,8 +218,13 @@ impl RunConfig {
             fleet,
             target,
             scenarios,
-            warm_up: load::warm_up(args, &load),
-            load,
+            levels: load::levels(args, loads, direct.is_some()),
+            repeats: arms::repeats(args, direct.is_some()),
+            order: arms::order(args),
+            cool_down: arms::cool_down(args, direct.is_some()),
+            queueing_check: args.arms.queueing_check.unwrap_or(direct.is_some()),
+            accepted: args.arms.accept.clone(),
+            direct,
             extent,
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
@@ -225,37 +245,45 @@ impl RunConfig {
     /// What the plan takes at least: the durations that it names, each with its warm-up and the time that requests may
     /// still take at its end. What is measured in requests takes nobody knows how long.
     pub fn least_time(&self) -> Duration {
-        let named = match self.extent {
-            Extent::Duration(duration) | Extent::Either(_, duration) => duration,
-            // A trace takes as long as it was recorded for.
-            Extent::Requests(_) => match &self.load {
-                Load::Open { pace: Pace::Trace(trace), .. } => trace.duration(),
-                _ => Duration::ZERO,
-            },
+        let arms = if self.direct.is_some() { 2 } else { 1 };
+        let blocks = (self.scenarios.len() as u32).saturating_mul(self.repeats.get()).saturating_mul(arms);
+        let of_level = |level: &Level| {
+            let named = match self.extent {
+                Extent::Duration(duration) | Extent::Either(_, duration) => duration,
+                // A trace takes as long as it was recorded for.
+                Extent::Requests(_) => match &level.load {
+                    Load::Open { pace: Pace::Trace(trace), .. } => trace.duration(),
+                    _ => Duration::ZERO,
+                },
+            };
+            let warm_up = match level.warm_up {
+                WarmUp::Duration(duration) => duration,
+                WarmUp::None | WarmUp::Requests(_) => Duration::ZERO,
+            };
+            (named + warm_up + self.cool_down).saturating_add(self.timeout).saturating_mul(blocks)
         };
-        let warm_up = match self.warm_up {
-            WarmUp::Duration(duration) => duration,
-            WarmUp::None | WarmUp::Requests(_) => Duration::ZERO,
-        };
-        (named + warm_up + self.timeout).saturating_mul(self.scenarios.len() as u32)
+        self.levels.iter().map(of_level).fold(Duration::ZERO, Duration::saturating_add)
     }
 
-    /// One block per scenario, against `target` (what [`RunConfig::target`] has become: the mock has a URL by now).
+    /// The blocks, against `target` (what [`RunConfig::target`] has become: the mock has a URL by now).
     pub fn plan(&self, target: &Target) -> Plan {
-        let block = |scenario: &Scenario| Block {
-            scenario: scenario.clone(),
-            arm: Arm::Gateway,
-            target: target.clone(),
-            load: self.load.clone(),
+        let direct = self.direct.as_ref().map(|direct| (direct.scenarios.as_slice(), &direct.target));
+        let design = Design {
+            scenarios: &self.scenarios,
+            target,
+            direct,
+            levels: &self.levels,
+            repeats: self.repeats,
+            order: self.order,
+            queueing_check: self.queueing_check,
             extent: self.extent,
-            warm_up: self.warm_up,
             timeout: self.timeout,
             keep_alive: self.keep_alive,
             streams: self.streams,
             threads: self.threads,
             seed: self.seed,
         };
-        Plan { blocks: self.scenarios.iter().map(block).collect() }
+        design.plan()
     }
 }
 

@@ -6,7 +6,7 @@ use proto::counters::Counters;
 use proto::outcome::Failure;
 
 use super::Secret;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, sounds_secret};
 
 const REDACTED: &str = "[redacted]";
 
@@ -20,15 +20,18 @@ const SHORTEST_PART: usize = 4;
 pub struct Redactor(Vec<String>);
 
 impl Redactor {
-    /// For a run of these scenarios.
-    pub fn new<'a>(api_key: &Secret, scenarios: impl IntoIterator<Item = &'a Scenario>) -> Self {
-        let mut secrets = vec![api_key.expose().to_owned()];
-        for scenario in scenarios {
-            let headers = scenario.request.headers.iter();
-            let values =
-                headers.filter(|(name, _)| sounds_secret(name)).map(|(_, value)| without_scheme(value));
-            secrets.extend(values.map(ToOwned::to_owned));
-            secrets.extend(secret_parameters(&scenario.request.path).map(ToOwned::to_owned));
+    /// For the scenarios of each arm, and the key that they are sent with.
+    pub fn new<'a>(arms: impl IntoIterator<Item = (&'a Secret, &'a [Scenario])>) -> Self {
+        let mut secrets = Vec::new();
+        for (api_key, scenarios) in arms {
+            secrets.push(api_key.expose().to_owned());
+            for scenario in scenarios {
+                let headers = scenario.request.headers.iter();
+                let values =
+                    headers.filter(|(name, _)| sounds_secret(name)).map(|(_, value)| without_scheme(value));
+                secrets.extend(values.map(ToOwned::to_owned));
+                secrets.extend(secret_parameters(&scenario.request.path).map(ToOwned::to_owned));
+            }
         }
         secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
         // One that holds another is taken out first.
@@ -130,13 +133,6 @@ fn secret_parameters(path: &str) -> impl Iterator<Item = &str> {
     parameters.filter(|(name, _)| sounds_secret(name)).map(|(_, value)| value)
 }
 
-fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["auth", "key", "token", "secret", "password", "credential", "cookie", "session", "signature"]
-        .into_iter()
-        .any(|sound| name.contains(sound))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +147,8 @@ mod tests {
         ];
         scenario.request.path = "/v1/x?token=third-secret&page=42424242".into();
         scenario.request.body = b"{\"key\":\"sk-live-0123456789\"}".to_vec();
-        (Redactor::new(&Secret::new("sk-live-0123456789"), [&scenario]), scenario)
+        let arms = [(&Secret::new("sk-live-0123456789"), std::slice::from_ref(&scenario))];
+        (Redactor::new(arms), scenario)
     }
 
     #[test]

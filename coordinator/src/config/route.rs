@@ -14,14 +14,21 @@ pub(super) fn socket_path(text: &str) -> Option<&str> {
 }
 
 /// A target behind a socket: what is sent there names the host `localhost`, in plain text.
-pub(super) fn to_socket(path: &str, args: &RunArgs, given: &Given) -> Result<(Url, Route), ConfigError> {
-    let place = given.place("target").to_owned();
+pub(super) fn to_socket(
+    id: &str,
+    path: &str,
+    args: &RunArgs,
+    given: &Given,
+) -> Result<(Url, Route), ConfigError> {
+    let place = given.place(id).to_owned();
     let wrong = |problem| ConfigError::Target {
         place: place.clone(),
         problem: format!("is `unix:{path}`, whose path {problem}; write it like unix:/run/gateway.sock"),
     };
     check_socket_path(path).map_err(wrong)?;
-    for id in ["connect_to", "local_addresses"] {
+    // Of the upstream's way only its own addresses could be meant, and those may be the gateway's.
+    let of_target = ["connect_to", "local_addresses"].into_iter().filter(|_| id == "target");
+    for id in of_target {
         if given.origin(id) != Origin::Default && !is_unset(args, id) {
             return Err(ConfigError::SocketHasNoAddress { place: given.place(id).into() });
         }

@@ -25,12 +25,14 @@ pub(super) fn choose(args: &RunArgs, given: &Given) -> Result<TargetChoice, Conf
     let reached = match args.target.as_deref() {
         None => None,
         Some(text) => Some(match route::socket_path(text) {
-            Some(path) => route::to_socket(path, args, given)?,
-            None => (checked_url(text, args.allow_provider, given)?, route::to_url(args)),
+            Some(path) => route::to_socket("target", path, args, given)?,
+            None => (checked_url("target", text, args.allow_provider, given)?, route::to_url(args)),
         }),
     };
     let by_flag = |ids: &[&'static str]| ids.iter().find(|id| given.origin(id) == Origin::Flag).copied();
+    let direct_over_tls = args.arms.direct.as_deref().is_some_and(|url| url.trim().starts_with("https:"));
     if reached.as_ref().is_none_or(|(url, _)| url.scheme() != "https")
+        && !direct_over_tls
         && let Some(id) = by_flag(&OF_TLS)
     {
         return Err(ConfigError::NeedsHttps { flag: given.place(id).into() });
@@ -52,6 +54,42 @@ pub(super) fn choose(args: &RunArgs, given: &Given) -> Result<TargetChoice, Conf
     Ok(TargetChoice::Url(if target.is_tls() { over_tls(target, args, given)? } else { target }))
 }
 
+/// The upstream that was given beside a target: what has to do with TLS and addresses holds for both, but for the way
+/// and the name of the gateway, and what shows it who asks.
+pub(super) fn choose_direct(
+    args: &RunArgs,
+    given: &Given,
+    target: &TargetChoice,
+) -> Result<Option<Target>, ConfigError> {
+    let Some(text) = args.arms.direct.as_deref() else { return Ok(None) };
+    if *target == TargetChoice::BuiltInMock {
+        return match given.origin("direct") {
+            Origin::Flag => Err(ConfigError::NeedsTarget { flag: given.place("direct").into() }),
+            // A file may name the upstream of a gateway that this run has nothing to do with.
+            _ => Ok(None),
+        };
+    }
+    let (url, route) = match route::socket_path(text) {
+        Some(path) => route::to_socket("direct", path, args, given)?,
+        None => (checked_url("direct", text, args.allow_provider, given)?, Route::Url),
+    };
+    check_path_of(&args.arms.direct_path, "direct_path", given)?;
+    let local_addresses = match route {
+        Route::UnixSocket(_) => Vec::new(),
+        Route::Url | Route::ConnectTo { .. } => args.reach.local_addresses.clone(),
+    };
+    let target = Target { route, local_addresses, http_version: args.http_version, ..Target::new(url) };
+    if !target.is_tls() {
+        return Ok(Some(target));
+    }
+    Ok(Some(Target {
+        extra_roots: args.target_ca.as_deref().map(|path| read_roots(path, given)).transpose()?,
+        insecure: args.insecure_target,
+        session_resumption: args.reach.tls_session_resumption,
+        ..target
+    }))
+}
+
 fn over_tls(target: Target, args: &RunArgs, given: &Given) -> Result<Target, ConfigError> {
     if let Some(name) = args.reach.tls_server_name.as_ref().filter(|name| !trust::is_server_name(name)) {
         let (place, name) = (given.place("tls_server_name").to_owned(), name.clone());
@@ -69,21 +107,24 @@ fn over_tls(target: Target, args: &RunArgs, given: &Given) -> Result<Target, Con
 
 /// Checks the path that scenarios without one of their own share. It is not shown: its query may hold a secret.
 pub(super) fn check_path(args: &RunArgs, given: &Given) -> Result<(), ConfigError> {
-    let request =
-        Request { method: "GET".into(), path: args.path.clone(), headers: Vec::new(), body: Vec::new() };
-    request.check().map_err(|invalid| ConfigError::Path {
-        place: given.place("path").to_owned(),
-        problem: invalid.problem,
-    })
+    check_path_of(&args.path, "path", given)
 }
 
-fn checked_url(text: &str, allow_provider: bool, given: &Given) -> Result<Url, ConfigError> {
-    let place = given.place("target").to_owned();
+fn check_path_of(path: &str, id: &str, given: &Given) -> Result<(), ConfigError> {
+    let request =
+        Request { method: "GET".into(), path: path.to_owned(), headers: Vec::new(), body: Vec::new() };
+    request
+        .check()
+        .map_err(|invalid| ConfigError::Path { place: given.place(id).to_owned(), problem: invalid.problem })
+}
+
+fn checked_url(id: &str, text: &str, allow_provider: bool, given: &Given) -> Result<Url, ConfigError> {
+    let place = given.place(id).to_owned();
     let url = match base_url(text) {
         Ok(url) => url,
         Err(problem) => return Err(ConfigError::Target { place, problem }),
     };
-    check_provider("target", url.host_str().unwrap_or_default(), allow_provider, given)?;
+    check_provider(id, url.host_str().unwrap_or_default(), allow_provider, given)?;
     Ok(url)
 }
 

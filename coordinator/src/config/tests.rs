@@ -6,6 +6,7 @@ use proto::load::{Arrivals, Pace};
 
 use super::*;
 use crate::cli::tests::parse_run;
+use crate::plan::Arm;
 
 mod fleets;
 
@@ -33,7 +34,7 @@ fn closed(concurrency: u32) -> Load {
 }
 
 fn is_open(config: &RunConfig) -> bool {
-    matches!(config.load, Load::Open { .. })
+    matches!(config.levels[0].load, Load::Open { .. })
 }
 
 fn requests(number: u64) -> NonZeroU64 {
@@ -44,7 +45,7 @@ fn requests(number: u64) -> NonZeroU64 {
 fn streams_and_kept_connections_belong_to_http_2() {
     let config = run(&["--http-version", "2", "--streams", "25", "--concurrency", "100"]);
     assert_eq!((config.http_version, config.streams.get()), (HttpVersion::Http2, 25));
-    assert_eq!(config.load.connections(config.streams), 4);
+    assert_eq!(config.levels[0].load.connections(config.streams), 4);
     assert_eq!(
         refused(&["--streams", "25"]),
         "--streams is for HTTP/2; add --http-version 2 (or auto), or leave it out"
@@ -69,8 +70,11 @@ fn without_any_configuration_the_mock_is_measured_on_this_machine() {
         config.scenarios.iter().map(|scenario| scenario.name.as_str()).collect::<Vec<_>>(),
         ["simple_chat", "chat_with_tools"]
     );
-    assert_eq!((config.load, config.extent), (closed(10), Extent::Requests(requests(1000))));
-    assert_eq!(config.warm_up, WarmUp::Requests(requests(10)));
+    assert_eq!(
+        (config.levels[0].load.clone(), config.extent),
+        (closed(10), Extent::Requests(requests(1000)))
+    );
+    assert_eq!(config.levels[0].warm_up, WarmUp::Requests(requests(10)));
     assert_eq!((config.timeout, config.lease), (Duration::from_secs(30), Duration::from_secs(10)));
     assert!(config.keep_alive && !config.quiet && config.threads.is_none());
     assert_eq!(config.results_dir, Path::new("results"));
@@ -85,7 +89,7 @@ fn the_old_variables_still_mean_what_they_meant() {
     let config = configure(&[], &[], ["", file]).unwrap();
     let TargetChoice::Url(target) = &config.target else { panic!("the mock") };
     assert_eq!(target.url.as_str(), "http://127.0.0.1:9000/");
-    assert_eq!((config.load, config.extent), (closed(20), Extent::Requests(requests(500))));
+    assert_eq!((config.levels[0].load.clone(), config.extent), (closed(20), Extent::Requests(requests(500))));
 }
 
 #[test]
@@ -99,7 +103,10 @@ fn a_plan_has_a_block_for_each_scenario() {
     );
     for block in plan.blocks {
         assert_eq!((block.arm, &block.target), (Arm::Gateway, &target));
-        assert_eq!((&block.load, block.extent, block.warm_up), (&config.load, config.extent, config.warm_up));
+        assert_eq!(
+            (&block.load, block.extent, block.warm_up),
+            (&config.levels[0].load, config.extent, config.levels[0].warm_up)
+        );
         assert_eq!((block.seed, block.keep_alive, block.threads.unwrap().get()), (7, false, 3));
         assert_eq!(block.timeout, config.timeout);
     }
@@ -120,7 +127,7 @@ fn a_rate_makes_an_open_loop() {
     let config =
         run(&["--rate", "250", "--arrivals", "poisson", "--connections", "8", "--max-in-flight", "100"]);
     assert_eq!(
-        config.load,
+        config.levels[0].load,
         Load::Open {
             pace: Pace::Steady("250".parse().unwrap()),
             arrivals: Arrivals::Poisson,
@@ -128,9 +135,9 @@ fn a_rate_makes_an_open_loop() {
             max_in_flight: Some(requests(100)),
         }
     );
-    assert_eq!(config.warm_up, WarmUp::Duration(Duration::from_secs(1)));
-    assert_eq!(run(&["--warmup", "none"]).warm_up, WarmUp::None);
-    assert_eq!(run(&["--concurrency", "3"]).warm_up, WarmUp::Requests(requests(3)));
+    assert_eq!(config.levels[0].warm_up, WarmUp::Duration(Duration::from_secs(1)));
+    assert_eq!(run(&["--warmup", "none"]).levels[0].warm_up, WarmUp::None);
+    assert_eq!(run(&["--concurrency", "3"]).levels[0].warm_up, WarmUp::Requests(requests(3)));
 }
 
 #[test]
@@ -138,9 +145,12 @@ fn of_rate_and_concurrency_the_one_from_the_higher_place_wins() {
     let rate = ("ARCHESTRA_BENCH_RATE", "250");
     let concurrency = ("CONCURRENCY", "20");
     assert!(is_open(&configure(&["--rate", "9"], &[concurrency], ["", ""]).unwrap()));
-    assert_eq!(configure(&["--concurrency", "9"], &[rate], ["", ""]).unwrap().load, closed(9));
+    assert_eq!(configure(&["--concurrency", "9"], &[rate], ["", ""]).unwrap().levels[0].load, closed(9));
     assert!(is_open(&configure(&[], &[rate], ["CONCURRENCY=20", ""]).unwrap()));
-    assert_eq!(configure(&[], &[concurrency], ["ARCHESTRA_BENCH_RATE=250", ""]).unwrap().load, closed(20));
+    assert_eq!(
+        configure(&[], &[concurrency], ["ARCHESTRA_BENCH_RATE=250", ""]).unwrap().levels[0].load,
+        closed(20)
+    );
     assert!(is_open(&configure(&[], &[], ["ARCHESTRA_BENCH_RATE=250", "CONCURRENCY=20"]).unwrap()));
 
     assert_eq!(
@@ -166,7 +176,10 @@ fn open_loop_flags_need_a_rate_but_variables_may_wait_for_one() {
         );
         assert!(configure(&flags, &[("ARCHESTRA_BENCH_RATE", "9")], ["", ""]).is_ok());
     }
-    assert_eq!(configure(&[], &[("ARCHESTRA_BENCH_CONNECTIONS", "9")], ["", ""]).unwrap().load, closed(10));
+    assert_eq!(
+        configure(&[], &[("ARCHESTRA_BENCH_CONNECTIONS", "9")], ["", ""]).unwrap().levels[0].load,
+        closed(10)
+    );
 }
 
 #[test]
@@ -296,7 +309,7 @@ proptest! {
             (vec![], vec![], [String::new(), format!("export CONCURRENCY='{text}'")]),
         ] {
             let config = configure(&flags, &process, [&files[0], &files[1]]).unwrap();
-            prop_assert_eq!(config.load, closed(number));
+            prop_assert_eq!(config.levels[0].load.clone(), closed(number));
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::config::API_KEY_VARIABLES;
+use crate::config::{API_KEY_VARIABLES, DIRECT_API_KEY_VARIABLE};
 
 /// How long a child may take to say where it listens.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -105,7 +105,7 @@ impl Child {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(stderr.map_or_else(Stdio::null, Stdio::from));
         command.process_group(0).kill_on_drop(true);
-        for key in API_KEY_VARIABLES {
+        for key in API_KEY_VARIABLES.into_iter().chain([DIRECT_API_KEY_VARIABLE]) {
             command.env_remove(key);
         }
         let mut process = command.spawn().map_err(failed)?;

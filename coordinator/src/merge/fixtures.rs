@@ -11,7 +11,7 @@ use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::target::{Request, Target};
 use url::Url;
 
-use crate::plan::{Arm, Block};
+use crate::plan::{Arm, Block, Purpose};
 use crate::scenario::Scenario;
 
 pub(crate) fn closed(concurrency: u32) -> Load {
@@ -46,6 +46,8 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
     Block {
         scenario,
         arm: Arm::Gateway,
+        repeat: 1,
+        purpose: Purpose::Measurement,
         target: Target::new(Url::parse("http://127.0.0.1:9000").unwrap()),
         load,
         extent,

@@ -96,7 +96,7 @@ mod tests {
     fn another_version_is_refused_with_both_numbers() {
         let json = r#"{"schema_version": 7, "blocks": "of another shape"}"#;
         let message = from_json(json.as_bytes()).unwrap_err().to_string();
-        assert!(message.contains("schema version 7, and this version reads 1 to 2"), "{message}");
+        assert!(message.contains("schema version 7, and this version reads 1 to 3"), "{message}");
         assert!(matches!(from_json(b"{}"), Err(RecordError::NotARecord { .. })));
         assert!(matches!(from_json(b""), Err(RecordError::NotARecord { .. })));
     }

@@ -8,6 +8,7 @@ use jiff::ZonedDateTime;
 use proto::target::Target;
 use proto::{COMMIT, SOFTWARE_VERSION};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::clock;
 use crate::config::{RunConfig, TargetChoice};
@@ -192,6 +193,8 @@ async fn on_fleet(
     }
     let mut head = head(config, results, &started, &target, fleet, &workers, warnings);
     head.planned = plan.blocks.iter().map(|block| block.scenario.name.clone()).collect();
+    head.direct = config.direct.as_ref().map(|direct| TargetRecord::new(&direct.target, false));
+    head.order = config.direct.as_ref().map(|_| config.order.name().to_owned());
     measure(config, results, plan, head, fleet, &workers, interrupt).await
 }
 
@@ -244,6 +247,9 @@ async fn measure(
             break;
         }
         results.save(&record)?;
+        if interrupt.clone().or(sleep(config.cool_down)).await.is_none() {
+            break;
+        }
     }
     record.finish(timestamp(&clock::local_now()));
     results.save(&record)?;
@@ -273,6 +279,9 @@ fn head(
         results_folder: results.name().to_owned(),
         fleet: fleet.kind.to_owned(),
         target: TargetRecord::new(target, config.target == TargetChoice::BuiltInMock),
+        direct: None,
+        order: None,
+        accepted: config.accepted.clone(),
         seed: config.seed,
         environment: serde_json::to_value(Environment::read()).unwrap_or_default(),
         workers: workers.iter().map(worker).collect(),

@@ -26,7 +26,7 @@ pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {
         path: options.path.into(),
         headers: Vec::new(),
         body: in_words(&body, options).into_bytes(),
-        may_be_template: options.dataset.is_some() || options.input_tokens.is_some(),
+        may_be_template: options.dataset.is_some() || options.input_tokens.is_some() || options.varied,
         expectation,
     })
 }
@@ -53,6 +53,7 @@ fn asked(question: &str, options: &ScenarioOptions<'_>) -> String {
         None if of_trace("prompt", options) => "{{ prompt }}".into(),
         None if of_trace("input_length", options) => "{{ words(input_length) }}".into(),
         None if options.dataset.is_some() && !options.is_trace => "{{ prompt }}".into(),
+        None if options.varied => format!("{question} ({{{{ uuid }}}})"),
         None => question.into(),
     }
 }

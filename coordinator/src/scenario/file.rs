@@ -4,6 +4,7 @@
 //! name = "embeddings"                # default: the file's name without its ending
 //! method = "POST"                    # the default
 //! path = "/v1/openai/embeddings"     # default: --path
+//! direct_path = "/v1/embeddings"     # at the upstream of --direct; default: --direct-path
 //! headers = { x-team = "checkout" }
 //! body = { model = "text-embedding-3-small", input = "a sentence" }   # or text, which is sent as it is
 //! # body_file = "embeddings.json"    # in place of body; relative to this file
@@ -55,8 +56,12 @@ pub(super) fn read(path: &Path, options: &ScenarioOptions<'_>) -> Result<Draft, 
     Ok(Draft {
         name,
         method: file.method.unwrap_or_else(|| "POST".into()),
-        path: file.path.unwrap_or_else(|| options.path.into()),
-        headers: file.headers.into_iter().collect(),
+        path: if options.is_direct { file.direct_path } else { file.path }
+            .unwrap_or_else(|| options.path.into()),
+        // What may open the gateway is none of the upstream's business.
+        headers: (file.headers.into_iter())
+            .filter(|(name, _)| !options.is_direct || !headers::sounds_secret(name))
+            .collect(),
         body: body(path, file.body, file.body_file)?,
         may_be_template: file.template,
         expectation: file.expect.into(),
@@ -69,6 +74,7 @@ struct ScenarioFile {
     name: Option<String>,
     method: Option<String>,
     path: Option<String>,
+    direct_path: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<Body>,

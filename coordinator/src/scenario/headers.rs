@@ -122,3 +122,11 @@ fn set(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
         None => headers.push((name.to_owned(), value.to_owned())),
     }
 }
+
+/// Whether the value of a header or parameter of this name is nobody's business.
+pub fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "key", "token", "secret", "password", "credential", "cookie", "session", "signature"]
+        .into_iter()
+        .any(|sound| name.contains(sound))
+}

@@ -22,7 +22,7 @@ use proto::variety::template::is_template;
 
 pub use dataset::DatasetFile;
 pub use error::ScenarioError;
-pub use headers::Header;
+pub use headers::{Header, sounds_secret};
 pub use trace::{TraceFile, TraceSpeed};
 pub use variety::BODIES;
 
@@ -60,6 +60,11 @@ pub struct ScenarioOptions<'a> {
     pub input_tokens: Option<u32>,
     /// Built-in scenarios: most tokens of an answer.
     pub output_tokens: Option<u32>,
+    /// Built-in scenarios: whether each request asks something of its own, all equally long.
+    pub varied: bool,
+    /// Whether they are sent to the upstream in the place of the gateway: files then have another path, and keep what
+    /// may be a secret of the gateway's.
+    pub is_direct: bool,
     /// What is random in them follows from it.
     pub seed: u64,
 }
@@ -78,6 +83,8 @@ impl<'a> ScenarioOptions<'a> {
             bodies: BODIES,
             input_tokens,
             output_tokens,
+            varied: false,
+            is_direct: false,
             seed: 0,
         }
     }

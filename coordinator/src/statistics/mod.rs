@@ -29,6 +29,15 @@ pub struct Evidence<'a> {
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.
     pub interrupted: bool,
+    /// The median response time of each whole second, in order.
+    pub medians_ns: &'a [u64],
+}
+
+impl<'a> Evidence<'a> {
+    /// Of a measured block, and the median response time of each of its whole seconds.
+    pub fn new(measured: &'a MeasuredBlock, medians_ns: &'a [u64]) -> Self {
+        Self { medians_ns, ..Self::from(measured) }
+    }
 }
 
 impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
@@ -39,6 +48,7 @@ impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
             workers: &measured.workers,
             start_skew: measured.start_skew,
             interrupted: measured.interrupted,
+            medians_ns: &[],
         }
     }
 }
@@ -157,13 +167,26 @@ impl Merged {
     pub fn of(workers: &[MeasuredWorker]) -> Self {
         let mut merged = Self::default();
         for worker in workers {
-            merged.totals.add(&worker.totals);
-            merged.latencies.merge(&worker.latencies);
-            merged.successes_in_window =
-                merged.successes_in_window.saturating_add(worker.successes_in_window);
-            merged.started_in_window = merged.started_in_window.saturating_add(worker.started_in_window);
+            merged.add_counts(&worker.totals, &worker.latencies);
+            merged.add_in_window(worker.successes_in_window, worker.started_in_window);
         }
         merged
+    }
+
+    /// Adds another sum.
+    pub fn add(&mut self, other: &Self) {
+        self.add_counts(&other.totals, &other.latencies);
+        self.add_in_window(other.successes_in_window, other.started_in_window);
+    }
+
+    fn add_counts(&mut self, totals: &Counters, latencies: &Latencies) {
+        self.totals.add(totals);
+        self.latencies.merge(latencies);
+    }
+
+    fn add_in_window(&mut self, successes: u64, started: u64) {
+        self.successes_in_window = self.successes_in_window.saturating_add(successes);
+        self.started_in_window = self.started_in_window.saturating_add(started);
     }
 }
 
@@ -174,6 +197,12 @@ impl Figures {
         let in_window = (merged.successes_in_window, merged.started_in_window);
         let tail_ns = window.tail_ns(evidence);
         Self { tail_ns, ..Self::of(window, in_window, &merged.totals, &merged.latencies) }
+    }
+
+    /// Several blocks' together; `window` is the sum of theirs.
+    pub fn of_blocks(window: Window, merged: &Merged) -> Self {
+        let in_window = (merged.successes_in_window, merged.started_in_window);
+        Self::of(window, in_window, &merged.totals, &merged.latencies)
     }
 
     /// One worker's, over the whole block's window, so that throughputs of workers add up.

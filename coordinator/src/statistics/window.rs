@@ -46,6 +46,13 @@ impl Window {
         }
     }
 
+    /// This one behind those before it, as one: the sum of their lengths.
+    pub fn after(self, before: Option<Self>) -> Self {
+        let length_ns = self.length_ns.saturating_add(before.map_or(0, |before| before.length_ns));
+        let is_cut = before.is_some_and(|before| before.end == WindowEnd::LastInterval);
+        Self { length_ns, end: if is_cut { WindowEnd::LastInterval } else { self.end } }
+    }
+
     /// `count` a second; `None` when the window has no length.
     pub fn rate(self, count: u64) -> Option<f64> {
         (self.length_ns > 0).then(|| count as f64 * 1e9 / self.length_ns as f64)

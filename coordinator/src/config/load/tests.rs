@@ -6,7 +6,9 @@ use crate::config::tests::{configure, refused, run};
 
 /// The stages of a load: milliseconds and thousandths of a request per second.
 fn stages(flags: &[&str]) -> Vec<(u128, u64, u64)> {
-    let Load::Open { pace: Pace::Stages(stages), .. } = run(flags).load else { panic!("no stages") };
+    let Load::Open { pace: Pace::Stages(stages), .. } = run(flags).levels[0].load.clone() else {
+        panic!("no stages")
+    };
     stages
         .iter()
         .map(|stage| (stage.duration.as_millis(), stage.from_millihertz, stage.to_millihertz))
@@ -21,7 +23,7 @@ fn stages_stay_step_or_go_on_from_the_one_before() {
     assert_eq!(stages(&flags), expected);
     let config = run(&flags);
     assert_eq!(config.extent, Extent::Duration(Duration::from_secs(105)));
-    assert_eq!(config.warm_up, WarmUp::Duration(Duration::from_secs(1)));
+    assert_eq!(config.levels[0].warm_up, WarmUp::Duration(Duration::from_secs(1)));
     assert_eq!(stages(&["--stage", "1s:..5"]), [(1_000, 0, 5_000)]);
 }
 
@@ -51,12 +53,12 @@ fn of_what_excludes_each_other_the_one_from_the_higher_place_wins() {
     let variables = [("ARCHESTRA_BENCH_RATE", "5"), ("CONCURRENCY", "5"), ("NUM_REQUESTS", "5")];
     let variables = |from: usize| &variables[from..];
     let staged = configure(&["--stage", "1s:7"], variables(0), ["", ""]).unwrap();
-    assert!(matches!(staged.load, Load::Open { pace: Pace::Stages(_), .. }));
+    assert!(matches!(staged.levels[0].load, Load::Open { pace: Pace::Stages(_), .. }));
     assert_eq!(staged.extent, Extent::Duration(Duration::from_secs(1)));
 
     let in_a_file = ["ARCHESTRA_BENCH_STAGES=1s:7,1s:8", ""];
     let closed = configure(&[], variables(1), in_a_file).unwrap();
-    assert!(matches!(closed.load, Load::Closed { .. }));
+    assert!(matches!(closed.levels[0].load, Load::Closed { .. }));
     assert_eq!(
         configure(&[], variables(2), in_a_file).unwrap_err().to_string(),
         "ARCHESTRA_BENCH_STAGES in .env, line 1, and NUM_REQUESTS in the environment exclude each other; the stages say \
@@ -68,6 +70,7 @@ fn of_what_excludes_each_other_the_one_from_the_higher_place_wins() {
 fn only_connections_think() {
     let shortest = |flags: &[&str], variables: &[(&str, &str)]| match configure(flags, variables, ["", ""])
         .unwrap()
+        .levels[0]
         .load
     {
         Load::Closed { think_time, .. } => think_time.map(|time| time.shortest().as_millis()),

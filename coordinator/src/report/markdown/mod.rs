@@ -1,11 +1,14 @@
 //! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
 
-use super::record::{BlockRecord, ExtentRecord, LoadRecord, RunRecord, WarmUpRecord};
+use super::record::{
+    BlockRecord, ExtentRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord,
+};
 use super::{INTERVALS_FILE, REPORT_FILE};
-use crate::plan::Arm;
+use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
 
+mod arms;
 mod format;
 mod phases;
 mod stages;
@@ -23,7 +26,9 @@ pub fn summary(record: &RunRecord) -> String {
         Some(verdict(record)),
         Some(head(record)),
         Some(tables::latency(record)),
+        section("What the gateway adds", arms::added(record)),
         Some(notes(record)),
+        section("Arms", arms::arms(record)),
         section("Load", tables::load(record)),
         section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),
@@ -59,18 +64,59 @@ fn verdict(record: &RunRecord) -> String {
         Verdict::Invalid if record.is_empty() => "nothing was measured.",
         Verdict::Invalid => "these figures mean nothing.",
     };
-    let reasons = record.findings().filter(|(_, finding)| !finding.is_note());
-    let lines = reasons.map(|(block, finding)| {
-        format!("- {} ({}: {})", about(block, finding), finding.verdict, escape(&finding.rule))
+    let lines = findings(record).into_iter().filter(|(_, finding)| !finding.is_note());
+    let lines = lines.map(|(about, finding)| {
+        let accepted = if finding.accepted { "accepted, else " } else { "" };
+        let (reason, rule) = (escape(&finding.reason), escape(&finding.rule));
+        format!("- {about}: {reason} ({accepted}{}: {rule})", finding.verdict)
     });
     let lines: Vec<String> = lines.chain(missing(record)).collect();
     let verdict = format!("**Verdict: {}**: {said}", record.verdict);
     if lines.is_empty() { verdict } else { format!("{verdict}\n\n{}", lines.join("\n")) }
 }
 
+/// Each finding, and what it is about. Of blocks of the same kind only the first that a rule speaks of is shown, with how
+/// many there are.
+fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
+    let mut found: Vec<(String, &Finding)> = Vec::new();
+    for block in &record.blocks {
+        for finding in &block.findings {
+            let is_same = |other: &&BlockRecord| {
+                (other.arm, other.purpose) == (block.arm, block.purpose)
+                    && other.scenario.name == block.scenario.name
+                    && other.load == block.load
+                    && other.findings.iter().any(|found| found.rule == finding.rule)
+            };
+            let alike: Vec<u32> = record.blocks.iter().filter(is_same).map(|other| other.number).collect();
+            if alike.first() != Some(&block.number) {
+                continue;
+            }
+            let name = scenario(block);
+            let about = match alike.as_slice() {
+                [only] => format!("Block {only}, {name}"),
+                several => {
+                    let numbers: Vec<String> = several.iter().map(ToString::to_string).collect();
+                    format!("Blocks {}, {name}; in block {}", numbers.join(", "), block.number)
+                }
+            };
+            found.push((about, finding));
+        }
+    }
+    let has_levels = ResultRecord::has_levels(record);
+    for result in &record.results {
+        let mut about = escape(&result.scenario);
+        if has_levels {
+            about += &format!(", {}", level(&result.load));
+        }
+        found.extend(result.findings.iter().map(|finding| (about.clone(), finding)));
+    }
+    found
+}
+
 /// What was to be measured and was not.
 fn missing(record: &RunRecord) -> Option<String> {
-    let names: Vec<String> = record.missing().iter().map(|name| escape(name)).collect();
+    let mut names: Vec<String> = record.missing().iter().map(|name| escape(name)).collect();
+    names.dedup();
     let names = names.join(", ");
     match (&record.run.finished, names.as_str()) {
         (None, "") => Some("- This run has not come to its end".into()),
@@ -84,7 +130,8 @@ fn head(record: &RunRecord) -> String {
     let run = &record.run;
     let lines = [
         ("Date", Some(escape(&run.started))),
-        ("Target", Some(target(record))),
+        ("Target", Some(target(&record.run.target))),
+        ("Direct", record.run.direct.as_ref().map(target)),
         ("Requests", distinct(record, |block| requests(&block.extent))),
         ("Duration", distinct(record, |block| block.extent.duration_ns.map(seconds))),
         ("Concurrency", distinct(record, concurrency)),
@@ -92,6 +139,7 @@ fn head(record: &RunRecord) -> String {
         ("HTTP", distinct(record, |block| Some(http(block)))),
         ("Mode", distinct(record, |block| Some(mode(block)))),
         ("Warm-up", distinct(record, |block| Some(warm_up(&block.warm_up)))),
+        ("Repeats", repeats(record)),
         ("Workers", Some(format!("{} ({})", run.workers.len(), escape(&run.fleet)))),
     ];
     let lines = lines.into_iter().filter_map(|(name, value)| Some(format!("- **{name}**: {}", value?)));
@@ -99,8 +147,7 @@ fn head(record: &RunRecord) -> String {
     lines.join("\n")
 }
 
-fn target(record: &RunRecord) -> String {
-    let target = &record.run.target;
+fn target(target: &TargetRecord) -> String {
     let mut text = escape(&target.url);
     if target.is_built_in_mock {
         text +=
@@ -133,7 +180,8 @@ fn target(record: &RunRecord) -> String {
 /// What the blocks say, each thing once; `None` when none says anything.
 fn distinct(record: &RunRecord, say: impl Fn(&BlockRecord) -> Option<String>) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
-    for text in record.blocks.iter().filter_map(say) {
+    let measurements = record.blocks.iter().filter(|block| block.purpose == Purpose::Measurement);
+    for text in measurements.filter_map(say) {
         if !said.contains(&text) {
             said.push(text);
         }
@@ -217,6 +265,15 @@ fn warm_up(warm_up: &WarmUpRecord) -> String {
     }
 }
 
+fn repeats(record: &RunRecord) -> Option<String> {
+    let measurements = record.blocks.iter().filter(|block| block.purpose == Purpose::Measurement);
+    let most = measurements.map(|block| block.repeat).max()?;
+    match record.run.direct {
+        Some(_) => Some(format!("{most} pairs of blocks")),
+        None => (most > 1).then(|| format!("{most} blocks")),
+    }
+}
+
 fn notes(record: &RunRecord) -> String {
     let mut notes = vec![
         "Latency is the response time of successes: from when a request was due to its last byte. \
@@ -224,9 +281,17 @@ fn notes(record: &RunRecord) -> String {
             .to_owned(),
         "Throughput is successes over a common window: its length is under Load.".to_owned(),
     ];
+    if record.run.direct.is_some() {
+        notes.push(
+            "The figures above are the gateway's, over all its blocks; those of the upstream are under Arms."
+                .to_owned(),
+        );
+    }
     notes.extend(
         record.run.preflight_warnings.iter().map(|warning| format!("Preflight: {}", escape(warning))),
     );
+    let of_findings = findings(record).into_iter().filter(|(_, finding)| finding.is_note());
+    notes.extend(of_findings.map(|(about, finding)| format!("{about}: {}.", escape(&finding.reason))));
     for block in &record.blocks {
         notes.extend(block_notes(block));
     }
@@ -236,8 +301,6 @@ fn notes(record: &RunRecord) -> String {
 
 fn block_notes(block: &BlockRecord) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
-    let of_findings = block.findings.iter().filter(|finding| finding.is_note());
-    notes.extend(of_findings.map(|finding| format!("{}.", about(block, finding))));
     let name = block_name(block);
     if let Some(tail) = block.figures.tail_ns.filter(|tail| *tail > 0) {
         notes.push(format!(
@@ -245,7 +308,9 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
             seconds_or_milliseconds(tail)
         ));
     }
-    notes.extend(bodies(block).map(|made| format!("{name}: {made}.")));
+    // The other blocks of its kind make as many.
+    let made = bodies(block).filter(|_| block.repeat == 1);
+    notes.extend(made.map(|made| format!("{name}: {made}.")));
     let idle = block.workers.iter().filter(|worker| worker.is_idle()).count();
     if idle > 0 {
         notes.push(format!(
@@ -285,13 +350,19 @@ fn seconds_or_milliseconds(nanos: u64) -> String {
     if nanos < 1_000_000_000 { format!("{} ms", format::milliseconds(nanos)) } else { seconds(nanos) }
 }
 
-fn about(block: &BlockRecord, finding: &Finding) -> String {
-    format!("{}: {}", block_name(block), escape(&finding.reason))
-}
-
 /// How sentences name a block.
 fn block_name(block: &BlockRecord) -> String {
     format!("Block {}, {}", block.number, scenario(block))
+}
+
+/// How a load is told from others of the same scenario.
+fn level(load: &LoadRecord) -> String {
+    match load {
+        LoadRecord::Closed { concurrency, .. } => format!("{concurrency} in flight"),
+        LoadRecord::Open { rate_millihertz: Some(rate), .. } => format!("{} req/s", *rate as f64 / 1e3),
+        LoadRecord::Open { trace: Some(_), .. } => "a trace".into(),
+        LoadRecord::Open { .. } => "stages".into(),
+    }
 }
 
 /// How tables name a block.
@@ -299,6 +370,9 @@ fn scenario(block: &BlockRecord) -> String {
     let mut name = escape(&block.scenario.name);
     if block.arm == Arm::Direct {
         name += " (direct)";
+    }
+    if block.purpose == Purpose::QueueingCheck {
+        name += " (at half the concurrency)";
     }
     if block.interrupted {
         name += " (interrupted)";

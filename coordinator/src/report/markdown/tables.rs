@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::format::{NONE, escape, milliseconds, percent, rate, table, window};
-use super::{RunRecord, scenario};
+use super::{RunRecord, level, scenario};
 use crate::report::record::{
-    BlockRecord, ConnectionRecord, FleetWorkerRecord, WorkerEndRecord, WorkerRecord,
+    BlockRecord, ConnectionRecord, FleetWorkerRecord, ResultRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::statistics::Distribution;
 
@@ -21,26 +21,34 @@ const COLUMNS: [&str; 7] = [
     "Failed",
 ];
 
-/// The table that readers of the old summaries know; it stands there even when nothing was measured.
+/// The table that readers of the old summaries know; it stands there even when nothing was measured. It is about the
+/// gateway, and has a further column where a scenario was measured at several levels.
 pub(super) fn latency(record: &RunRecord) -> String {
-    let row = |block: &BlockRecord| {
-        let figures = &block.figures;
+    let has_levels = ResultRecord::has_levels(record);
+    let row = |result: &ResultRecord| {
+        let figures = &result.gateway.figures;
         let time = |value: fn(&Distribution) -> u64| milliseconds(figures.response_time.as_ref().map(value));
-        vec![
-            scenario(block),
+        let is_cut = |block: &BlockRecord| block.interrupted && result.gateway.blocks.contains(&block.number);
+        let cut = if record.blocks.iter().any(is_cut) { " (interrupted)" } else { "" };
+        let mut row = vec![
+            format!("{}{cut}", escape(&result.scenario)),
             rate(figures.throughput),
             time(|response_time| response_time.mean_ns),
             time(|response_time| response_time.p50_ns),
             time(|response_time| response_time.p95_ns),
             time(|response_time| response_time.p99_ns),
             figures.failed.to_string(),
-        ]
+        ];
+        row.extend(has_levels.then(|| level(&result.load)));
+        row
     };
-    let mut rows: Vec<Vec<String>> = record.blocks.iter().map(row).collect();
+    let mut columns = COLUMNS.to_vec();
+    columns.extend(has_levels.then_some("Load"));
+    let mut rows: Vec<Vec<String>> = record.results.iter().map(row).collect();
     if rows.is_empty() {
         rows.push(vec![NONE.to_owned(); COLUMNS.len()]);
     }
-    table(1, &COLUMNS, &rows).unwrap_or_default()
+    table(1, &columns, &rows).unwrap_or_default()
 }
 
 /// What was asked of the target and what it was given.

@@ -69,13 +69,14 @@ pub(super) struct BlockContent {
 
 impl BlockContent {
     /// As statistics want it.
-    pub(super) fn evidence(&self) -> Evidence<'_> {
+    pub(super) fn evidence<'a>(&'a self, medians_ns: &'a [u64]) -> Evidence<'a> {
         Evidence {
             load: &self.load,
             extent: self.extent,
             workers: &self.workers,
             start_skew: self.start_skew,
             interrupted: self.interrupted,
+            medians_ns,
         }
     }
 }
@@ -247,7 +248,7 @@ impl From<HttpRecord> for HttpVersion {
     }
 }
 
-fn load(record: &LoadRecord) -> Option<Load> {
+pub(super) fn load(record: &LoadRecord) -> Option<Load> {
     Some(match record {
         LoadRecord::Closed { concurrency, think_time } => Load::Closed {
             concurrency: NonZeroU32::new(*concurrency)?,
@@ -278,6 +279,6 @@ fn extent(record: &ExtentRecord) -> Option<Extent> {
     Extent::new(record.requests.and_then(NonZeroU64::new), record.duration_ns.map(Duration::from_nanos))
 }
 
-fn impossible(block: &str, part: &str) -> RecordError {
+pub(super) fn impossible(block: &str, part: &str) -> RecordError {
     RecordError::Impossible { place: format!("the {part} of {block}") }
 }

@@ -29,17 +29,21 @@ impl BlockRecord {
     /// The record of one measured block, with its figures and findings. Blocks are numbered from 1.
     pub fn new(number: u32, measured: &MeasuredBlock) -> Self {
         let block = &measured.block;
-        let evidence = Evidence::from(measured);
-        let merged = Merged::of(&measured.workers);
-        let figures = Figures::of_block(&evidence, &merged);
         let stream = block.scenario.expectation.stream;
         let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
+        let medians = medians(&series);
+        let evidence = Evidence::new(measured, &medians);
+        let merged = Merged::of(&measured.workers);
+        let figures = Figures::of_block(&evidence, &merged);
         let stages = stage_figures(&block.load, figures.window, &series);
         debug_assert!(stages.is_ok());
         Self {
             number,
             scenario: (&block.scenario).into(),
             arm: block.arm,
+            repeat: block.repeat,
+            purpose: block.purpose,
+            seed: Some(block.seed),
             load: (&block.load).into(),
             extent: block.extent.into(),
             warm_up: block.warm_up.into(),
@@ -63,6 +67,13 @@ impl BlockRecord {
             figures,
         }
     }
+}
+
+/// The median of each whole second.
+pub(super) fn medians(series: &[SeriesRecord]) -> Vec<u64> {
+    const WHOLE_NS: u64 = 900_000_000;
+    let whole = series.iter().filter(|second| second.end_ns.saturating_sub(second.start_ns) >= WHOLE_NS);
+    whole.filter_map(|second| Some(second.response_time?.p50_ns)).collect()
 }
 
 impl WorkerRecord {

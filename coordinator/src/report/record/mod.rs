@@ -9,7 +9,7 @@ use proto::outcome::FailureKind;
 use serde::{Deserialize, Serialize};
 
 use crate::merge::MeasuredBlock;
-use crate::plan::Arm;
+use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
 use crate::statistics::{Figures, StageFigures};
 
@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod measurement;
 mod recompute;
+mod results;
 mod stages;
 
 pub use decode::RecordError;
@@ -26,10 +27,11 @@ pub use measurement::{
     LatenciesRecord, PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
+pub use results::{ArmRecord, ResultRecord};
 pub use stages::StageRecord;
 
 /// The version of the meaning of `report.json`.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 /// The oldest that can still be read: what it does not hold is not checked.
 pub const OLDEST_SCHEMA_VERSION: u32 = 1;
 
@@ -44,6 +46,9 @@ pub struct RunRecord {
     pub verdict: Verdict,
     /// Whether the user ended it early: within a block, or before one that is missing.
     pub interrupted: bool,
+    /// What the blocks of each scenario and load come to.
+    #[serde(default)]
+    pub results: Vec<ResultRecord>,
     /// In the order in which they ran.
     pub blocks: Vec<BlockRecord>,
 }
@@ -65,6 +70,15 @@ pub struct RunHead {
     pub fleet: String,
     /// What was loaded.
     pub target: TargetRecord,
+    /// The upstream that it was held against; `None` where it was not.
+    #[serde(default)]
+    pub direct: Option<TargetRecord>,
+    /// In which order the blocks of a pair were to run; `None` without the upstream.
+    #[serde(default)]
+    pub order: Option<String>,
+    /// Rules whose findings leave the verdict alone.
+    #[serde(default)]
+    pub accepted: Vec<String>,
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The coordinator's machine.
@@ -150,8 +164,17 @@ pub struct BlockRecord {
     /// What was sent, and what a good answer is.
     pub scenario: ScenarioRecord,
     /// The role of the target.
-    #[serde(with = "ArmRecord")]
+    #[serde(with = "ArmName")]
     pub arm: Arm,
+    /// Which of its likes it was, from 1; the two blocks of a pair share it.
+    #[serde(default = "one")]
+    pub repeat: u32,
+    /// What it was for.
+    #[serde(with = "PurposeName", default = "measurement")]
+    pub purpose: Purpose,
+    /// Of what was random in it; `None` where it was the run's.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// How requests came about, over the whole fleet.
     pub load: LoadRecord,
     /// When the block was to end, over the whole fleet.
@@ -321,9 +344,21 @@ fn one() -> u32 {
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Arm", rename_all = "snake_case")]
-enum ArmRecord {
+enum ArmName {
     Gateway,
     Direct,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Purpose", rename_all = "snake_case")]
+enum PurposeName {
+    Measurement,
+    QueueingCheck,
+}
+
+/// Of a record that was written before blocks had a purpose.
+fn measurement() -> Purpose {
+    Purpose::Measurement
 }
 
 #[derive(Serialize, Deserialize)]
@@ -336,22 +371,24 @@ enum ArrivalsRecord {
 impl RunRecord {
     /// A run of which no block has been measured.
     pub fn new(run: RunHead) -> Self {
-        let (verdict, blocks) = (Verdict::Invalid, Vec::new());
-        Self { schema_version: SCHEMA_VERSION, run, verdict, interrupted: false, blocks }
+        let (verdict, results, blocks) = (Verdict::Invalid, Vec::new(), Vec::new());
+        Self { schema_version: SCHEMA_VERSION, run, verdict, interrupted: false, results, blocks }
     }
 
     /// Adds the next block, with its figures and findings, and brings the verdict up to date.
     pub fn add(&mut self, measured: &MeasuredBlock) -> &BlockRecord {
         let block = BlockRecord::new(self.blocks.len() as u32 + 1, measured);
         self.blocks.push(block);
-        self.conclude();
+        // What was just encoded can be decoded.
+        let concluded = self.conclude();
+        debug_assert!(concluded.is_ok());
         &self.blocks[self.blocks.len() - 1]
     }
 
     /// Nothing more will be added: at `finished`, in RFC 3339.
     pub fn finish(&mut self, finished: String) {
         self.run.finished = Some(finished);
-        self.conclude();
+        self.judge_all();
     }
 
     /// The scenarios of the blocks that were planned and have not been measured.
@@ -359,13 +396,24 @@ impl RunRecord {
         self.run.planned.get(self.blocks.len()..).unwrap_or_default()
     }
 
-    /// Every finding with the block that it speaks of.
-    pub fn findings(&self) -> impl Iterator<Item = (&BlockRecord, &Finding)> {
-        self.blocks.iter().flat_map(|block| block.findings.iter().map(move |finding| (block, finding)))
+    /// Every finding: of each block, then of each result.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let of_blocks = self.blocks.iter().flat_map(|block| &block.findings);
+        of_blocks.chain(self.results.iter().flat_map(|result| &result.findings))
     }
 
     /// Brings up to date what follows from the blocks.
-    fn conclude(&mut self) {
+    fn conclude(&mut self) -> Result<(), RecordError> {
+        self.results = results::results(&self.blocks)?;
+        self.judge_all();
+        Ok(())
+    }
+
+    fn judge_all(&mut self) {
+        let of_blocks = self.blocks.iter_mut().flat_map(|block| &mut block.findings);
+        for finding in of_blocks.chain(self.results.iter_mut().flat_map(|result| &mut result.findings)) {
+            finding.accepted = self.run.accepted.contains(&finding.rule);
+        }
         self.verdict = self.judge();
         self.interrupted = self.was_interrupted();
     }
@@ -386,6 +434,6 @@ impl RunRecord {
         if self.is_empty() {
             return Verdict::Invalid;
         }
-        Verdict::of(self.findings().map(|(_, finding)| finding))
+        Verdict::of(self.findings())
     }
 }

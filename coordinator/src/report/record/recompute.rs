@@ -1,5 +1,6 @@
 //! Every figure worked out again, from a record's counts and histograms alone.
 
+use super::encode::medians;
 use super::stages::stage_figures;
 use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
 use crate::statistics::verdict::judge;
@@ -13,13 +14,18 @@ use crate::statistics::{Distribution, Figures, Merged};
 pub fn recompute(record: &RunRecord) -> Result<RunRecord, RecordError> {
     let blocks = record.blocks.iter().map(recompute_block).collect::<Result<Vec<_>, _>>()?;
     let mut again = RunRecord { blocks, ..record.clone() };
-    again.conclude();
+    again.conclude()?;
     Ok(again)
 }
 
 fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     let content = block.content()?;
-    let evidence = content.evidence();
+    let mut series = block.series.clone();
+    for second in &mut series {
+        second.work_out()?;
+    }
+    let medians = medians(&series);
+    let evidence = content.evidence(&medians);
     let merged = Merged::of(&content.workers);
     let figures = Figures::of_block(&evidence, &merged);
 
@@ -30,9 +36,7 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     for (record, worker) in again.workers.iter_mut().zip(&content.workers) {
         record.figures = Figures::of_worker(figures.window, worker);
     }
-    for second in &mut again.series {
-        second.work_out()?;
-    }
+    again.series = series;
     again.stages = stage_figures(evidence.load, figures.window, &again.series)?;
     again.figures = figures;
     Ok(again)

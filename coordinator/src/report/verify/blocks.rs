@@ -41,7 +41,7 @@ pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecor
 }
 
 /// Which fields of two records of the same type differ.
-fn fields(stored: &impl Serialize, again: &impl Serialize) -> Option<String> {
+pub(super) fn fields(stored: &impl Serialize, again: &impl Serialize) -> Option<String> {
     let (stored, again) = (serde_json::to_value(stored), serde_json::to_value(again));
     let (Ok(Value::Object(stored)), Ok(Value::Object(again))) = (stored, again) else {
         return Some("they cannot be compared".into());

@@ -72,6 +72,10 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
     for (stored, again) in record.blocks.iter().zip(&again.blocks) {
         checks.extend(check_block(record.schema_version, stored, again));
     }
+    if record.schema_version > 2 {
+        let problem = (record.results != again.results).then(|| results_problem(record, &again));
+        checks.push(Check::new("the results follow from the blocks", problem));
+    }
     let verdict = (record.verdict != again.verdict)
         .then(|| format!("it says {}, and the findings make it {}", record.verdict, again.verdict));
     checks.push(Check::new("the verdict follows from the findings", verdict));
@@ -79,4 +83,14 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
         .then(|| format!("it says {}, and the blocks make it {}", record.interrupted, again.interrupted));
     checks.push(Check::new("the run was interrupted only where a block was, or is missing", interrupted));
     checks
+}
+
+/// The first result that differs.
+fn results_problem(stored: &RunRecord, again: &RunRecord) -> String {
+    if stored.results.len() != again.results.len() {
+        return format!("there are {} and should be {}", stored.results.len(), again.results.len());
+    }
+    let mut pairs = stored.results.iter().zip(&again.results);
+    let differs = pairs.find_map(|(stored, again)| Some((stored, blocks::fields(stored, again)?)));
+    differs.map_or_else(String::new, |(stored, differ)| format!("{}: {differ}", stored.scenario))
 }

@@ -6,9 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Evidence, Figures};
 
+mod results;
+#[cfg(test)]
+mod results_tests;
 mod rules;
 #[cfg(test)]
 mod tests;
+
+pub use results::{ResultEvidence, Side, judge_result};
 
 /// Whether figures can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,9 +37,10 @@ impl Verdict {
         }
     }
 
-    /// The worst of the findings; valid without any.
+    /// The worst of the findings that nobody accepted; valid without any.
     pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
-        findings.into_iter().map(|finding| finding.verdict).max().unwrap_or(Self::Valid)
+        let counted = findings.into_iter().filter(|finding| !finding.accepted);
+        counted.map(|finding| finding.verdict).max().unwrap_or(Self::Valid)
     }
 }
 
@@ -53,11 +59,15 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found, with the figures, in a sentence without its full stop.
     pub reason: String,
+    /// The user accepts it, so that it leaves the verdict alone.
+    #[serde(default)]
+    pub accepted: bool,
 }
 
 impl Finding {
     fn new(rule: &str, verdict: Verdict, reason: String) -> Self {
-        Self { rule: rule.to_owned(), verdict, reason }
+        debug_assert!(crate::rules::RULES.contains(&rule), "{rule}");
+        Self { rule: rule.to_owned(), verdict, reason, accepted: false }
     }
 
     /// Whether it only tells the reader something and leaves the verdict alone.

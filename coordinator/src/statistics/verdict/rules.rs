@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::interval::{EndReason, HostReading};
-use proto::load::Load;
+use proto::load::{Load, Pace};
 
 use super::{Finding, Verdict};
 use crate::merge::{MeasuredWorker, WorkerEnd};
@@ -12,7 +12,7 @@ use crate::statistics::{Evidence, Figures};
 type Rule = fn(&Evidence<'_>, &Figures) -> Option<Finding>;
 
 /// In the order in which findings are shown.
-pub(super) const ALL: [Rule; 13] = [
+pub(super) const ALL: [Rule; 14] = [
     no_success,
     totals_disagree,
     worker_lost,
@@ -25,6 +25,7 @@ pub(super) const ALL: [Rule; 13] = [
     starved,
     stalled,
     start_skew,
+    not_settled,
     too_few_samples,
 ];
 
@@ -200,6 +201,37 @@ fn start_skew(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
             skew.uncertainty.as_secs_f64() * 1e3
         );
         Finding::new("start_skew", Verdict::Suspect, reason)
+    })
+}
+
+/// As many whole seconds tell the first from the others.
+const FEWEST_SECONDS: usize = 5;
+/// So much slower than the others may the first second be.
+const SLOWEST_FIRST_SECOND: f64 = 1.25;
+/// Below it nobody would notice.
+const SMALLEST_DIFFERENCE_NS: u64 = 100_000;
+
+/// Where the first second is much slower than the others, caches, pools or a just-in-time compiler were still filling: the
+/// warm-up was too short. A load that changes says nothing of the kind.
+fn not_settled(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let is_steady = match evidence.load {
+        Load::Closed { .. } => true,
+        Load::Open { pace, .. } => matches!(pace, Pace::Steady(_)),
+    };
+    let (first, others) = evidence.medians_ns.split_first()?;
+    let mut others = others.to_vec();
+    others.sort_unstable();
+    let median = *others.get(others.len() / 2)?;
+    let is_slower = first.saturating_sub(median) > SMALLEST_DIFFERENCE_NS
+        && *first as f64 > SLOWEST_FIRST_SECOND * median as f64;
+    (is_steady && evidence.medians_ns.len() >= FEWEST_SECONDS && is_slower).then(|| {
+        let reason = format!(
+            "the median of the first second is {:.3} ms and that of the others {:.3} ms: the target was still warming up; \
+             give a longer --warmup",
+            *first as f64 / 1e6,
+            median as f64 / 1e6
+        );
+        Finding::new("not_settled", Verdict::Suspect, reason)
     })
 }
 

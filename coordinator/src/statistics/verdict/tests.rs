@@ -211,3 +211,17 @@ fn too_few_samples_is_a_note() {
     assert!(found[0].is_note());
     assert_eq!(Verdict::of(&found), Verdict::Valid);
 }
+
+#[test]
+fn a_first_second_that_is_much_slower_shows_that_the_target_was_warming_up() {
+    let of = |medians: &[u64], load: Load| {
+        let measured = calm(load, requests(1_000));
+        let evidence = Evidence::new(&measured, medians);
+        let figures = Figures::of_block(&evidence, &Merged::of(&measured.workers));
+        judge(&evidence, &figures).into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[13 * MS, 10 * MS, 10 * MS, 11 * MS, 9 * MS], closed(10)), ["not_settled"]);
+    assert!(of(&[12 * MS, 10 * MS, 10 * MS, 11 * MS, 9 * MS], closed(10)).is_empty());
+    assert!(of(&[13 * MS, 10 * MS, 10 * MS, 10 * MS], closed(10)).is_empty(), "four seconds tell nothing");
+    assert!(of(&[150_000, 60_000, 60_000, 60_000, 60_000], closed(10)).is_empty(), "nobody would notice");
+}

@@ -1,0 +1,193 @@
+//! What the blocks of one scenario and load come to: the figures of each arm over all its blocks, and what the gateway
+//! adds.
+
+use proto::load::Load;
+use serde::{Deserialize, Serialize};
+
+use super::decode::{impossible, load};
+use super::{BlockRecord, LoadRecord, RecordError, RunRecord};
+use crate::plan::{Arm, Purpose};
+use crate::statistics::overhead::{ArmBlock, Overhead, Pair};
+use crate::statistics::verdict::{Finding, ResultEvidence, Side, judge_result};
+use crate::statistics::{Figures, Merged};
+
+/// All blocks of one scenario at one load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultRecord {
+    /// The scenario's name.
+    pub scenario: String,
+    /// How requests came about, over the whole fleet.
+    pub load: LoadRecord,
+    /// The system under test.
+    pub gateway: ArmRecord,
+    /// The upstream; `None` where it was not measured.
+    pub direct: Option<ArmRecord>,
+    /// What the gateway adds; `None` without the upstream.
+    pub overhead: Option<Overhead>,
+    /// What speaks against the figures, beside what is found in the single blocks.
+    pub findings: Vec<Finding>,
+}
+
+/// One arm, over all its blocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmRecord {
+    /// Their numbers.
+    pub blocks: Vec<u32>,
+    /// All of them together, over the sum of their windows.
+    pub figures: Figures,
+}
+
+/// A block with what it adds to a result.
+struct Part<'a> {
+    block: &'a BlockRecord,
+    merged: Merged,
+}
+
+impl ResultRecord {
+    /// Whether a block is one of its blocks.
+    pub fn holds(&self, block: &BlockRecord) -> bool {
+        let direct = self.direct.iter().flat_map(|arm| &arm.blocks);
+        self.gateway.blocks.iter().chain(direct).any(|number| *number == block.number)
+    }
+
+    /// How many levels of load the record has of this scenario, as tables need it to tell them apart.
+    pub fn has_levels(record: &RunRecord) -> bool {
+        record.results.iter().enumerate().any(|(place, result)| {
+            record.results[..place].iter().any(|before| before.scenario == result.scenario)
+        })
+    }
+}
+
+/// The results of the blocks, in the order in which they began.
+///
+/// # Errors
+/// When a histogram or a number cannot be read.
+pub(super) fn results(blocks: &[BlockRecord]) -> Result<Vec<ResultRecord>, RecordError> {
+    let measurements = || blocks.iter().filter(|block| block.purpose == Purpose::Measurement);
+    let mut results: Vec<ResultRecord> = Vec::new();
+    for block in measurements() {
+        let is_known =
+            |result: &ResultRecord| result.scenario == block.scenario.name && result.load == block.load;
+        if results.iter().any(is_known) {
+            continue;
+        }
+        let same =
+            |other: &&BlockRecord| other.scenario.name == block.scenario.name && other.load == block.load;
+        let parts = measurements().filter(same).map(Part::new).collect::<Result<Vec<_>, _>>()?;
+        results.extend(result(&parts));
+    }
+    judge_all(&mut results, blocks)?;
+    Ok(results)
+}
+
+impl<'a> Part<'a> {
+    fn new(block: &'a BlockRecord) -> Result<Self, RecordError> {
+        let (totals, latencies) = block.stored_sum()?;
+        let sum = |of: fn(&super::WorkerRecord) -> u64| {
+            block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(of(worker)))
+        };
+        let successes_in_window = sum(|worker| worker.successes_in_window);
+        let started_in_window = sum(|worker| worker.started_in_window);
+        Ok(Self { block, merged: Merged { totals, latencies, successes_in_window, started_in_window } })
+    }
+
+    fn arm(&self) -> ArmBlock<'_> {
+        ArmBlock { latencies: &self.merged.latencies, throughput: self.block.figures.throughput }
+    }
+}
+
+/// `None` when the gateway was not measured yet, as after the first block of a pair that begins with the upstream.
+fn result(parts: &[Part<'_>]) -> Option<ResultRecord> {
+    let of = |arm: Arm| parts.iter().filter(move |part| part.block.arm == arm);
+    let gateway = arm(of(Arm::Gateway))?;
+    let direct = arm(of(Arm::Direct));
+    let pairs: Vec<Pair<'_>> = of(Arm::Gateway)
+        .filter_map(|part| {
+            let other = of(Arm::Direct).find(|other| other.block.repeat == part.block.repeat)?;
+            // Half a block is no half of a pair.
+            let is_whole = !part.block.interrupted && !other.block.interrupted;
+            is_whole.then(|| Pair { gateway: part.arm(), direct: other.arm() })
+        })
+        .collect();
+    let first = &parts.first()?.block;
+    Some(ResultRecord {
+        scenario: first.scenario.name.clone(),
+        load: first.load.clone(),
+        overhead: direct.is_some().then(|| Overhead::of(&pairs)),
+        gateway,
+        direct,
+        findings: Vec::new(),
+    })
+}
+
+/// `None` without blocks.
+fn arm<'a>(parts: impl Iterator<Item = &'a Part<'a>>) -> Option<ArmRecord> {
+    let (mut blocks, mut merged, mut window) = (Vec::new(), Merged::default(), None);
+    for Part { block, merged: part } in parts {
+        blocks.push(block.number);
+        merged.add(part);
+        window = Some(block.figures.window.after(window));
+    }
+    Some(ArmRecord { blocks, figures: Figures::of_blocks(window?, &merged) })
+}
+
+/// Adds what speaks against the results. A level is held against the next lower one, a single level against the blocks
+/// at half of it.
+fn judge_all(results: &mut [ResultRecord], blocks: &[BlockRecord]) -> Result<(), RecordError> {
+    let found = results.iter().map(|result| judge(result, results, blocks)).collect::<Result<Vec<_>, _>>()?;
+    for (result, findings) in results.iter_mut().zip(found) {
+        result.findings = findings;
+    }
+    Ok(())
+}
+
+fn judge(
+    result: &ResultRecord,
+    results: &[ResultRecord],
+    blocks: &[BlockRecord],
+) -> Result<Vec<Finding>, RecordError> {
+    let of = |arm: &ArmRecord| -> Vec<&Figures> {
+        let is_of = |block: &&BlockRecord| arm.blocks.contains(&block.number);
+        blocks.iter().filter(is_of).map(|block| &block.figures).collect()
+    };
+    let read = |record: &LoadRecord| load(record).ok_or_else(|| impossible("a result", "load"));
+    let lower = lower_level(result, results);
+    let check = |arm: Arm| {
+        blocks.iter().find(|block| {
+            block.purpose == Purpose::QueueingCheck
+                && block.arm == arm
+                && block.scenario.name == result.scenario
+                && !block.interrupted
+        })
+    };
+    let side = |arm: &ArmRecord, which: Arm| -> Result<Side, RecordError> {
+        let of_level = lower.and_then(|lower| match which {
+            Arm::Gateway => Some((&lower.load, lower.gateway.figures.throughput)),
+            Arm::Direct => lower.direct.as_ref().map(|arm| (&lower.load, arm.figures.throughput)),
+        });
+        let of_check = check(which).map(|block| (&block.load, block.figures.throughput));
+        let below = match of_level.or(of_check) {
+            Some((load, Some(throughput))) => Some((read(load)?, throughput)),
+            _ => None,
+        };
+        Ok(Side { figures: arm.figures.clone(), blocks: of(arm).into_iter().cloned().collect(), below })
+    };
+    let load: Load = read(&result.load)?;
+    let gateway = side(&result.gateway, Arm::Gateway)?;
+    let direct = result.direct.as_ref().map(|arm| side(arm, Arm::Direct)).transpose()?;
+    let evidence = ResultEvidence { load: &load, gateway, direct, overhead: result.overhead.as_ref() };
+    Ok(judge_result(&evidence))
+}
+
+/// The same scenario with the highest concurrency below.
+fn lower_level<'a>(result: &ResultRecord, results: &'a [ResultRecord]) -> Option<&'a ResultRecord> {
+    let concurrency = |result: &ResultRecord| match &result.load {
+        LoadRecord::Closed { concurrency, think_time: None } => Some(*concurrency),
+        LoadRecord::Closed { .. } | LoadRecord::Open { .. } => None,
+    };
+    let own = concurrency(result)?;
+    let others = results.iter().filter(|other| other.scenario == result.scenario);
+    others
+        .filter(|other| concurrency(other).is_some_and(|other| other < own))
+        .max_by_key(|other| concurrency(other))
+}
