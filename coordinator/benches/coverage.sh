@@ -1,0 +1,6 @@
+#!/bin/sh
+# How often intervals hold the truth: a table over simulated runs, some minutes on two cores.
+# Usage: coverage.sh [SEEDS]
+set -eu
+cd "$(dirname "$0")/../.."
+exec cargo run --quiet --release --package archestra-bench --example coverage -- "$@"
