@@ -17,6 +17,7 @@ use crate::report;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
+use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
 
@@ -26,6 +27,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Measured, but the verdict is invalid.
 const INVALID: u8 = 3;
+/// A threshold was missed.
+const MISSED: u8 = 4;
 
 /// A command that could not be carried out.
 #[derive(Debug)]
@@ -112,7 +115,10 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
             })?;
             match left {
                 Some(error) => Err(Failure::new(FAILED, &error)),
-                None => Ok(ExitCode::from(code_for(&record))),
+                None => match code_for(&record) {
+                    MISSED => Err(Failure { code: MISSED, sentence: missed(&record) }),
+                    code => Ok(ExitCode::from(code)),
+                },
             }
         }
     }
@@ -122,8 +128,18 @@ fn code_for(record: &RunRecord) -> u8 {
     match record.verdict {
         _ if record.interrupted => INTERRUPTED,
         Verdict::Invalid => INVALID,
+        // What means nothing neither passes a threshold nor misses it, so only these can.
+        Verdict::Valid | Verdict::Suspect if record.thresholds.iter().any(Judged::is_missed) => MISSED,
         Verdict::Valid | Verdict::Suspect => 0,
     }
+}
+
+/// Which thresholds were missed, and by what.
+fn missed(record: &RunRecord) -> String {
+    let missed: Vec<String> =
+        record.thresholds.iter().filter(|judged| judged.is_missed()).map(Judged::sentence).collect();
+    let count = record.thresholds.len();
+    format!("{} of {count} thresholds missed: {}", missed.len(), missed.join("; "))
 }
 
 fn verify(path: &Path) -> Result<ExitCode, Failure> {

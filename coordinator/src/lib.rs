@@ -20,4 +20,5 @@ pub mod scenario;
 pub mod session;
 pub mod setup;
 pub mod statistics;
+pub mod threshold;
 pub mod trust;

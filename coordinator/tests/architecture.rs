@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 18] = [
+const FLOORS: [&str; 19] = [
     "causes",
     "clock",
     "interrupt",
     "environment",
     "scenario",
+    "threshold",
     "trust",
     "cli",
     "plan",

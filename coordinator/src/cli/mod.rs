@@ -13,6 +13,7 @@ mod ssh;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod thresholds;
 pub mod values;
 mod variables;
 
@@ -36,6 +37,7 @@ pub use parse::{Given, Invocation, parse};
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
+pub use thresholds::ThresholdArgs;
 pub use values::WorkerAddress;
 pub use variables::{Origin, process_variables};
 
@@ -48,7 +50,7 @@ The bearer key is ARCHESTRA_BENCHMARK_API_KEY, else OPENAI_API_KEY, else `sk-moc
 because command lines can be read by everybody on a machine.
 
 Exit codes: 0 all well; 1 something failed; 2 wrong usage or configuration; 3 measured, but the verdict is invalid; \
-130 interrupted.";
+4 a threshold was missed; 130 interrupted.";
 
 /// What the coordinator can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -286,6 +288,10 @@ pub struct RunArgs {
     /// Seed of everything random, to repeat a run [default: random, and in the report]
     #[arg(long, value_name = "N", value_parser = values::seed, env = "ARCHESTRA_BENCH_SEED", help_heading = LOAD)]
     pub seed: Option<u64>,
+
+    /// What figures must be.
+    #[command(flatten)]
+    pub judge: ThresholdArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

@@ -429,6 +429,26 @@ pub enum ConfigError {
         /// The variable.
         name: &'static str,
     },
+    /// A threshold of a scenario that is not run.
+    #[error("{place} names the scenario `{scenario}`, which is not run; {cure}")]
+    ThresholdOfNoScenario {
+        /// Where it was given.
+        place: String,
+        /// What it names.
+        scenario: String,
+        /// How to mend it.
+        cure: String,
+    },
+    /// A threshold that compares two arms.
+    #[error(
+        "{place}: `{threshold}` needs --direct, because an overhead is measured against the upstream itself; give that, or leave it out"
+    )]
+    NeedsDirect {
+        /// Where it was given.
+        place: String,
+        /// The threshold.
+        threshold: String,
+    },
     /// A scenario cannot be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

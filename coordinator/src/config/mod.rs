@@ -14,6 +14,7 @@ mod secret;
 mod target;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use proto::target::{HttpVersion, Target};
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Arm, Block, Plan};
 use crate::scenario::{Scenario, ScenarioOptions};
+use crate::threshold::Threshold;
 use crate::trust::FleetName;
 
 pub(crate) use command_line::shell_quoted;
@@ -59,6 +61,8 @@ pub struct RunConfig {
     pub threads: Option<NonZeroU32>,
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
+    /// What figures must be; each scenario that one names is there.
+    pub thresholds: Vec<Threshold>,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Show no progress.
@@ -194,6 +198,7 @@ impl RunConfig {
             },
         )?;
         bodies::check(args, given, &scenarios)?;
+        let thresholds = thresholds::check(args, given, &scenarios)?;
         let redactor = Redactor::new(&api_key, &scenarios);
         if args.lease < SHORTEST_LEASE {
             return Err(ConfigError::ShortLease { place: given.place("lease").into() });
@@ -212,6 +217,7 @@ impl RunConfig {
             streams: load::streams(args, given)?,
             threads: args.threads,
             seed,
+            thresholds,
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,

@@ -278,6 +278,7 @@ fn head(
         workers: workers.iter().map(worker).collect(),
         preflight_warnings,
         planned: Vec::new(),
+        thresholds: config.thresholds.iter().map(ToString::to_string).collect(),
     }
 }
 

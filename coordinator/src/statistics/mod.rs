@@ -10,6 +10,7 @@ use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
 pub mod overhead;
 mod stage;
 pub mod student;
+pub mod thresholds;
 pub mod verdict;
 mod window;
 

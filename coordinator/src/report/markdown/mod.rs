@@ -12,6 +12,7 @@ mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 pub(super) use format::visible;
 use format::{escape, seconds};
@@ -24,6 +25,7 @@ pub fn summary(record: &RunRecord) -> String {
         Some(head(record)),
         Some(tables::latency(record)),
         Some(notes(record)),
+        section("Thresholds", thresholds::table_of(record)),
         section("Load", tables::load(record)),
         section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),

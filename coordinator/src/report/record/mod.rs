@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::MeasuredBlock;
 use crate::plan::Arm;
+use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::{Finding, Verdict};
 use crate::statistics::{Figures, StageFigures};
 
@@ -18,6 +19,7 @@ mod encode;
 mod measurement;
 mod recompute;
 mod stages;
+mod thresholds;
 
 pub use decode::RecordError;
 pub(super) use encode::nanos;
@@ -46,6 +48,9 @@ pub struct RunRecord {
     pub interrupted: bool,
     /// In the order in which they ran.
     pub blocks: Vec<BlockRecord>,
+    /// What came of each threshold, for each block that it is about.
+    #[serde(default)]
+    pub thresholds: Vec<Judged>,
 }
 
 /// What is known of a run without having measured anything.
@@ -76,6 +81,9 @@ pub struct RunHead {
     /// The scenario of each block, in the order in which they were to run.
     #[serde(default)]
     pub planned: Vec<String>,
+    /// What figures must be, as they were written.
+    #[serde(default)]
+    pub thresholds: Vec<String>,
 }
 
 /// What measured.
@@ -336,8 +344,8 @@ enum ArrivalsRecord {
 impl RunRecord {
     /// A run of which no block has been measured.
     pub fn new(run: RunHead) -> Self {
-        let (verdict, blocks) = (Verdict::Invalid, Vec::new());
-        Self { schema_version: SCHEMA_VERSION, run, verdict, interrupted: false, blocks }
+        let (verdict, blocks, thresholds) = (Verdict::Invalid, Vec::new(), Vec::new());
+        Self { schema_version: SCHEMA_VERSION, run, verdict, interrupted: false, blocks, thresholds }
     }
 
     /// Adds the next block, with its figures and findings, and brings the verdict up to date.
@@ -368,6 +376,7 @@ impl RunRecord {
     fn conclude(&mut self) {
         self.verdict = self.judge();
         self.interrupted = self.was_interrupted();
+        self.thresholds = thresholds::of(self);
     }
 
     /// A run that came to its end without all of its blocks was interrupted between two of them.
