@@ -17,6 +17,7 @@ use crate::report;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
+use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
 
@@ -26,6 +27,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Measured, but the verdict is invalid.
 const INVALID: u8 = 3;
+/// A threshold was missed.
+const MISSED: u8 = 4;
 
 /// A command that could not be carried out.
 #[derive(Debug)]
@@ -51,6 +54,10 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => {
             let config = RunConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
+            measure(&config)
+        }
+        Command::Capacity(args) => {
+            let config = RunConfig::of_capacity(args, given).map_err(|error| Failure::new(USAGE, &error))?;
             measure(&config)
         }
         Command::Report { path } => {
@@ -112,7 +119,10 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
             })?;
             match left {
                 Some(error) => Err(Failure::new(FAILED, &error)),
-                None => Ok(ExitCode::from(code_for(&record))),
+                None => match code_for(&record) {
+                    MISSED => Err(Failure { code: MISSED, sentence: missed(&record) }),
+                    code => Ok(ExitCode::from(code)),
+                },
             }
         }
     }
@@ -121,9 +131,27 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
 fn code_for(record: &RunRecord) -> u8 {
     match record.verdict {
         _ if record.interrupted => INTERRUPTED,
+        // What the user wanted to know of first.
+        _ if record.is_hopeless() => MISSED,
         Verdict::Invalid => INVALID,
+        // What means nothing neither passes a threshold nor misses it, so only these can.
+        Verdict::Valid | Verdict::Suspect if record.thresholds.iter().any(Judged::is_missed) => MISSED,
         Verdict::Valid | Verdict::Suspect => 0,
     }
+}
+
+/// Which thresholds were missed, or what ended the run, in a sentence.
+fn missed(record: &RunRecord) -> String {
+    if let Some(why) = record.abort_reason() {
+        return format!("the run was ended early, because {why}");
+    }
+    let missed: Vec<String> =
+        record.thresholds.iter().filter(|judged| judged.is_missed()).map(Judged::sentence).collect();
+    if missed.is_empty() {
+        return "no rate held the objectives: look at why the steps failed, or begin with a lower --start-rate".into();
+    }
+    let count = record.thresholds.len();
+    format!("{} of {count} thresholds missed: {}", missed.len(), missed.join("; "))
 }
 
 fn verify(path: &Path) -> Result<ExitCode, Failure> {

@@ -3,6 +3,7 @@
 //! The data goes one way: [`cli`] and [`config`] → [`scenario`] → [`plan`] → [`fleet`] → [`session`] (one worker) →
 //! [`run`] (all of them) → [`merge`] → [`statistics`] → [`report`].
 
+pub mod capacity;
 pub mod causes;
 pub mod cli;
 pub mod clock;
@@ -21,4 +22,5 @@ pub mod scenario;
 pub mod session;
 pub mod setup;
 pub mod statistics;
+pub mod threshold;
 pub mod trust;

@@ -73,6 +73,9 @@ fn log_format(role: &Role) -> log::Format {
         Role::Coordinator(cli::Command::Run(args)) if args.log_format == cli::LogFormat::Json => {
             log::Format::Json
         }
+        Role::Coordinator(cli::Command::Capacity(args)) if args.run.log_format == cli::LogFormat::Json => {
+            log::Format::Json
+        }
         Role::Coordinator(_) => log::Format::Sentences,
         Role::Worker(_) | Role::Mock(_) => log::Format::Text,
     }

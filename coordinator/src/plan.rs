@@ -42,6 +42,8 @@ pub enum Purpose {
     Measurement,
     /// At half the concurrency, to see whether the throughput is the same there: then requests only queue.
     QueueingCheck,
+    /// One rate of a search; whether the target holds is what it is about, and speaks against nothing.
+    CapacityStep,
 }
 
 /// How much is asked of a target.

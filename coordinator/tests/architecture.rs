@@ -8,16 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 19] = [
+const FLOORS: [&str; 21] = [
     "causes",
     "clock",
     "interrupt",
     "environment",
     "rules",
     "scenario",
+    "threshold",
     "trust",
     "cli",
     "plan",
+    "capacity",
     "config",
     "merge",
     "statistics",

@@ -17,7 +17,7 @@ fn the_example_file_holds_every_variable_and_no_other() {
     // Three that have no flag.
     let keys = ["ARCHESTRA_BENCHMARK_API_KEY", "OPENAI_API_KEY", "DIRECT_API_KEY"];
     let mut known: BTreeSet<String> = keys.map(str::to_owned).into();
-    for command in ["run", "setup", "pki", "worker", "mock"] {
+    for command in ["run", "capacity", "setup", "pki", "worker", "mock"] {
         let help = Bench::new().run(&[command, "--help"]).stdout;
         let named = help.split("[env: ").skip(1).filter_map(|rest| rest.split([']', '=']).next());
         let before = known.len();
@@ -43,7 +43,7 @@ fn the_readmes_scenario_file_can_be_run() {
 
 #[test]
 fn the_readmes_flags_exist() {
-    let help = ["run", "setup", "pki", "worker", "mock"]
+    let help = ["run", "capacity", "setup", "pki", "worker", "mock"]
         .map(|command| Bench::new().run(&[command, "--help"]).stdout);
     let known: BTreeSet<&str> = help.iter().flat_map(|text| flags(text)).chain(CARGOS).collect();
     let commands = README.lines().filter(|line| line.contains("archestra-bench") || line.starts_with("| "));

@@ -4,6 +4,7 @@
 
 mod arms;
 mod bodies;
+mod capacity;
 mod env_file;
 mod error;
 mod gcp;
@@ -14,6 +15,7 @@ mod ssh;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod thresholds;
 pub mod values;
 mod variables;
 
@@ -30,6 +32,7 @@ use crate::trust::FleetName;
 
 pub use arms::{ArmArgs, OrderKind};
 pub use bodies::BodyArgs;
+pub use capacity::{CapacityArgs, Precision};
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
@@ -38,6 +41,7 @@ pub use parse::{Given, Invocation, parse};
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
+pub use thresholds::ThresholdArgs;
 pub use values::WorkerAddress;
 pub use variables::{Origin, process_variables};
 
@@ -50,7 +54,7 @@ The bearer key is ARCHESTRA_BENCHMARK_API_KEY, else OPENAI_API_KEY, else `sk-moc
 because command lines can be read by everybody on a machine.
 
 Exit codes: 0 all well; 1 something failed; 2 wrong usage or configuration; 3 measured, but the verdict is invalid; \
-130 interrupted.";
+4 a threshold was missed; 130 interrupted.";
 
 /// What the coordinator can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -58,6 +62,9 @@ pub enum Command {
     /// Load a target from all workers and write the global percentiles
     #[command(after_help = ABOUT_SETTINGS)]
     Run(Box<RunArgs>),
+    /// Find the highest rate that a target carries while it holds its objectives
+    #[command(after_help = ABOUT_SETTINGS)]
+    Capacity(Box<CapacityArgs>),
     /// Print the summary of an earlier run again, from its histograms alone
     Report {
         /// The run's report.json
@@ -295,6 +302,10 @@ pub struct RunArgs {
     /// Seed of everything random, to repeat a run [default: random, and in the report]
     #[arg(long, value_name = "N", value_parser = values::seed, env = "ARCHESTRA_BENCH_SEED", help_heading = LOAD)]
     pub seed: Option<u64>,
+
+    /// What figures must be.
+    #[command(flatten)]
+    pub judge: ThresholdArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::target::Target;
 
+use super::error::QuestionError;
 use super::{ConfigError, Secret};
 use crate::cli::{Given, OrderKind, Origin, RunArgs};
 use crate::plan::Order;
@@ -54,7 +55,7 @@ pub(super) fn check(given: &Given, is_compared: bool) -> Result<(), ConfigError>
     let of_direct = ["direct_path", "direct_model", "direct_headers", "order", "identical_prompts"];
     let is_flag = |id: &&str| given.origin(id) == Origin::Flag;
     if let Some(id) = of_direct.into_iter().find(is_flag).filter(|_| !is_compared) {
-        return Err(ConfigError::NeedsDirect { flag: given.place(id).into() });
+        return Err(QuestionError::NeedsDirect { flag: given.place(id).into() }.into());
     }
     Ok(())
 }

@@ -1,8 +1,14 @@
 //! What can be wrong with a configuration: each error one sentence that says how to mend it.
 
+mod pem;
+mod question;
+
 use std::path::PathBuf;
 
 use crate::scenario::ScenarioError;
+
+pub use pem::PemError;
+pub use question::QuestionError;
 
 /// A configuration that makes no sense. The process exits with 2.
 ///
@@ -35,72 +41,6 @@ pub enum ConfigError {
         place: String,
         /// The target's host.
         host: String,
-    },
-    /// A file of certificates or keys cannot be read.
-    #[error("failed to read {}, named by {place} (give a PEM file that this user can read)", .path.display())]
-    UnreadablePem {
-        /// Where the file was named.
-        place: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file of certificates holds none.
-    #[error(
-        "{}, named by {place}, holds no certificate; give a PEM file with -----BEGIN CERTIFICATE----- \
-         in it",
-        .path.display()
-    )]
-    NoCertificate {
-        /// Where the file was named.
-        place: String,
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file of a key holds none.
-    #[error(
-        "{}, named by {place}, holds no private key; give a PEM file with -----BEGIN PRIVATE KEY----- in it, which no \
-         passphrase protects",
-        .path.display()
-    )]
-    NoKey {
-        /// Where the file was named.
-        place: String,
-        /// The file.
-        path: PathBuf,
-    },
-    /// A key that others can read.
-    #[error("{}, named by {place}, can be read by others; take that from them: chmod 600 {}", .path.display(), .path.display())]
-    ExposedKey {
-        /// Where the file was named.
-        place: String,
-        /// The file.
-        path: PathBuf,
-    },
-    /// A key that is not the certificate's.
-    #[error(
-        "{}, named by {place}, is not the key of the certificate in {}; give two files that belong together",
-        .path.display(),
-        .certificate.display()
-    )]
-    StrangeKey {
-        /// Where the key's file was named.
-        place: String,
-        /// The key's file.
-        path: PathBuf,
-        /// The certificate's file.
-        certificate: PathBuf,
-    },
-    /// A certificate without a key, or a key without a certificate.
-    #[error(
-        "{place} needs {other} beside it: a target is shown a certificate, and proof that it is one's own"
-    )]
-    HalfAnIdentity {
-        /// What was given.
-        place: String,
-        /// What was not.
-        other: &'static str,
     },
     /// A key across a connection that anybody can read.
     #[error(
@@ -429,20 +369,12 @@ pub enum ConfigError {
         /// The variable.
         name: &'static str,
     },
-    /// One load, twice.
-    #[error(
-        "{place} names a level twice, and the report could not tell them apart; name each once, or give --repeats"
-    )]
-    LevelTwice {
-        /// Where it was given.
-        place: String,
-    },
-    /// A flag that only means something beside another arm.
-    #[error("{flag} is about the upstream beside the gateway; give --direct, or leave it out")]
-    NeedsDirect {
-        /// The flag.
-        flag: String,
-    },
+    /// What is compared, searched for or judged makes no sense.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+    /// A certificate or a key cannot be used.
+    #[error(transparent)]
+    Pem(#[from] PemError),
     /// A scenario cannot be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

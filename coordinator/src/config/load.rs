@@ -9,6 +9,7 @@ use proto::target::HttpVersion;
 use proto::trace::Trace;
 
 use super::ConfigError;
+use super::error::QuestionError;
 use crate::cli::{ArrivalKind, Given, Origin, RunArgs};
 use crate::plan::Level;
 use crate::scenario::TraceFile;
@@ -53,7 +54,7 @@ pub(super) fn loads(
 fn once<T: PartialEq>(levels: &[T], id: &str, given: &Given) -> Result<(), ConfigError> {
     let is_twice = |(number, level): (usize, &T)| levels[..number].contains(level);
     match levels.iter().enumerate().any(is_twice) {
-        true => Err(ConfigError::LevelTwice { place: given.place(id).into() }),
+        true => Err(QuestionError::LevelTwice { place: given.place(id).into() }.into()),
         false => Ok(()),
     }
 }

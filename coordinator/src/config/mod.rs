@@ -2,6 +2,7 @@
 
 mod arms;
 mod bodies;
+mod capacity;
 mod command_line;
 mod error;
 mod fleet;
@@ -15,6 +16,7 @@ mod secret;
 mod target;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -26,9 +28,11 @@ use proto::target::{HttpVersion, Target};
 use crate::cli::{Given, LogFormat, OnPartial, RunArgs, SshHost, WorkerAddress};
 use crate::plan::{Design, Level, Order, Plan};
 use crate::scenario::{Scenario, ScenarioOptions};
+use crate::threshold::Threshold;
 use crate::trust::FleetName;
 
 pub use arms::Direct;
+pub use capacity::CapacityConfig;
 pub(crate) use command_line::shell_quoted;
 pub use error::ConfigError;
 pub use redactor::Redactor;
@@ -57,6 +61,10 @@ pub struct RunConfig {
     pub queueing_check: bool,
     /// Names of rules whose findings leave the verdict alone.
     pub accepted: Vec<String>,
+    /// What is searched for, in the place of blocks that are planned.
+    pub capacity: Option<CapacityConfig>,
+    /// Conditions that end the run when one comes true.
+    pub abort_on: Vec<Threshold>,
     /// When each block ends, over the whole fleet.
     pub extent: Extent,
     /// From the moment a request is given a connection until its last byte.
@@ -71,6 +79,8 @@ pub struct RunConfig {
     pub threads: Option<NonZeroU32>,
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
+    /// What figures must be; each scenario that one names is there.
+    pub thresholds: Vec<Threshold>,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Show no progress.
@@ -208,6 +218,8 @@ impl RunConfig {
         };
         arms::check(given, direct.is_some())?;
         bodies::check(args, given, &scenarios)?;
+        let abort_on = thresholds::watched(args, given, &scenarios)?;
+        let thresholds = thresholds::check(args, given, &scenarios, direct.is_some())?;
         let of_direct = direct.as_ref().map(|direct| (&direct.api_key, direct.scenarios.as_slice()));
         let redactor = Redactor::new([(&api_key, scenarios.as_slice())].into_iter().chain(of_direct));
         if args.lease < SHORTEST_LEASE {
@@ -225,6 +237,8 @@ impl RunConfig {
             queueing_check: args.arms.queueing_check.unwrap_or(direct.is_some()),
             accepted: args.arms.accept.clone(),
             direct,
+            capacity: None,
+            abort_on,
             extent,
             timeout: args.timeout,
             keep_alive: !args.no_keepalive,
@@ -232,6 +246,7 @@ impl RunConfig {
             streams: load::streams(args, given)?,
             threads: args.threads,
             seed,
+            thresholds,
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,
@@ -245,6 +260,10 @@ impl RunConfig {
     /// What the plan takes at least: the durations that it names, each with its warm-up and the time that requests may
     /// still take at its end. What is measured in requests takes nobody knows how long.
     pub fn least_time(&self) -> Duration {
+        if let Some(search) = &self.capacity {
+            let one = search.bounds.time.saturating_add(self.timeout);
+            return one.saturating_mul(self.scenarios.len() as u32);
+        }
         let arms = if self.direct.is_some() { 2 } else { 1 };
         let blocks = (self.scenarios.len() as u32).saturating_mul(self.repeats.get()).saturating_mul(arms);
         let of_level = |level: &Level| {

@@ -6,6 +6,7 @@ use proto::route::Route;
 use proto::target::{Request, Target, check_target_url};
 use url::Url;
 
+use super::error::PemError;
 use super::{ConfigError, TargetChoice, identity, route};
 use crate::cli::{Given, Origin, RunArgs};
 use crate::trust;
@@ -233,7 +234,7 @@ fn read_roots(path: &Path, given: &Given) -> Result<String, ConfigError> {
     if trust::holds_certificates(&pem) {
         return Ok(pem);
     }
-    Err(ConfigError::NoCertificate { place: given.place("target_ca").into(), path: path.to_owned() })
+    Err(PemError::NoCertificate { place: given.place("target_ca").into(), path: path.to_owned() }.into())
 }
 
 #[cfg(test)]

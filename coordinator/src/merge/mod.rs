@@ -39,6 +39,8 @@ pub struct MeasuredBlock {
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.
     pub interrupted: bool,
+    /// Why it was ended before its time, where that was not the user's doing; in a clause.
+    pub aborted: Option<String>,
 }
 
 /// One worker's part of a block.

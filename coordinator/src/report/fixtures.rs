@@ -32,6 +32,7 @@ pub(super) fn head() -> RunHead {
         workers: (0..2).map(fleet_worker).collect(),
         preflight_warnings: Vec::new(),
         planned: Vec::new(),
+        thresholds: Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::Redactor;
 use crate::fleet::Fleet;
 use crate::interrupt::Interrupt;
-use crate::merge::{BlockMerge, MeasuredBlock};
+use crate::merge::{BlockMerge, Live, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::files::FilesError;
 use crate::report::interval_log::IntervalLog;
@@ -57,7 +57,12 @@ pub(super) struct Measurement<'a> {
     pub(super) progress: &'a mut Progress<std::io::Stderr>,
     pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
+    /// Looks at the block while it runs, and says why it is to be ended.
+    pub(super) watch: Watch<'a>,
 }
+
+/// Says why a block is to be ended early; `None` as long as it is not.
+pub(super) type Watch<'a> = Box<dyn FnMut(&Live) -> Option<String> + Send + 'a>;
 
 /// A block under way.
 struct Course<'a> {
@@ -70,6 +75,8 @@ struct Course<'a> {
     longest_round_trip: Duration,
     start: Option<Instant>,
     stopped: bool,
+    /// Why the watch ended it.
+    aborted: Option<String>,
 }
 
 impl Measurement<'_> {
@@ -86,8 +93,9 @@ impl Measurement<'_> {
         course.measurement.progress.end_block();
         course.end().await;
         followed?;
-        let interrupted = course.stopped;
-        Ok(course.merge.finish(interrupted))
+        let aborted = course.aborted.take();
+        let measured = course.merge.finish(course.stopped);
+        Ok(MeasuredBlock { interrupted: measured.interrupted && aborted.is_none(), aborted, ..measured })
     }
 }
 
@@ -112,6 +120,7 @@ impl<'a> Course<'a> {
             longest_round_trip: Duration::ZERO,
             start: None,
             stopped: false,
+            aborted: None,
             measurement,
         }
     }
@@ -123,7 +132,12 @@ impl<'a> Course<'a> {
         while !self.merge.is_complete() {
             tokio::select! {
                 Some((worker, news)) = self.news.recv() => self.take(worker, news).await?,
-                _ = ticks.tick() => self.show_progress(),
+                _ = ticks.tick() => {
+                    if self.look() {
+                        self.stop();
+                        return self.follow_to_the_end().await;
+                    }
+                }
                 () = interrupt.asked() => {
                     self.stop();
                     return self.follow_to_the_end().await;
@@ -226,10 +240,13 @@ impl<'a> Course<'a> {
         while ending.join_next().await.is_some() {}
     }
 
-    fn show_progress(&mut self) {
-        let Some(start) = self.start else { return };
-        let elapsed = clock::now().saturating_duration_since(start);
-        self.measurement.progress.update(&self.merge.live(), self.measurement.block, elapsed);
+    /// Shows how far it is, and whether it is to be ended.
+    fn look(&mut self) -> bool {
+        let Some(start) = self.start else { return false };
+        let (live, elapsed) = (self.merge.live(), clock::now().saturating_duration_since(start));
+        self.measurement.progress.update(&live, self.measurement.block, elapsed);
+        self.aborted = (self.measurement.watch)(&live);
+        self.aborted.is_some()
     }
 }
 

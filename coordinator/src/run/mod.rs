@@ -1,5 +1,7 @@
 //! A run from configuration to results: workers up, preflight, one block after another, everything down again.
 
+mod abort;
+mod capacity;
 mod measure;
 
 use std::io;
@@ -17,7 +19,8 @@ use crate::fleet::gcp::GcpError;
 use crate::fleet::news::News;
 use crate::fleet::{ChildError, Fleet, FleetError, Mock};
 use crate::interrupt::Interrupt;
-use crate::plan::Plan;
+use crate::merge::MeasuredBlock;
+use crate::plan::{Block, Plan};
 use crate::preflight::{PreflightError, preflight};
 use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::interval_log::IntervalLog;
@@ -26,7 +29,7 @@ use crate::report::provisioning;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::session::{SessionError, WorkerSession};
 
-use measure::{MeasureError, Measurement};
+use measure::{MeasureError, Measurement, Watch};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -192,10 +195,26 @@ async fn on_fleet(
         tracing::warn!("{warning}");
     }
     let mut head = head(config, results, &started, &target, fleet, &workers, warnings);
-    head.planned = plan.blocks.iter().map(|block| block.scenario.name.clone()).collect();
+    if config.capacity.is_none() {
+        head.planned = plan.blocks.iter().map(|block| block.scenario.name.clone()).collect();
+    }
     head.direct = config.direct.as_ref().map(|direct| TargetRecord::new(&direct.target, false));
     head.order = config.direct.as_ref().map(|_| config.order.name().to_owned());
-    measure(config, results, plan, head, fleet, &workers, interrupt).await
+    let course = Course {
+        config,
+        results,
+        fleet,
+        workers: &workers,
+        log: IntervalLog::open(&results.interval_log_path())?,
+        progress: Progress::on_stderr(config.quiet),
+        interrupt,
+        blocks: 0,
+    };
+    let record = RunRecord::new(head);
+    match &config.capacity {
+        Some(search) => capacity::search(course, &plan, search, record).await,
+        None => course.measure(&plan, record).await,
+    }
 }
 
 /// Dials all workers at once.
@@ -215,45 +234,58 @@ async fn connect(fleet: &Fleet) -> Result<Vec<WorkerSession>, SessionError> {
     Ok(workers)
 }
 
-/// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
-async fn measure(
-    config: &RunConfig,
-    results: &ResultsFolder,
-    plan: Plan,
-    head: RunHead,
-    fleet: &mut Fleet,
-    workers: &[WorkerSession],
+/// What every block of a run needs beside its plan.
+struct Course<'a> {
+    config: &'a RunConfig,
+    results: &'a ResultsFolder,
+    fleet: &'a mut Fleet,
+    workers: &'a [WorkerSession],
+    log: IntervalLog,
+    progress: Progress<io::Stderr>,
     interrupt: Interrupt,
-) -> Result<Option<RunRecord>, RunError> {
-    let mut record = RunRecord::new(head);
-    let mut log = IntervalLog::open(&results.interval_log_path())?;
-    let mut progress = Progress::on_stderr(config.quiet);
-    for (number, block) in (1..).zip(&plan.blocks) {
+    /// Blocks so far.
+    blocks: u32,
+}
+
+impl Course<'_> {
+    /// Runs one block; `watch` may end it.
+    async fn block(&mut self, block: &Block, watch: Watch<'_>) -> Result<MeasuredBlock, MeasureError> {
+        self.blocks += 1;
         let measurement = Measurement {
-            number,
+            number: self.blocks,
             block,
-            fleet: &mut *fleet,
-            workers,
-            lease: config.lease,
-            log: &mut log,
-            progress: &mut progress,
-            redactor: &config.redactor,
-            interrupt: interrupt.clone(),
+            fleet: &mut *self.fleet,
+            workers: self.workers,
+            lease: self.config.lease,
+            log: &mut self.log,
+            progress: &mut self.progress,
+            redactor: &self.config.redactor,
+            interrupt: self.interrupt.clone(),
+            watch,
         };
         let mut measured = measurement.run().await?;
-        config.redactor.scenario(&mut measured.block.scenario);
-        record.add(&measured);
-        if record.missing().is_empty() || interrupt.is_asked() {
-            break;
-        }
-        results.save(&record)?;
-        if interrupt.clone().or(sleep(config.cool_down)).await.is_none() {
-            break;
-        }
+        self.config.redactor.scenario(&mut measured.block.scenario);
+        Ok(measured)
     }
-    record.finish(timestamp(&clock::local_now()));
-    results.save(&record)?;
-    Ok(Some(record))
+
+    /// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
+    async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Option<RunRecord>, RunError> {
+        for block in &plan.blocks {
+            let measured = self.block(block, abort::watch(&self.config.abort_on)).await?;
+            let was_aborted = measured.aborted.is_some();
+            record.add(&measured);
+            if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
+                break;
+            }
+            self.results.save(&record)?;
+            if self.interrupt.or(sleep(self.config.cool_down)).await.is_none() {
+                break;
+            }
+        }
+        record.finish(timestamp(&clock::local_now()));
+        self.results.save(&record)?;
+        Ok(Some(record))
+    }
 }
 
 fn head(
@@ -287,6 +319,7 @@ fn head(
         workers: workers.iter().map(worker).collect(),
         preflight_warnings,
         planned: Vec::new(),
+        thresholds: config.thresholds.iter().map(ToString::to_string).collect(),
     }
 }
 

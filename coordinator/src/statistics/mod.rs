@@ -6,10 +6,12 @@ use proto::load::{Extent, Load};
 use serde::{Deserialize, Serialize};
 
 use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
+use crate::plan::Purpose;
 
 pub mod overhead;
 mod stage;
 pub mod student;
+pub mod thresholds;
 pub mod verdict;
 mod window;
 
@@ -23,12 +25,16 @@ pub struct Evidence<'a> {
     pub load: &'a Load,
     /// When the block was to end.
     pub extent: Extent,
+    /// What it was for.
+    pub purpose: Purpose,
     /// One entry per worker of the fleet.
     pub workers: &'a [MeasuredWorker],
     /// How far apart the workers began.
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.
     pub interrupted: bool,
+    /// Why it was ended before its time, where that was not the user's doing.
+    pub aborted: Option<&'a str>,
     /// The median response time of each whole second, in order.
     pub medians_ns: &'a [u64],
 }
@@ -38,6 +44,11 @@ impl<'a> Evidence<'a> {
     pub fn new(measured: &'a MeasuredBlock, medians_ns: &'a [u64]) -> Self {
         Self { medians_ns, ..Self::from(measured) }
     }
+
+    /// Whether it came to no end of its own.
+    pub fn is_cut(&self) -> bool {
+        self.interrupted || self.aborted.is_some()
+    }
 }
 
 impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
@@ -45,9 +56,11 @@ impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
         Self {
             load: &measured.block.load,
             extent: measured.block.extent,
+            purpose: measured.block.purpose,
             workers: &measured.workers,
             start_skew: measured.start_skew,
             interrupted: measured.interrupted,
+            aborted: measured.aborted.as_deref(),
             medians_ns: &[],
         }
     }

@@ -33,7 +33,7 @@ impl Window {
     /// The window of a block.
     pub fn of(evidence: &Evidence<'_>) -> Self {
         let duration = evidence.extent.duration();
-        let (end, length) = if evidence.interrupted || all_lost(evidence.workers) {
+        let (end, length) = if evidence.is_cut() || all_lost(evidence.workers) {
             (WindowEnd::LastInterval, longest(evidence.workers, |worker| Some(worker.last_interval_end)))
         } else if duration.is_none() || all_requests_made(evidence.workers) {
             (WindowEnd::LastCompletion, longest(evidence.workers, last_activity))

@@ -222,6 +222,7 @@ fn share_below(recorded: &[f64], nanos: f64) -> f64 {
 impl From<&Setup> for String {
     fn from(setup: &Setup) -> Self {
         let order = if setup.is_correlated { "correlated" } else { "independent" };
-        format!("{:?} | {order} | {:.1} | {}", setup.delay, setup.between / 1e6, setup.pairs)
+        let Setup { delay, requests, between, pairs, .. } = setup;
+        format!("{delay:?} | {order} | {requests} | {:.1} | {pairs}", between / 1e6)
     }
 }

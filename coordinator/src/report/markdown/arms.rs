@@ -1,7 +1,6 @@
 //! What the gateway adds, and the figures of both arms.
 
 use super::format::{NONE, escape, milliseconds, rate, table};
-use super::level;
 use crate::report::record::{ArmRecord, ResultRecord, RunRecord};
 use crate::statistics::Distribution;
 use crate::statistics::overhead::{Added, Overhead};
@@ -91,5 +90,5 @@ pub(super) fn arms(record: &RunRecord) -> Option<String> {
 }
 
 fn name(result: &ResultRecord) -> Vec<String> {
-    vec![escape(&result.scenario), level(&result.load)]
+    vec![escape(&result.scenario), result.load.level()]
 }

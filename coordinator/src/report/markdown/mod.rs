@@ -9,12 +9,14 @@ use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
 
 mod arms;
+mod capacity;
 mod format;
 mod phases;
 mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 pub(super) use format::visible;
 use format::{escape, seconds};
@@ -26,9 +28,12 @@ pub fn summary(record: &RunRecord) -> String {
         Some(verdict(record)),
         Some(head(record)),
         Some(tables::latency(record)),
+        section("Capacity", capacity::knees(record)),
         section("What the gateway adds", arms::added(record)),
         Some(notes(record)),
+        section("Thresholds", thresholds::table_of(record)),
         section("Arms", arms::arms(record)),
+        section("Latency by rate", capacity::curve(record)),
         section("Load", tables::load(record)),
         section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),
@@ -106,7 +111,7 @@ fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
     for result in &record.results {
         let mut about = escape(&result.scenario);
         if has_levels {
-            about += &format!(", {}", level(&result.load));
+            about += &format!(", {}", result.load.level());
         }
         found.extend(result.findings.iter().map(|finding| (about.clone(), finding)));
     }
@@ -353,16 +358,6 @@ fn seconds_or_milliseconds(nanos: u64) -> String {
 /// How sentences name a block.
 fn block_name(block: &BlockRecord) -> String {
     format!("Block {}, {}", block.number, scenario(block))
-}
-
-/// How a load is told from others of the same scenario.
-fn level(load: &LoadRecord) -> String {
-    match load {
-        LoadRecord::Closed { concurrency, .. } => format!("{concurrency} in flight"),
-        LoadRecord::Open { rate_millihertz: Some(rate), .. } => format!("{} req/s", *rate as f64 / 1e3),
-        LoadRecord::Open { trace: Some(_), .. } => "a trace".into(),
-        LoadRecord::Open { .. } => "stages".into(),
-    }
 }
 
 /// How tables name a block.

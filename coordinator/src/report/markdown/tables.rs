@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::format::{NONE, escape, milliseconds, percent, rate, table, window};
-use super::{RunRecord, level, scenario};
+use super::{RunRecord, scenario};
 use crate::report::record::{
     BlockRecord, ConnectionRecord, FleetWorkerRecord, ResultRecord, WorkerEndRecord, WorkerRecord,
 };
@@ -39,7 +39,7 @@ pub(super) fn latency(record: &RunRecord) -> String {
             time(|response_time| response_time.p99_ns),
             figures.failed.to_string(),
         ];
-        row.extend(has_levels.then(|| level(&result.load)));
+        row.extend(has_levels.then(|| result.load.level()));
         row
     };
     let mut columns = COLUMNS.to_vec();

@@ -19,6 +19,7 @@ use super::{
     OLDEST_SCHEMA_VERSION, SCHEMA_VERSION, TlsRecord, TraceRecord, WorkerEndRecord, WorkerRecord, nanos,
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
+use crate::plan::Purpose;
 use crate::statistics::Evidence;
 
 /// More values than any run can have, few enough that no sum of them overflows.
@@ -60,10 +61,12 @@ pub enum RecordError {
 
 /// What a block's record says was measured.
 pub(super) struct BlockContent {
+    purpose: Purpose,
     load: Load,
     extent: Extent,
     start_skew: StartSkew,
     interrupted: bool,
+    aborted: Option<String>,
     pub(super) workers: Vec<MeasuredWorker>,
 }
 
@@ -73,9 +76,11 @@ impl BlockContent {
         Evidence {
             load: &self.load,
             extent: self.extent,
+            purpose: self.purpose,
             workers: &self.workers,
             start_skew: self.start_skew,
             interrupted: self.interrupted,
+            aborted: self.aborted.as_deref(),
             medians_ns,
         }
     }
@@ -92,6 +97,7 @@ impl BlockRecord {
         let place = self.place();
         let workers = self.workers.iter().map(|worker| worker.content(&place));
         Ok(BlockContent {
+            purpose: self.purpose,
             load: load(&self.load).ok_or_else(|| impossible(&place, "load"))?,
             extent: extent(&self.extent).ok_or_else(|| impossible(&place, "extent"))?,
             start_skew: StartSkew {
@@ -99,6 +105,7 @@ impl BlockRecord {
                 uncertainty: Duration::from_nanos(self.start_skew.uncertainty_ns),
             },
             interrupted: self.interrupted,
+            aborted: self.aborted.clone(),
             workers: workers.collect::<Result<_, _>>()?,
         })
     }

@@ -53,6 +53,7 @@ impl BlockRecord {
             streams: block.streams.get(),
             threads: block.threads.map(NonZeroU32::get),
             interrupted: measured.interrupted,
+            aborted: measured.aborted.clone(),
             start_skew: measured.start_skew.into(),
             findings: judge(&evidence, &figures),
             totals: (&merged.totals).into(),

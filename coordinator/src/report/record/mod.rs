@@ -8,18 +8,22 @@ use proto::load::Arrivals;
 use proto::outcome::FailureKind;
 use serde::{Deserialize, Serialize};
 
-use crate::merge::MeasuredBlock;
 use crate::plan::{Arm, Purpose};
+use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::{Finding, Verdict};
 use crate::statistics::{Figures, StageFigures};
 
+mod capacity;
 mod decode;
 mod encode;
 mod measurement;
 mod recompute;
 mod results;
+mod run;
 mod stages;
+mod thresholds;
 
+pub use capacity::{CapacityRecord, ConclusionRecord, StepKindRecord, StepRecord};
 pub use decode::RecordError;
 pub(super) use encode::nanos;
 pub use measurement::{
@@ -49,8 +53,14 @@ pub struct RunRecord {
     /// What the blocks of each scenario and load come to.
     #[serde(default)]
     pub results: Vec<ResultRecord>,
+    /// What came of the search for the highest rate, with each scenario; empty where there was none.
+    #[serde(default)]
+    pub capacities: Vec<CapacityRecord>,
     /// In the order in which they ran.
     pub blocks: Vec<BlockRecord>,
+    /// What came of each threshold, for each block that it is about.
+    #[serde(default)]
+    pub thresholds: Vec<Judged>,
 }
 
 /// What is known of a run without having measured anything.
@@ -90,6 +100,9 @@ pub struct RunHead {
     /// The scenario of each block, in the order in which they were to run.
     #[serde(default)]
     pub planned: Vec<String>,
+    /// What figures must be, as they were written.
+    #[serde(default)]
+    pub thresholds: Vec<String>,
 }
 
 /// What measured.
@@ -195,6 +208,9 @@ pub struct BlockRecord {
     pub threads: Option<u32>,
     /// Whether it was cut short by the user.
     pub interrupted: bool,
+    /// Why it was ended before its time, where that was not the user's doing.
+    #[serde(default)]
+    pub aborted: Option<String>,
     /// How far apart the workers began.
     pub start_skew: SkewRecord,
     /// What is worked out from all workers together.
@@ -354,6 +370,7 @@ enum ArmName {
 enum PurposeName {
     Measurement,
     QueueingCheck,
+    CapacityStep,
 }
 
 /// Of a record that was written before blocks had a purpose.
@@ -366,74 +383,4 @@ fn measurement() -> Purpose {
 enum ArrivalsRecord {
     Constant,
     Poisson,
-}
-
-impl RunRecord {
-    /// A run of which no block has been measured.
-    pub fn new(run: RunHead) -> Self {
-        let (verdict, results, blocks) = (Verdict::Invalid, Vec::new(), Vec::new());
-        Self { schema_version: SCHEMA_VERSION, run, verdict, interrupted: false, results, blocks }
-    }
-
-    /// Adds the next block, with its figures and findings, and brings the verdict up to date.
-    pub fn add(&mut self, measured: &MeasuredBlock) -> &BlockRecord {
-        let block = BlockRecord::new(self.blocks.len() as u32 + 1, measured);
-        self.blocks.push(block);
-        // What was just encoded can be decoded.
-        let concluded = self.conclude();
-        debug_assert!(concluded.is_ok());
-        &self.blocks[self.blocks.len() - 1]
-    }
-
-    /// Nothing more will be added: at `finished`, in RFC 3339.
-    pub fn finish(&mut self, finished: String) {
-        self.run.finished = Some(finished);
-        self.judge_all();
-    }
-
-    /// The scenarios of the blocks that were planned and have not been measured.
-    pub fn missing(&self) -> &[String] {
-        self.run.planned.get(self.blocks.len()..).unwrap_or_default()
-    }
-
-    /// Every finding: of each block, then of each result.
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let of_blocks = self.blocks.iter().flat_map(|block| &block.findings);
-        of_blocks.chain(self.results.iter().flat_map(|result| &result.findings))
-    }
-
-    /// Brings up to date what follows from the blocks.
-    fn conclude(&mut self) -> Result<(), RecordError> {
-        self.results = results::results(&self.blocks)?;
-        self.judge_all();
-        Ok(())
-    }
-
-    fn judge_all(&mut self) {
-        let of_blocks = self.blocks.iter_mut().flat_map(|block| &mut block.findings);
-        for finding in of_blocks.chain(self.results.iter_mut().flat_map(|result| &mut result.findings)) {
-            finding.accepted = self.run.accepted.contains(&finding.rule);
-        }
-        self.verdict = self.judge();
-        self.interrupted = self.was_interrupted();
-    }
-
-    /// A run that came to its end without all of its blocks was interrupted between two of them.
-    fn was_interrupted(&self) -> bool {
-        let between = self.run.finished.is_some() && !self.missing().is_empty();
-        between || self.blocks.iter().any(|block| block.interrupted)
-    }
-
-    /// Whether nothing was measured: no block was, or every one was interrupted before its first request.
-    pub fn is_empty(&self) -> bool {
-        self.blocks.iter().all(|block| block.interrupted && block.figures.requests == 0)
-    }
-
-    /// The verdict that follows from the findings.
-    fn judge(&self) -> Verdict {
-        if self.is_empty() {
-            return Verdict::Invalid;
-        }
-        Verdict::of(self.findings())
-    }
 }

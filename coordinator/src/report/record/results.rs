@@ -5,7 +5,7 @@ use proto::load::Load;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{impossible, load};
-use super::{BlockRecord, LoadRecord, RecordError, RunRecord};
+use super::{BlockRecord, CapacityRecord, LoadRecord, RecordError, RunRecord};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::overhead::{ArmBlock, Overhead, Pair};
 use crate::statistics::verdict::{Finding, ResultEvidence, Side, judge_result};
@@ -43,6 +43,25 @@ struct Part<'a> {
     merged: Merged,
 }
 
+impl LoadRecord {
+    /// How it is told from other loads of the same scenario.
+    pub fn level(&self) -> String {
+        match self {
+            Self::Closed { concurrency, .. } => format!("{concurrency} in flight"),
+            Self::Open { rate_millihertz: Some(rate), .. } => format!("{} req/s", *rate as f64 / 1e3),
+            Self::Open { trace: Some(_), .. } => "a trace".into(),
+            Self::Open { .. } => "stages".into(),
+        }
+    }
+}
+
+impl BlockRecord {
+    /// Whether it came to no end of its own.
+    pub(in crate::report) fn is_cut(&self) -> bool {
+        self.interrupted || self.aborted.is_some()
+    }
+}
+
 impl ResultRecord {
     /// Whether a block is one of its blocks.
     pub fn holds(&self, block: &BlockRecord) -> bool {
@@ -62,8 +81,17 @@ impl ResultRecord {
 ///
 /// # Errors
 /// When a histogram or a number cannot be read.
-pub(super) fn results(blocks: &[BlockRecord]) -> Result<Vec<ResultRecord>, RecordError> {
-    let measurements = || blocks.iter().filter(|block| block.purpose == Purpose::Measurement);
+pub(super) fn results(
+    blocks: &[BlockRecord],
+    capacities: &[CapacityRecord],
+) -> Result<Vec<ResultRecord>, RecordError> {
+    let is_measurement = |block: &&BlockRecord| match block.purpose {
+        Purpose::Measurement => true,
+        Purpose::QueueingCheck => false,
+        // Of a search the highest rate that held is the answer.
+        Purpose::CapacityStep => capacities.iter().any(|capacity| capacity.is_knee(block)),
+    };
+    let measurements = || blocks.iter().filter(is_measurement);
     let mut results: Vec<ResultRecord> = Vec::new();
     for block in measurements() {
         let is_known =
@@ -105,7 +133,7 @@ fn result(parts: &[Part<'_>]) -> Option<ResultRecord> {
         .filter_map(|part| {
             let other = of(Arm::Direct).find(|other| other.block.repeat == part.block.repeat)?;
             // Half a block is no half of a pair.
-            let is_whole = !part.block.interrupted && !other.block.interrupted;
+            let is_whole = !part.block.is_cut() && !other.block.is_cut();
             is_whole.then(|| Pair { gateway: part.arm(), direct: other.arm() })
         })
         .collect();
@@ -157,7 +185,7 @@ fn judge(
             block.purpose == Purpose::QueueingCheck
                 && block.arm == arm
                 && block.scenario.name == result.scenario
-                && !block.interrupted
+                && !block.is_cut()
         })
     };
     let side = |arm: &ArmRecord, which: Arm| -> Result<Side, RecordError> {
@@ -172,6 +200,13 @@ fn judge(
         };
         Ok(Side { figures: arm.figures.clone(), blocks: of(arm).into_iter().cloned().collect(), below })
     };
+    // The blocks of a search differ in their lengths, and are judged step by step.
+    let is_of_search = blocks
+        .iter()
+        .any(|block| block.purpose == Purpose::CapacityStep && result.gateway.blocks.contains(&block.number));
+    if is_of_search {
+        return Ok(Vec::new());
+    }
     let load: Load = read(&result.load)?;
     let gateway = side(&result.gateway, Arm::Gateway)?;
     let direct = result.direct.as_ref().map(|arm| side(arm, Arm::Direct)).transpose()?;

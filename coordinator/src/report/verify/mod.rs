@@ -82,6 +82,9 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
     let interrupted = (record.interrupted != again.interrupted)
         .then(|| format!("it says {}, and the blocks make it {}", record.interrupted, again.interrupted));
     checks.push(Check::new("the run was interrupted only where a block was, or is missing", interrupted));
+    let thresholds = (record.thresholds != again.thresholds)
+        .then(|| "what it says of them does not follow from the blocks".to_owned());
+    checks.push(Check::new("the thresholds are judged by the figures", thresholds));
     checks
 }
 

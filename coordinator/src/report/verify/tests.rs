@@ -29,7 +29,7 @@ fn after(change: impl FnOnce(&mut RunRecord)) -> String {
 fn an_honest_record_passes_every_check() {
     let checks = verify(&fixtures::record());
     assert_eq!(failed(&checks), [""; 0]);
-    assert_eq!(checks.len(), 28);
+    assert_eq!(checks.len(), 29);
     assert_eq!(checks[1].to_string(), "ok      block 1, simple_chat: the figures follow from the histograms");
 }
 

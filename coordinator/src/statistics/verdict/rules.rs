@@ -12,12 +12,13 @@ use crate::statistics::{Evidence, Figures};
 type Rule = fn(&Evidence<'_>, &Figures) -> Option<Finding>;
 
 /// In the order in which findings are shown.
-pub(super) const ALL: [Rule; 14] = [
+pub(super) const ALL: [Rule; 15] = [
     no_success,
     totals_disagree,
     worker_lost,
     stopped_early,
     interrupted,
+    aborted,
     failures,
     offered_load_not_reached,
     send_lag,
@@ -48,7 +49,7 @@ fn totals_disagree(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
 
 /// What a lost worker had sent counts, but its share of the load was missing from then on.
 fn worker_lost(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
-    if evidence.interrupted {
+    if evidence.is_cut() {
         return None;
     }
     let reasons: Vec<String> =
@@ -71,7 +72,7 @@ fn stopped_early(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
         let stops = [EndReason::Stopped, EndReason::Lease];
         matches!(worker.end, WorkerEnd::Finished { reason, .. } if stops.contains(&reason))
     };
-    let worker = evidence.workers.iter().find(early).filter(|_| !evidence.interrupted)?;
+    let worker = evidence.workers.iter().find(early).filter(|_| !evidence.is_cut())?;
     let reason = format!("worker {} stopped before its part of the load was done", worker.number);
     Some(Finding::new("stopped_early", Verdict::Suspect, reason))
 }
@@ -83,6 +84,14 @@ fn interrupted(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
         let reason = format!("the run was interrupted after {seconds:.1} s of this block");
         Finding::new("interrupted", Verdict::Suspect, reason)
     })
+}
+
+/// What was measured until then stands, and is too short to mean much.
+fn aborted(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
+    let why = evidence.aborted?;
+    let seconds = figures.window.length_ns as f64 / 1e9;
+    let reason = format!("the block was ended after {seconds:.1} s: {why}");
+    Some(Finding::new("aborted", Verdict::Suspect, reason))
 }
 
 /// A failed answer is often a fast one, and it frees its connection for the next: beyond one in a hundred the target
@@ -102,7 +111,7 @@ const LEAST_ACHIEVED: f64 = 0.99;
 
 /// What an interruption leaves unsent is no shortcoming.
 fn offered_load_not_reached(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
-    open_loop(evidence).filter(|()| !evidence.interrupted)?;
+    open_loop(evidence).filter(|()| !evidence.is_cut())?;
     let started =
         evidence.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.started_in_window));
     let too_few = (started as f64) < LEAST_ACHIEVED * figures.offered as f64;

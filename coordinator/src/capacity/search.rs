@@ -1,0 +1,323 @@
+//! Which rate is tried next.
+
+use std::time::Duration;
+
+use proto::load::Rate;
+
+/// How far a search may go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// The first rate.
+    pub start: Rate,
+    /// The highest rate that is tried.
+    pub most: Rate,
+    /// The search ends when the lowest rate that failed is at most this part above the highest that passed.
+    pub precision: f64,
+    /// How long the first steps take; later ones take longer.
+    pub step: Duration,
+    /// How long all steps may take together.
+    pub time: Duration,
+    /// How many requests all steps may offer together.
+    pub requests: u64,
+}
+
+/// One rate for one while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// What is offered.
+    pub rate: Rate,
+    /// For how long.
+    pub duration: Duration,
+    /// Why it is tried.
+    pub kind: StepKind,
+}
+
+/// Why a rate is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepKind {
+    /// Twice the one before, to find a rate that fails.
+    Coarse,
+    /// Between one that passed and one that failed.
+    Fine,
+    /// The highest that passed, or the lowest that failed, once more and for longer.
+    Confirmation,
+}
+
+/// A step, and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tried {
+    /// The step.
+    pub step: Step,
+    /// Why it failed, in a clause; `None` when it held every objective.
+    pub failure: Option<String>,
+    /// It failed because of the machines that carry the load, and not because of the target.
+    pub is_generators_fault: bool,
+    /// How long it took, with what it takes to begin and to end it.
+    pub took: Duration,
+    /// How many requests it offered.
+    pub offered: u64,
+}
+
+/// Why a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The highest rate that passes and the lowest that fails are confirmed, and close together.
+    Found,
+    /// Even the highest allowed rate passed.
+    BeyondMost,
+    /// Not even the lowest rate passed.
+    NothingPasses,
+    /// The machines that carry the load could not carry more.
+    Generator,
+    /// The time, or the requests, were used up.
+    OutOfBudget,
+}
+
+/// A search under way.
+#[derive(Debug, Clone)]
+pub struct Search {
+    bounds: Bounds,
+    tried: Vec<Tried>,
+    passed: Option<Mark>,
+    failed: Option<Mark>,
+}
+
+/// A rate of which it is known what comes of it.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    rate: Rate,
+    is_confirmed: bool,
+}
+
+/// Where even the start fails, lower rates are tried down to this part of it.
+const LOWEST_SHARE: u64 = 64;
+
+impl Search {
+    /// Nothing is tried yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, tried: Vec::new(), passed: None, failed: None }
+    }
+
+    /// Everything that was tried, in order.
+    pub fn tried(&self) -> &[Tried] {
+        &self.tried
+    }
+
+    /// The highest rate that passed.
+    pub fn highest_passing(&self) -> Option<Rate> {
+        self.passed.map(|mark| mark.rate)
+    }
+
+    /// The lowest rate that failed.
+    pub fn lowest_failing(&self) -> Option<Rate> {
+        self.failed.map(|mark| mark.rate)
+    }
+
+    /// What is tried next, or why there is nothing more to try.
+    pub fn next(&self) -> Result<Step, Conclusion> {
+        let step = self.wanted()?;
+        let spent: Duration = self.tried.iter().map(|tried| tried.took).sum();
+        let offered = self.tried.iter().fold(0, |sum: u64, tried| sum.saturating_add(tried.offered));
+        let to_come = step.rate.per_second() * step.duration.as_secs_f64();
+        let is_affordable = spent + step.duration <= self.bounds.time
+            && offered as f64 + to_come <= self.bounds.requests as f64;
+        if is_affordable { Ok(step) } else { Err(Conclusion::OutOfBudget) }
+    }
+
+    /// Takes in what came of the step that [`Search::next`] said.
+    pub fn took(&mut self, tried: Tried) {
+        let (rate, kind) = (tried.step.rate, tried.step.kind);
+        let is_confirmed = kind == StepKind::Confirmation;
+        let mark = Mark { rate, is_confirmed };
+        if tried.failure.is_none() {
+            self.passed = Some(mark);
+            // What failed below it failed by chance.
+            self.failed = self.failed.filter(|failed| failed.rate > rate);
+        } else {
+            self.failed = Some(mark);
+            self.passed = self.passed.filter(|passed| passed.rate < rate);
+            if self.passed.is_none() {
+                self.passed = self.highest_below(rate);
+            }
+        }
+        self.tried.push(tried);
+    }
+
+    /// Of those that passed and never failed.
+    fn highest_below(&self, rate: Rate) -> Option<Mark> {
+        let has_failed =
+            |rate: Rate| self.tried.iter().any(|tried| tried.step.rate == rate && tried.failure.is_some());
+        let passed = self.tried.iter().filter(|tried| tried.failure.is_none());
+        let below =
+            passed.map(|tried| tried.step.rate).filter(|passed| *passed < rate && !has_failed(*passed));
+        below.max().map(|rate| Mark { rate, is_confirmed: false })
+    }
+
+    fn wanted(&self) -> Result<Step, Conclusion> {
+        if self.tried.last().is_some_and(|tried| tried.is_generators_fault) {
+            return Err(Conclusion::Generator);
+        }
+        let step = |rate, kind| Ok(Step { rate, duration: self.duration(kind), kind });
+        match (self.passed, self.failed) {
+            (None, None) => step(self.bounds.start.min(self.bounds.most), StepKind::Coarse),
+            (Some(passed), None) if passed.rate >= self.bounds.most => match passed.is_confirmed {
+                true => Err(Conclusion::BeyondMost),
+                false => step(passed.rate, StepKind::Confirmation),
+            },
+            (Some(passed), None) => step(scaled(passed.rate, 2.0).min(self.bounds.most), StepKind::Coarse),
+            (None, Some(failed)) => {
+                let lower = scaled(failed.rate, 0.5);
+                let lowest = self.bounds.start.millihertz() / LOWEST_SHARE;
+                let is_too_low = lower.millihertz() < lowest.max(1) || lower >= failed.rate;
+                if is_too_low { Err(Conclusion::NothingPasses) } else { step(lower, StepKind::Coarse) }
+            }
+            (Some(passed), Some(failed)) => {
+                let ratio = failed.rate.per_second() / passed.rate.per_second();
+                let between = scaled(passed.rate, ratio.sqrt());
+                let is_close =
+                    ratio <= 1.0 + self.bounds.precision || between <= passed.rate || between >= failed.rate;
+                match (is_close, passed.is_confirmed, failed.is_confirmed) {
+                    (false, ..) => step(between, StepKind::Fine),
+                    (true, false, _) => step(passed.rate, StepKind::Confirmation),
+                    (true, true, false) => step(failed.rate, StepKind::Confirmation),
+                    (true, true, true) => Err(Conclusion::Found),
+                }
+            }
+        }
+    }
+
+    /// Steps grow longer towards the knee, where a queue grows slowly.
+    fn duration(&self, kind: StepKind) -> Duration {
+        let factor = match kind {
+            StepKind::Coarse => 1.0,
+            StepKind::Fine => 1.5,
+            StepKind::Confirmation => 2.5,
+        };
+        self.bounds.step.mul_f64(factor)
+    }
+}
+
+fn scaled(rate: Rate, factor: f64) -> Rate {
+    let millihertz = (rate.millihertz() as f64 * factor).round() as u64;
+    Rate::from_millihertz(millihertz.max(1)).unwrap_or(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rate(per_second: f64) -> Rate {
+        Rate::from_millihertz((per_second * 1e3) as u64).unwrap()
+    }
+
+    fn bounds() -> Bounds {
+        Bounds {
+            start: rate(100.0),
+            most: rate(100_000.0),
+            precision: 0.02,
+            step: Duration::from_secs(2),
+            time: Duration::from_secs(90),
+            requests: u64::MAX,
+        }
+    }
+
+    /// Searches a target whose steps pass as `passes` says.
+    fn search(bounds: Bounds, mut passes: impl FnMut(Step) -> bool) -> (Search, Conclusion) {
+        let mut search = Search::new(bounds);
+        loop {
+            let step = match search.next() {
+                Ok(step) => step,
+                Err(conclusion) => return (search, conclusion),
+            };
+            let failure = (!passes(step)).then(|| "too slow".to_owned());
+            let offered = (step.rate.per_second() * step.duration.as_secs_f64()) as u64;
+            search.took(Tried { step, failure, is_generators_fault: false, took: step.duration, offered });
+        }
+    }
+
+    #[test]
+    fn it_doubles_bisects_and_confirms_both_sides() {
+        let (search, conclusion) = search(bounds(), |step| step.rate.per_second() <= 5_000.0);
+        assert_eq!(conclusion, Conclusion::Found);
+        let (passed, failed) = (search.highest_passing().unwrap(), search.lowest_failing().unwrap());
+        assert!(passed.per_second() <= 5_000.0 && failed.per_second() > 5_000.0);
+        assert!(failed.per_second() / passed.per_second() <= 1.02);
+        let last: Vec<_> =
+            search.tried().iter().rev().take(2).map(|tried| (tried.step.kind, tried.step.rate)).collect();
+        assert_eq!(last, [(StepKind::Confirmation, failed), (StepKind::Confirmation, passed)]);
+        let spent: Duration = search.tried().iter().map(|tried| tried.took).sum();
+        assert!(spent < Duration::from_secs(60), "{spent:?}");
+    }
+
+    #[test]
+    fn a_pass_that_is_not_confirmed_makes_it_look_lower() {
+        let limit = |step: Step| if step.kind == StepKind::Confirmation { 4_800.0 } else { 5_000.0 };
+        let (search, conclusion) = search(bounds(), |step| step.rate.per_second() <= limit(step));
+        assert_eq!(conclusion, Conclusion::Found);
+        assert!(search.highest_passing().unwrap().per_second() <= 4_800.0);
+    }
+
+    #[test]
+    fn a_failure_that_is_not_confirmed_makes_it_look_higher() {
+        let mut failed_once = false;
+        let (search, conclusion) = search(bounds(), |step| {
+            let by_chance = step.rate.per_second() > 700.0
+                && !std::mem::replace(&mut failed_once, step.rate.per_second() > 700.0);
+            !by_chance && step.rate.per_second() <= 5_000.0
+        });
+        assert!(matches!(conclusion, Conclusion::Found | Conclusion::OutOfBudget));
+        assert!(search.highest_passing().unwrap().per_second() > 4_700.0, "{search:?}");
+    }
+
+    #[test]
+    fn it_ends_where_its_bounds_are() {
+        let most = Bounds { most: rate(1_000.0), ..bounds() };
+        let (search_most, conclusion) = search(most, |_| true);
+        assert_eq!(
+            (conclusion, search_most.highest_passing()),
+            (Conclusion::BeyondMost, Some(rate(1_000.0)))
+        );
+
+        let (nothing, conclusion) = search(bounds(), |_| false);
+        assert_eq!((conclusion, nothing.highest_passing()), (Conclusion::NothingPasses, None));
+        assert!(nothing.tried().len() <= 8, "{}", nothing.tried().len());
+
+        let (few, conclusion) = search(Bounds { requests: 5_000, ..bounds() }, |_| true);
+        assert_eq!(conclusion, Conclusion::OutOfBudget);
+        assert!(few.tried().iter().map(|tried| tried.offered).sum::<u64>() <= 5_000);
+
+        let (short, conclusion) = search(Bounds { time: Duration::from_secs(7), ..bounds() }, |_| true);
+        assert_eq!((conclusion, short.tried().len()), (Conclusion::OutOfBudget, 3));
+    }
+
+    #[test]
+    fn it_ends_when_the_machines_that_carry_the_load_can_carry_no_more() {
+        let mut search = Search::new(bounds());
+        let step = search.next().unwrap();
+        let failure = Some("busy".to_owned());
+        search.took(Tried { step, failure, is_generators_fault: true, took: step.duration, offered: 1 });
+        assert_eq!(search.next(), Err(Conclusion::Generator));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_capacity_it_is_found_to_the_precision(capacity in 5.0f64..90_000.0) {
+            let bounds = Bounds { time: Duration::from_secs(1_000), ..bounds() };
+            let (search, conclusion) = search(bounds, |step| step.rate.per_second() <= capacity);
+            prop_assert_eq!(conclusion, Conclusion::Found);
+            let passed = search.highest_passing().unwrap().per_second();
+            prop_assert!(passed <= capacity && passed >= capacity / 1.0201, "{} of {}", passed, capacity);
+        }
+
+        #[test]
+        fn whatever_comes_of_its_steps_it_comes_to_an_end(seed in any::<u64>()) {
+            let mut state = seed;
+            let (search, _) = search(bounds(), |_| {
+                state = proto::random::mix(state);
+                state & 1 == 0
+            });
+            prop_assert!(search.tried().len() < 100);
+        }
+    }
+}

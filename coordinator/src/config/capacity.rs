@@ -1,0 +1,81 @@
+//! A run that searches for the highest rate that a target carries.
+
+use std::num::NonZeroU32;
+
+use super::error::QuestionError;
+use super::{ConfigError, RunConfig};
+use crate::capacity::Bounds;
+use crate::cli::{CapacityArgs, Given, Origin, RunArgs};
+use crate::threshold::Threshold;
+
+/// A search: within which bounds, and for what.
+#[derive(Debug, Clone)]
+pub struct CapacityConfig {
+    /// How far it goes.
+    pub bounds: Bounds,
+    /// What must hold at a rate that passes; at least one.
+    pub objectives: Vec<Threshold>,
+}
+
+/// Enough for a slow answer at a high rate: what waits for a connection waits in the tool.
+const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
+
+/// What a search finds itself, or what makes no sense within one. Their variables may be set for another run.
+const NOT_OF_A_SEARCH: [&str; 12] = [
+    "concurrency",
+    "rate",
+    "stages",
+    "trace",
+    "trace_speed",
+    "think_time",
+    "requests",
+    "duration",
+    "repeats",
+    "queueing_check",
+    "thresholds",
+    "direct",
+];
+
+impl RunConfig {
+    /// Of a search: everything as in a run, but for the load.
+    ///
+    /// # Errors
+    /// What makes no sense, where it was given, and how to mend it.
+    pub fn of_capacity(args: &CapacityArgs, given: &Given) -> Result<Self, ConfigError> {
+        let by_flag = |id: &&str| given.origin(id) == Origin::Flag;
+        if let Some(id) = NOT_OF_A_SEARCH.into_iter().find(by_flag) {
+            return Err(QuestionError::NotOfASearch { flag: given.place(id).into() }.into());
+        }
+        let start = args.start_rate.min(args.max_rate);
+        let mut run =
+            RunArgs { rate: vec![start], duration: Some(args.step), requests: None, ..args.run.clone() };
+        run.concurrency.clear();
+        run.shape.stages.clear();
+        (run.shape.trace, run.shape.think_time) = (None, None);
+        (run.arms.direct, run.arms.repeats, run.arms.queueing_check) = (None, None, Some(false));
+        run.judge.thresholds.clear();
+        if given.origin("connections") == Origin::Default {
+            run.connections = CONNECTIONS;
+        }
+        let config = Self::new(&run, given)?;
+        let objectives = objectives(args, given, &config)?;
+        let bounds = Bounds {
+            start,
+            most: args.max_rate,
+            precision: f64::from(args.precision.0) / 1e3,
+            step: args.step,
+            time: args.max_time,
+            requests: args.max_requests.get(),
+        };
+        Ok(Self { capacity: Some(CapacityConfig { bounds, objectives }), ..config })
+    }
+}
+
+fn objectives(args: &CapacityArgs, given: &Given, config: &RunConfig) -> Result<Vec<Threshold>, ConfigError> {
+    super::thresholds::check_all(&args.slos, "slos", given, &config.scenarios, false)?;
+    if !args.slos.is_empty() {
+        return Ok(args.slos.clone());
+    }
+    // Both are written as they are parsed.
+    Ok(["p99<1s", "failed<1%"].into_iter().filter_map(|text| text.parse().ok()).collect())
+}

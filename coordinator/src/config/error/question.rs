@@ -1,0 +1,58 @@
+//! What can be wrong with what is asked of a run: what is compared, searched for or judged.
+
+/// A question that makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum QuestionError {
+    /// One load, twice.
+    #[error(
+        "{place} names a level twice, and the report could not tell them apart; name each once, or give --repeats"
+    )]
+    LevelTwice {
+        /// Where it was given.
+        place: String,
+    },
+    /// A flag that only means something beside another arm.
+    #[error("{flag} is about the upstream beside the gateway; give --direct, or leave it out")]
+    NeedsDirect {
+        /// The flag.
+        flag: String,
+    },
+    /// A flag that a search has no use for.
+    #[error(
+        "{flag} has no meaning in a search, which finds the load itself; leave it out, or use `archestra-bench run`"
+    )]
+    NotOfASearch {
+        /// The flag.
+        flag: String,
+    },
+    /// A condition that can only be judged in the end.
+    #[error(
+        "{place} has `{condition}`, which nobody knows while a block runs; use p50, p95, p99, failed, dropped or throughput"
+    )]
+    CannotBeWatched {
+        /// Where it was given.
+        place: String,
+        /// The condition.
+        condition: String,
+    },
+    /// A threshold of a scenario that is not run.
+    #[error("{place} names the scenario `{scenario}`, which is not run; {cure}")]
+    ThresholdOfNoScenario {
+        /// Where it was given.
+        place: String,
+        /// What it names.
+        scenario: String,
+        /// How to mend it.
+        cure: String,
+    },
+    /// A threshold that compares two arms.
+    #[error(
+        "{place}: `{threshold}` needs --direct, because an overhead is measured against the upstream itself; give that, or leave it out"
+    )]
+    ThresholdNeedsDirect {
+        /// Where it was given.
+        place: String,
+        /// The threshold.
+        threshold: String,
+    },
+}

@@ -1,0 +1,104 @@
+//! A record grows block by block, and what follows from its blocks follows at once.
+
+use super::{
+    BlockRecord, CapacityRecord, ConclusionRecord, RecordError, RunHead, RunRecord, SCHEMA_VERSION, results,
+    thresholds,
+};
+use crate::merge::MeasuredBlock;
+use crate::plan::Purpose;
+use crate::statistics::verdict::{Finding, Verdict};
+
+impl RunRecord {
+    /// A run of which no block has been measured.
+    pub fn new(run: RunHead) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run,
+            verdict: Verdict::Invalid,
+            interrupted: false,
+            results: Vec::new(),
+            capacities: Vec::new(),
+            blocks: Vec::new(),
+            thresholds: Vec::new(),
+        }
+    }
+
+    /// Adds the next block, with its figures and findings, and brings the verdict up to date.
+    pub fn add(&mut self, measured: &MeasuredBlock) -> &BlockRecord {
+        let block = BlockRecord::new(self.blocks.len() as u32 + 1, measured);
+        self.blocks.push(block);
+        // What was just encoded can be decoded.
+        let concluded = self.conclude();
+        debug_assert!(concluded.is_ok());
+        &self.blocks[self.blocks.len() - 1]
+    }
+
+    /// Nothing more will be added: at `finished`, in RFC 3339.
+    pub fn finish(&mut self, finished: String) {
+        self.run.finished = Some(finished);
+        self.judge_all();
+    }
+
+    /// The scenarios of the blocks that were planned and have not been measured.
+    pub fn missing(&self) -> &[String] {
+        self.run.planned.get(self.blocks.len()..).unwrap_or_default()
+    }
+
+    /// Every finding: of each block, then of each result.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let of_blocks = self.blocks.iter().flat_map(|block| &block.findings);
+        of_blocks.chain(self.results.iter().flat_map(|result| &result.findings))
+    }
+
+    /// Brings up to date what follows from the blocks.
+    pub(super) fn conclude(&mut self) -> Result<(), RecordError> {
+        self.results = results::results(&self.blocks, &self.capacities)?;
+        self.judge_all();
+        Ok(())
+    }
+
+    fn judge_all(&mut self) {
+        let of_blocks = self.blocks.iter_mut().flat_map(|block| &mut block.findings);
+        for finding in of_blocks.chain(self.results.iter_mut().flat_map(|result| &mut result.findings)) {
+            finding.accepted = self.run.accepted.contains(&finding.rule);
+        }
+        self.verdict = self.judge();
+        self.interrupted = self.was_interrupted();
+        self.thresholds = thresholds::of(self);
+    }
+
+    /// A run that came to its end without all of its blocks was interrupted between two of them.
+    fn was_interrupted(&self) -> bool {
+        let was_aborted = self.blocks.iter().any(|block| block.aborted.is_some());
+        let between = self.run.finished.is_some() && !self.missing().is_empty() && !was_aborted;
+        let is_searching = |capacity: &CapacityRecord| capacity.conclusion.is_none();
+        let within_search = self.run.finished.is_some() && self.capacities.iter().any(is_searching);
+        between || within_search || self.blocks.iter().any(|block| block.interrupted)
+    }
+
+    /// Whether nothing was measured: no block was, or every one was interrupted before its first request.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.iter().all(|block| block.interrupted && block.figures.requests == 0)
+    }
+
+    /// The condition of the user's that came true and ended the run.
+    pub fn abort_reason(&self) -> Option<&str> {
+        let blocks = self.blocks.iter().filter(|block| block.purpose != Purpose::CapacityStep);
+        blocks.filter_map(|block| block.aborted.as_deref()).next()
+    }
+
+    /// Whether it was ended because a condition of the user's came true, or a search found no rate that holds.
+    pub fn is_hopeless(&self) -> bool {
+        let holds_nothing =
+            |capacity: &CapacityRecord| capacity.conclusion == Some(ConclusionRecord::NothingPasses);
+        self.abort_reason().is_some() || self.capacities.iter().any(holds_nothing)
+    }
+
+    /// The verdict that follows from the findings.
+    fn judge(&self) -> Verdict {
+        if self.is_empty() {
+            return Verdict::Invalid;
+        }
+        Verdict::of(self.findings())
+    }
+}

@@ -1,0 +1,142 @@
+//! A search for the highest rate that holds the objectives: one step after another, each a block of its own.
+
+use std::time::Duration;
+
+use proto::load::{Extent, Load, Pace, WarmUp};
+use proto::random::mix;
+use tokio::time::sleep;
+
+use super::{Course, RunError, timestamp};
+use crate::capacity::{Search, Step, Tried, backlog};
+use crate::clock;
+use crate::config::CapacityConfig;
+use crate::merge::Live;
+use crate::plan::{Block, Plan, Purpose};
+use crate::report::record::{BlockRecord, CapacityRecord, RunRecord, StepRecord};
+use crate::statistics::thresholds::{Measured, judge};
+
+/// What goes before each step, at its own rate.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// After a step that failed: for the target to get over it.
+const REST: Duration = Duration::from_millis(500);
+/// The longest that a queue is waited for which a step has left in the target.
+const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+
+/// Searches with each scenario of the plan, one after another.
+pub(super) async fn search(
+    mut course: Course<'_>,
+    plan: &Plan,
+    config: &CapacityConfig,
+    mut record: RunRecord,
+) -> Result<Option<RunRecord>, RunError> {
+    'scenarios: for template in &plan.blocks {
+        let mut search = Search::new(config.bounds);
+        let objectives: Vec<String> = config.objectives.iter().map(ToString::to_string).collect();
+        record.capacities.push(CapacityRecord::new(&template.scenario.name, &objectives));
+        loop {
+            let step = match search.next() {
+                Ok(step) => step,
+                Err(conclusion) => {
+                    record.conclude_search(&search, conclusion);
+                    break;
+                }
+            };
+            let begun = clock::now();
+            let block = block(template, step, search.tried().len() as u64);
+            let measured = course.block(&block, watch(step)).await?;
+            let was_interrupted = measured.interrupted;
+            record.add(&measured);
+            let Some(last) = record.blocks.last() else { break };
+            let (failure, is_generators_fault) = came_of(last, step, &objectives);
+            let offered = last.figures.offered;
+            let drain = drain(last, &search);
+            let mut of_step = StepRecord::new(last.number, step, failure.clone(), is_generators_fault);
+            of_step.was_interrupted = was_interrupted;
+            record.add_step(of_step);
+            course.results.save(&record)?;
+            if was_interrupted {
+                break 'scenarios;
+            }
+            let failed = failure.is_some();
+            if failed && course.interrupt.or(sleep(REST + drain)).await.is_none() {
+                break 'scenarios;
+            }
+            let took = clock::now().saturating_duration_since(begun);
+            search.took(Tried { step, failure, is_generators_fault, took, offered });
+        }
+    }
+    record.finish(timestamp(&clock::local_now()));
+    course.results.save(&record)?;
+    Ok(Some(record))
+}
+
+fn block(template: &Block, step: Step, number: u64) -> Block {
+    let load = match &template.load {
+        Load::Open { arrivals, connections, max_in_flight, .. } => Load::Open {
+            pace: Pace::Steady(step.rate),
+            arrivals: *arrivals,
+            connections: *connections,
+            max_in_flight: *max_in_flight,
+        },
+        closed @ Load::Closed { .. } => closed.clone(),
+    };
+    Block {
+        load,
+        extent: Extent::Duration(step.duration),
+        warm_up: WarmUp::Duration(WARM_UP),
+        purpose: Purpose::CapacityStep,
+        repeat: 1 + number as u32,
+        seed: mix(template.seed.wrapping_add(number)) >> 1,
+        ..template.clone()
+    }
+}
+
+/// Ends a step whose queue grows: it cannot pass any more, and would leave the target with a long queue.
+fn watch(step: Step) -> super::measure::Watch<'static> {
+    let mut lengths: Vec<u64> = Vec::new();
+    let mut seen = Duration::ZERO;
+    Box::new(move |live: &Live| {
+        if live.elapsed <= seen || live.elapsed >= step.duration {
+            return None;
+        }
+        seen = live.elapsed;
+        lengths.push(live.offered.saturating_sub(live.successes + live.failed + live.dropped));
+        let waiting = lengths.last().copied().unwrap_or_default();
+        backlog::grows(&lengths, step.rate.per_second())
+            .then(|| format!("{waiting} requests wait, and more with every second"))
+    })
+}
+
+/// Why a step failed, if it did, and whether that was the fault of the machines that carry the load.
+fn came_of(block: &BlockRecord, step: Step, objectives: &[String]) -> (Option<String>, bool) {
+    let busy =
+        block.findings.iter().find(|finding| ["generator_cpu", "starved"].contains(&finding.rule.as_str()));
+    let failure = failure(block, step, objectives);
+    match (failure, busy) {
+        (Some(failure), Some(busy)) => (Some(format!("{failure}; {}", busy.reason)), true),
+        (failure, _) => (failure, false),
+    }
+}
+
+fn failure(block: &BlockRecord, step: Step, objectives: &[String]) -> Option<String> {
+    if let Some(why) = &block.aborted {
+        return Some(why.clone());
+    }
+    let measured = Measured { scenario: &block.scenario.name, load: None, figures: &block.figures };
+    if let Some(missed) = judge(objectives, &[measured], &[]).iter().find(|judged| judged.is_missed()) {
+        return Some(missed.sentence());
+    }
+    let lengths = block.queue_lengths(step.duration);
+    if backlog::grows(&lengths, step.rate.per_second()) {
+        let waiting = lengths.last().copied().unwrap_or_default();
+        return Some(format!("the queue grew to {waiting} requests, and more with every second"));
+    }
+    None
+}
+
+/// How long the target needs for what a step has left in it, at the best rate that it has shown.
+fn drain(block: &BlockRecord, search: &Search) -> Duration {
+    let left = block.figures.abandoned + block.figures.unsent;
+    let rate = search.highest_passing().map_or(1.0, |rate| rate.per_second());
+    Duration::from_secs_f64(left as f64 / rate.max(1.0)).min(LONGEST_DRAIN)
+}

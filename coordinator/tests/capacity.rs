@@ -1,0 +1,141 @@
+//! The search for the highest rate, end to end, on targets whose capacity is known.
+
+// A helper that fails fails the test.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use support::clock::now;
+use support::process::{Bench, Finished};
+use support::request::Reply;
+use support::results::Results;
+use support::target::Target;
+
+/// Answers so many requests a second, one after another, and keeps a queue of those that wait.
+fn bucket(per_second: u32) -> Target {
+    let each = Duration::from_secs(1) / per_second;
+    let free: Arc<Mutex<Option<Instant>>> = Arc::default();
+    Target::scripted(move |_, request| {
+        let turn = {
+            let mut free = free.lock().unwrap();
+            let turn = free.unwrap_or_else(now).max(now()) + each;
+            *free = Some(turn);
+            turn
+        };
+        Reply::good(request).after(turn.saturating_duration_since(now()))
+    })
+}
+
+fn search(bench: &Bench, target: &Target, flags: &[&str]) -> Finished {
+    let url = target.url();
+    let finished =
+        bench.run(&[&["capacity", "--scenario", "simple_chat", "--target", &url, "--quiet"], flags].concat());
+    assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+    finished
+}
+
+#[test]
+fn the_capacity_of_a_token_bucket_is_found() {
+    let (bench, target) = (Bench::new(), bucket(400));
+    let flags = [
+        "--slo",
+        "p99<250ms",
+        "--slo",
+        "failed<0.1%",
+        "--start-rate",
+        "250",
+        "--precision",
+        "4%",
+        "--workers",
+        "1",
+    ];
+    let finished = search(&bench, &target, &flags);
+    assert_eq!(finished.code, Some(0), "{}\n{}", finished.stderr, finished.stdout);
+    let results = Results::of(&bench);
+    let capacity = &results.report["capacities"][0];
+    assert_eq!(capacity["conclusion"], "found", "{}", results.summary);
+    let found = capacity["highest_passing_millihertz"].as_f64().unwrap() / 1e3;
+    assert!((0.95..=1.03).contains(&(found / 400.0)), "{found}\n{}", results.summary);
+    assert!(
+        results.summary.contains("| simple_chat | ") && results.summary.contains("both rates are confirmed")
+    );
+    // The seven columns are those of the knee.
+    let at_knee = &results.report["results"][0]["load"]["rate_millihertz"];
+    assert_eq!(*at_knee, capacity["highest_passing_millihertz"]);
+    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    assert_eq!(bench.run(&["report", results.report_path.to_str().unwrap()]).stdout, results.summary);
+}
+
+#[test]
+fn a_target_that_holds_nothing_is_said_to_and_the_exit_code_says_it_too() {
+    let (bench, target) = (Bench::new(), Target::with_latencies(vec![Duration::from_millis(20)]));
+    let flags = ["--slo", "p50<5ms", "--start-rate", "40", "--step", "1s", "--workers", "1"];
+    let finished = search(&bench, &target, &flags);
+    assert_eq!(finished.code, Some(4), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert_eq!(results.report["capacities"][0]["conclusion"], "nothing_passes");
+    assert!(results.summary.contains("no rate held"), "{}", results.summary);
+}
+
+#[test]
+fn a_search_ends_at_its_bounds() {
+    let (bench, target) = (Bench::new(), Target::good());
+    let flags = ["--start-rate", "50", "--max-rate", "100", "--step", "1s", "--workers", "1"];
+    let finished = search(&bench, &target, &flags);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(Results::of(&bench).report["capacities"][0]["conclusion"], "beyond_most");
+
+    let few = Bench::new();
+    let finished = search(
+        &few,
+        &target,
+        &["--start-rate", "50", "--max-requests", "60", "--step", "1s", "--workers", "1"],
+    );
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&few);
+    assert_eq!(results.report["capacities"][0]["conclusion"], "out_of_budget");
+    assert_eq!(results.report["blocks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_search_finds_the_load_itself() {
+    for flag in [["--rate", "5"], ["--concurrency", "5"], ["--requests", "5"], ["--stage", "1s:5/s"]] {
+        let finished = Bench::new().run(&[&["capacity"], flag.as_slice()].concat());
+        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+        assert!(finished.stderr.contains("has no meaning in a search"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_run_that_is_hopeless_ends_early_and_says_why() {
+    let bench = Bench::new();
+    let target = Target::scripted(|_, request| {
+        if request.purpose() == support::request::Purpose::Load {
+            Reply::json(500, "{}")
+        } else {
+            Reply::good(request)
+        }
+    });
+    let url = target.url();
+    let flags =
+        ["run", "--target", &url, "--rate", "50", "--duration", "30s", "--abort-on", "failed>50%", "--quiet"];
+    let begun = now();
+    let finished = bench.run(&flags);
+    let took = now().saturating_duration_since(begun);
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(finished.code, Some(4), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert_eq!(results.report["blocks"].as_array().unwrap().len(), 1, "the second scenario is not begun");
+    assert_eq!(results.report["interrupted"], false);
+    assert!(
+        results.summary.contains("`failed>50%` came true (100%)") || results.summary.contains("came true"),
+        "{}",
+        results.summary
+    );
+    let unknown = Bench::new().run(&["run", "--abort-on", "ttft.p95>1s"]);
+    assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);
+}
