@@ -220,7 +220,7 @@ fn added(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram, statistic: Sta
     let resolution = errors.iter().sum::<f64>() / errors.len() as f64;
     let interval = Sample::of(&differences).and_then(|sample| sample.interval());
     interval.map_or(Cell::Unknown(too_few_pairs), |interval| {
-        let half_width = interval.half_width.max(resolution);
+        let half_width = interval.half_width.hypot(resolution);
         Cell::Known(Estimate {
             added_ns: interval.mean,
             low_ns: interval.mean - half_width,
