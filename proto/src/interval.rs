@@ -37,6 +37,12 @@ pub struct HostReading {
     pub steal: f64,
     /// Resident memory of the worker's process, in bytes.
     pub resident_bytes: u64,
+    /// How often the engine threads gave their core up, because there was nothing to do; together.
+    pub voluntary_switches: u64,
+    /// How often their core was taken from the engine threads; together.
+    pub involuntary_switches: u64,
+    /// What the engine threads spent on ending the span and handing over what they had measured; together.
+    pub reporting: Duration,
 }
 
 /// A worker's totals for one assignment.
@@ -95,14 +101,44 @@ impl From<&Interval> for wire::Interval {
             end_ns: nanos(interval.end),
             counters: Some((&interval.counters).into()),
             latencies: Some((&interval.latencies).into()),
-            host: Some(wire::HostReading {
-                process_cores: interval.host.process_cores,
-                busiest_thread: interval.host.busiest_thread,
-                scheduler_lag: interval.host.scheduler_lag,
-                steal: interval.host.steal,
-                resident_bytes: interval.host.resident_bytes,
-            }),
+            host: Some(interval.host.into()),
         }
+    }
+}
+
+impl From<HostReading> for wire::HostReading {
+    fn from(host: HostReading) -> Self {
+        wire::HostReading {
+            process_cores: host.process_cores,
+            busiest_thread: host.busiest_thread,
+            scheduler_lag: host.scheduler_lag,
+            steal: host.steal,
+            resident_bytes: host.resident_bytes,
+            voluntary_switches: host.voluntary_switches,
+            involuntary_switches: host.involuntary_switches,
+            reporting_ns: nanos(host.reporting),
+        }
+    }
+}
+
+impl TryFrom<wire::HostReading> for HostReading {
+    type Error = InvalidMessage;
+
+    fn try_from(host: wire::HostReading) -> Result<Self, InvalidMessage> {
+        let shares = [host.process_cores, host.busiest_thread, host.scheduler_lag, host.steal];
+        if !shares.iter().all(|share| share.is_finite() && *share >= 0.0) {
+            return Err(InvalidMessage::new("interval.host", "holds a share that is no number"));
+        }
+        Ok(Self {
+            process_cores: host.process_cores,
+            busiest_thread: host.busiest_thread,
+            scheduler_lag: host.scheduler_lag,
+            steal: host.steal,
+            resident_bytes: host.resident_bytes,
+            voluntary_switches: host.voluntary_switches,
+            involuntary_switches: host.involuntary_switches,
+            reporting: Duration::from_nanos(host.reporting_ns),
+        })
     }
 }
 
@@ -110,11 +146,6 @@ impl TryFrom<wire::Interval> for Interval {
     type Error = InvalidMessage;
 
     fn try_from(interval: wire::Interval) -> Result<Self, InvalidMessage> {
-        let host = interval.host.unwrap_or_default();
-        let shares = [host.process_cores, host.busiest_thread, host.scheduler_lag, host.steal];
-        if !shares.iter().all(|share| share.is_finite() && *share >= 0.0) {
-            return Err(InvalidMessage::new("interval.host", "holds a share that is no number"));
-        }
         if interval.end_ns < interval.start_ns {
             return Err(InvalidMessage::new("interval.end_ns", "lies before interval.start_ns"));
         }
@@ -124,13 +155,7 @@ impl TryFrom<wire::Interval> for Interval {
             end: Duration::from_nanos(interval.end_ns),
             counters: interval.counters.ok_or(InvalidMessage::missing("interval.counters"))?.try_into()?,
             latencies: interval.latencies.ok_or(InvalidMessage::missing("interval.latencies"))?.try_into()?,
-            host: HostReading {
-                process_cores: host.process_cores,
-                busiest_thread: host.busiest_thread,
-                scheduler_lag: host.scheduler_lag,
-                steal: host.steal,
-                resident_bytes: host.resident_bytes,
-            },
+            host: interval.host.unwrap_or_default().try_into()?,
         })
     }
 }
@@ -243,6 +268,9 @@ mod tests {
             scheduler_lag: 0.1,
             steal: 0.0,
             resident_bytes: 9,
+            voluntary_switches: 10,
+            involuntary_switches: 11,
+            reporting: Duration::from_nanos(12),
         };
         let interval = Interval {
             sequence: 3,

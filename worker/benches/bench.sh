@@ -14,7 +14,7 @@ root=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 
 rounds=5 seconds=2 write=no
-cases=(keep-alive connections tls events memory stalls lag floor)
+cases=(keep-alive connections tls http2 events scaling memory stalls lag floor)
 
 main() {
   read_arguments "$@"

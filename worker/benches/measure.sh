@@ -2,7 +2,9 @@
 # Servers, samples and tables for the cases. Sourced by bench.sh.
 # shellcheck disable=SC2154 # scratch, target, rounds and seconds are bench.sh's
 
-readonly server_core=1 client_core=0
+readonly server_core=1
+# A case may give its clients more.
+client_cores=0
 server_process=
 
 # Starts an example as the server; sets `url`.
@@ -66,11 +68,11 @@ stop_server() {
   server_process=
 }
 
-# Runs `command` on the client's core, its output in `$scratch/out`; prints its CPU time in microseconds. The shell's own
+# Runs `command` on the client's cores, its output in `$scratch/out`; prints its CPU time in microseconds. The shell's own
 # timing counts the client alone, to the millisecond.
 cpu_of() {
   local TIMEFORMAT='%U %S'
-  { time timeout $((seconds * 5 + 20)) taskset --cpu-list "$client_core" "${command[@]}" \
+  { time timeout $((seconds * 5 + 20)) taskset --cpu-list "$client_cores" "${command[@]}" \
     >"$scratch/out" 2>"$scratch/errors"; } 2>"$scratch/times" ||
     fail "${command[*]} failed: $(tail -n 1 "$scratch/errors")"
   awk '{ printf "%.0f\n", ($1 + $2) * 1e6 }' "$scratch/times"

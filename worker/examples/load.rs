@@ -1,7 +1,7 @@
 //! The engine alone, for the benchmarks: posts a body for some seconds, and prints what came of it.
 //!
-//! `load URL BODY_FILE SECONDS [connections=N] [rate=N] [stream] [no-keep-alive]`: a closed loop over so many connections
-//! (10), or an open loop at so many requests a second. Everything is on as in a run: a deadline per request, all
+//! `load URL BODY_FILE SECONDS [connections=N] [threads=N] [rate=N] [stream] [no-keep-alive]`: a closed loop over so many connections
+//! (10), or an open loop at so many requests a second, on one thread or so many. Everything is on as in a run: a deadline per request, all
 //! histograms, due times, the check of the answer.
 
 use std::error::Error;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, body, seconds, options @ ..] = arguments.as_slice() else {
         return Err(
-            "usage: load URL BODY_FILE SECONDS [connections=N] [streams=N] [rate=N] [stream] [no-keep-alive]"
+            "usage: load URL BODY_FILE SECONDS [connections=N] [streams=N] [threads=N] [rate=N] [stream] [no-keep-alive]"
                 .into(),
         );
     };
@@ -95,7 +95,7 @@ fn assignment(
         timeout: Duration::from_secs(30),
         keep_alive: !is_set("no-keep-alive"),
         streams: streams.unwrap_or(NonZeroU32::MIN),
-        threads: NonZeroU32::new(1),
+        threads: Some(number("threads")?.unwrap_or(NonZeroU32::MIN)),
         seed: 1,
         lease: Duration::from_secs(10),
         variety: None,

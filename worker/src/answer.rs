@@ -11,6 +11,7 @@ pub use criteria::Criteria;
 use crate::answer::stream::Stream;
 use crate::clock::Nanos;
 use crate::http1::response::{Body, Head};
+use crate::http2::frame::ErrorCode;
 use crate::http2::session::{Ended, Ending};
 use crate::json::{Scan, Wants};
 use crate::outcome::{BodyFault, Fault, Stage};
@@ -90,6 +91,7 @@ impl Answer {
             (Ending::Broken(fault), _) => Fault::Protocol(fault),
             (Ending::Reset(code), Fault::Reset(_)) => Fault::StreamReset(code),
             (Ending::GoneAway(code), Fault::Reset(_)) => Fault::GoneAway(code),
+            (Ending::LeftOver, Fault::Reset(_)) => Fault::GoneAway(ErrorCode::NO_ERROR),
             (_, early) => early,
         }
     }

@@ -65,12 +65,33 @@ pub struct ThreadReading {
     pub busy: f64,
     /// Ready, but waiting for a core: all of them together.
     pub waiting: f64,
+    /// Times that they gave their core up, and times that it was taken from them.
+    pub switches: Switches,
+    /// Spent on ending the span and handing over what was measured.
+    pub reporting: Nanos,
+}
+
+/// Times that a thread left its core.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// Because it had nothing to do.
+    pub voluntary: u64,
+    /// Because others were to run.
+    pub involuntary: u64,
 }
 
 impl ThreadReading {
     /// Together with other threads.
     pub fn and(self, other: Self) -> Self {
-        Self { busy: self.busy.max(other.busy), waiting: self.waiting + other.waiting }
+        Self {
+            busy: self.busy.max(other.busy),
+            waiting: self.waiting + other.waiting,
+            switches: Switches {
+                voluntary: self.switches.voluntary + other.switches.voluntary,
+                involuntary: self.switches.involuntary + other.switches.involuntary,
+            },
+            reporting: self.reporting + other.reporting,
+        }
     }
 }
 
@@ -79,9 +100,12 @@ impl ThreadReading {
 pub struct ThreadMeter {
     /// Stays open: a reading is one system call.
     schedstat: Option<File>,
+    /// So does this.
+    status: Option<File>,
     at: Nanos,
     ran: u64,
     waited: Option<u64>,
+    switches: Option<Switches>,
     reading: ThreadReading,
 }
 
@@ -92,23 +116,34 @@ impl ThreadMeter {
         if let Err(error) = &schedstat {
             tracing::warn!(%error, "how long threads wait for a core cannot be read and is not watched");
         }
-        Self { schedstat: schedstat.ok(), ..Self::default() }
+        let status = File::open("/proc/thread-self/status");
+        if let Err(error) = &status {
+            tracing::warn!(%error, "how often threads leave their core cannot be read and is not watched");
+        }
+        Self { schedstat: schedstat.ok(), status: status.ok(), ..Self::default() }
     }
 
     /// Counts from `now`.
     pub fn restart(&mut self, now: Nanos) {
-        (self.at, self.ran, self.waited) = (now, nanos_of(ClockId::ThreadCPUTime), self.waited());
+        (self.at, self.ran) = (now, nanos_of(ClockId::ThreadCPUTime));
+        (self.waited, self.switches) = (self.waited(), self.switches());
     }
 
     /// The time since the last reading, for a span of this length. What cannot be read is as it was the last time.
     pub fn read(&mut self, now: Nanos, span: Nanos) -> ThreadReading {
         let taken = now.since(self.at);
         if is_enough(taken, span) {
-            let (ran, waited) = (self.ran, self.waited);
+            let (ran, waited, switches) = (self.ran, self.waited, self.switches);
             self.restart(now);
             self.reading.busy = share(self.ran, ran, taken);
             if let (Some(now), Some(before)) = (self.waited, waited) {
                 self.reading.waiting = share(now, before, taken);
+            }
+            if let (Some(now), Some(before)) = (self.switches, switches) {
+                self.reading.switches = Switches {
+                    voluntary: now.voluntary.saturating_sub(before.voluntary),
+                    involuntary: now.involuntary.saturating_sub(before.involuntary),
+                };
             }
         }
         self.reading
@@ -119,6 +154,17 @@ impl ThreadMeter {
         let mut text = [0; 64];
         let bytes = self.schedstat.as_ref()?.read_at(&mut text, 0).ok()?;
         str::from_utf8(&text[..bytes]).ok()?.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    fn switches(&self) -> Option<Switches> {
+        let mut text = [0; 4096];
+        let bytes = self.status.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = str::from_utf8(&text[..bytes]).ok()?;
+        let number = |name| field(text, name)?.parse().ok();
+        Some(Switches {
+            voluntary: number("voluntary_ctxt_switches")?,
+            involuntary: number("nonvoluntary_ctxt_switches")?,
+        })
     }
 }
 
@@ -153,7 +199,14 @@ impl Meter {
             }
             reading.resident_bytes = resident_bytes().unwrap_or(reading.resident_bytes);
         }
-        HostReading { busiest_thread: threads.busy, scheduler_lag: threads.waiting, ..self.reading }
+        HostReading {
+            busiest_thread: threads.busy,
+            scheduler_lag: threads.waiting,
+            voluntary_switches: threads.switches.voluntary,
+            involuntary_switches: threads.switches.involuntary,
+            reporting: threads.reporting.into(),
+            ..self.reading
+        }
     }
 }
 
@@ -210,6 +263,21 @@ mod tests {
         let reading = meter.read(now, BUSY, thread.read(now, BUSY));
         assert!(reading.busiest_thread > 0.01 && reading.busiest_thread < 1.1, "{reading:?}");
         assert!(reading.process_cores > 0.01 && reading.resident_bytes > 1 << 20, "{reading:?}");
+    }
+
+    #[test]
+    fn a_thread_that_waits_gives_its_core_up() {
+        let clock = Clock::new();
+        let mut thread = ThreadMeter::new();
+        thread.restart(clock.now());
+        for _ in 0..20 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let reading = thread.read(clock.now(), Nanos(20_000_000));
+        assert!(reading.switches.voluntary >= 20 && reading.switches.voluntary < 1_000, "{reading:?}");
+        let both = reading.and(reading).switches;
+        assert_eq!(both.voluntary, 2 * reading.switches.voluntary);
+        assert_eq!(both.involuntary, 2 * reading.switches.involuntary);
     }
 
     #[test]

@@ -86,6 +86,9 @@ pub(crate) fn interval(sequence: u64, (start, end): (f64, f64), response_times: 
         scheduler_lag: 0.01,
         steal: 0.0,
         resident_bytes: 8 << 20,
+        voluntary_switches: 900,
+        involuntary_switches: 3,
+        reporting: Duration::from_micros(40),
     };
     Interval { sequence, start: seconds(start), end: seconds(end), counters, latencies, host }
 }

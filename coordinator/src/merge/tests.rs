@@ -126,6 +126,19 @@ fn shares_of_a_very_short_interval_are_no_reading() {
     assert_eq!((host.scheduler_lag, host.resident_bytes), (0.01, 8 << 20));
 }
 
+#[test]
+fn of_each_reading_the_highest_is_kept() {
+    let mut merge = merge(1);
+    let (mut first, mut second) = (interval(0, (0.0, 1.0), &[MS]), interval(1, (1.0, 2.0), &[MS]));
+    (first.host.voluntary_switches, second.host.involuntary_switches) = (5_000, 70);
+    second.host.reporting = Duration::from_millis(2);
+    merge.interval(0, &first).unwrap();
+    merge.interval(0, &second).unwrap();
+    let host = merge.finish(false).workers[0].host;
+    assert_eq!((host.voluntary_switches, host.involuntary_switches), (5_000, 70));
+    assert_eq!(host.reporting, Duration::from_millis(2));
+}
+
 /// Each worker's intervals, and how many of them arrive before it is lost (`None`: all, and it finishes).
 #[derive(Debug, Clone)]
 struct Story {

@@ -131,4 +131,7 @@ fn raise(highest: &mut HostReading, reading: &HostReading, span: Duration) {
     highest.busiest_thread = highest.busiest_thread.max(reading.busiest_thread);
     highest.scheduler_lag = highest.scheduler_lag.max(reading.scheduler_lag);
     highest.steal = highest.steal.max(reading.steal);
+    highest.voluntary_switches = highest.voluntary_switches.max(reading.voluntary_switches);
+    highest.involuntary_switches = highest.involuntary_switches.max(reading.involuntary_switches);
+    highest.reporting = highest.reporting.max(reading.reporting);
 }

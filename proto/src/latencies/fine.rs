@@ -6,6 +6,7 @@
 //! bucket are the same, that is wrong by up to the bucket's width, so each figure has a bound of its error beside it.
 
 use super::Histogram;
+use super::counts::{range_of, slot_of};
 
 /// A figure finer than a bucket, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +33,7 @@ impl Histogram {
 
     /// The mean, with the values of a bucket taken at its middle; `None` when there are none.
     pub fn fine_mean(&self) -> Option<Fine> {
-        let halves = self.buckets().map(|(end, count)| self.width_of(end) / 2.0 * count as f64).sum::<f64>();
+        let halves = self.buckets().map(|(end, count)| Self::width_of(end) / 2.0 * count as f64).sum::<f64>();
         Some(Fine { value: self.mean()?, error: halves / self.count() as f64 })
     }
 
@@ -41,7 +42,7 @@ impl Histogram {
         let mut before = 0u64;
         for (end, count) in self.buckets() {
             if rank <= before.saturating_add(count) {
-                let width = self.width_of(end);
+                let width = Self::width_of(end);
                 let share = ((rank - before) as f64 - 0.5) / count as f64;
                 let value = end as f64 + 1.0 - width * (1.0 - share);
                 return Some(Fine { value, error: width * share.max(1.0 - share) });
@@ -51,7 +52,7 @@ impl Histogram {
         None
     }
 
-    fn width_of(&self, bucket_end: u64) -> f64 {
-        self.counts.equivalent_range(bucket_end) as f64
+    fn width_of(bucket_end: u64) -> f64 {
+        range_of(slot_of(bucket_end)).1 as f64
     }
 }

@@ -1,10 +1,26 @@
-use super::*;
+use hdrhistogram::Histogram as Library;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use proptest::prelude::*;
+
+use super::codec::{COMPRESSED_COOKIE, V2_COOKIE};
+use super::*;
 
 fn of(values: &[u64]) -> Histogram {
     let mut histogram = Histogram::new();
     values.iter().for_each(|value| histogram.record(*value));
     histogram
+}
+
+fn librarys(values: &[u64]) -> Library<u64> {
+    let mut library = Library::new_with_bounds(LOWEST_NANOS, HIGHEST_NANOS, SIGNIFICANT_DIGITS).unwrap();
+    values.iter().for_each(|value| library.record(*value).unwrap());
+    library
+}
+
+fn librarys_bytes(library: &Library<u64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new().serialize(library, &mut bytes).unwrap();
+    bytes
 }
 
 fn compress(inflated: &[u8]) -> Vec<u8> {
@@ -37,22 +53,32 @@ fn out_of_range_values_are_counted_at_the_bound() {
 
 #[test]
 fn the_library_reads_what_we_write_and_we_read_what_it_writes() {
-    let histogram = of(&[0, 1, 100, 4_000, 4_000, 123_456_789, HIGHEST_NANOS]);
-    let bytes = histogram.encode();
-    let theirs: Counts<u64> =
-        hdrhistogram::serialization::Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
-    assert_eq!(theirs, histogram.counts);
-    assert_eq!(Histogram::decode(&bytes).unwrap().counts, theirs);
+    let values = [0, 1, 100, 4_000, 4_000, 123_456_789, HIGHEST_NANOS];
+    let (ours, library) = (of(&values), librarys(&values));
+    let theirs: Library<u64> = Deserializer::new().deserialize(&mut ours.encode().as_slice()).unwrap();
+    assert_eq!(theirs, library);
+    let read = Histogram::decode(&librarys_bytes(&library)).unwrap();
+    assert_eq!(read.with_out_of_range(2, 0), ours);
+}
+
+#[test]
+fn what_is_not_used_takes_no_memory() {
+    let mut histogram = of(&[50_000, 51_000]);
+    assert_eq!(histogram.counts.blocks_held(), 1);
+    histogram.record(1_000_000_000);
+    assert_eq!(histogram.counts.blocks_held(), 2);
+    histogram.clear();
+    assert_eq!((histogram.counts.blocks_held(), histogram.count()), (2, 0), "it is used again");
+    assert_eq!(histogram, Histogram::new());
+    assert_eq!(Histogram::new().counts.blocks_held(), 0);
 }
 
 #[test]
 fn other_bounds_are_refused_and_named() {
-    let mut other = Counts::<u64>::new_with_bounds(1, 60_000_000, 3).unwrap();
+    let mut other = Library::<u64>::new_with_bounds(1, 60_000_000, 3).unwrap();
     other.record(5).unwrap();
-    let mut bytes = Vec::new();
-    V2DeflateSerializer::new().serialize(&other, &mut bytes).unwrap();
     assert_eq!(
-        Histogram::decode(&bytes),
+        Histogram::decode(&librarys_bytes(&other)),
         Err(CodecError::OtherBounds { lowest: 1, highest: 60_000_000, digits: 3 })
     );
 }
@@ -115,9 +141,26 @@ proptest! {
     }
 
     #[test]
-    fn every_bucket_index_is_the_librarys(value in 0u64..=HIGHEST_NANOS) {
-        let histogram = of(&[value]);
-        prop_assert_eq!(Histogram::decode(&histogram.encode()).unwrap().counts, histogram.counts);
+    fn every_slot_and_every_byte_is_the_librarys(values in proptest::collection::vec(0u64..=HIGHEST_NANOS, 1..50)) {
+        prop_assert_eq!(of(&values).encode(), librarys_bytes(&librarys(&values)));
+    }
+
+    #[test]
+    fn every_figure_is_the_librarys(
+        values in proptest::collection::vec((0u32..42).prop_flat_map(|bits| 0u64..=(1 << bits).min(HIGHEST_NANOS)), 1..80),
+        quantile in 0.0f64..=1.0,
+        at in 0u64..=HIGHEST_NANOS,
+    ) {
+        let (ours, library) = (of(&values), librarys(&values));
+        for quantile in [0.0, 0.5, 0.99, 0.999, 1.0, quantile] {
+            prop_assert_eq!(ours.quantile(quantile), Some(library.value_at_quantile(quantile)));
+        }
+        prop_assert_eq!(ours.mean(), Some(library.mean()));
+        prop_assert_eq!((ours.min(), ours.max()), (Some(library.min()), Some(library.max())));
+        prop_assert_eq!(ours.count_at_most(at), library.count_between(0, at));
+        let buckets: Vec<(u64, u64)> =
+            library.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect();
+        prop_assert_eq!(ours.buckets().collect::<Vec<_>>(), buckets);
     }
 }
 

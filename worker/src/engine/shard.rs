@@ -64,6 +64,8 @@ pub struct Shard<P: Protocol> {
     pub(super) origin: Nanos,
     pub(super) spans: Spans,
     pub(super) meter: ThreadMeter,
+    /// What it took to hand over the last span, which that span cannot tell any more.
+    pub(super) handing_over: Nanos,
     pub(super) recorder: Recorder,
     pub(super) last_completion: Option<Nanos>,
     reports: Sender<(usize, Report)>,
@@ -120,6 +122,7 @@ impl<P: Protocol> Shard<P> {
             origin: Nanos::ZERO,
             spans: Spans::endless(),
             meter: ThreadMeter::default(),
+            handing_over: Nanos::ZERO,
             recorder: Recorder::default(),
             last_completion: None,
             reports: wiring.reports,

@@ -81,11 +81,15 @@ impl<P: Protocol> Shard<P> {
     }
 
     pub(super) fn cut(&mut self, end: Nanos) {
+        let begun = self.clock.now();
         let next = self.spares.try_recv().unwrap_or_default();
         let recorder = std::mem::replace(&mut self.recorder, next);
         let (index, start) = self.spans.cut(end);
-        let thread = self.meter.read(self.clock.now(), end.since(start));
+        let mut thread = self.meter.read(begun, end.since(start));
+        let read = self.clock.now();
+        thread.reporting = std::mem::take(&mut self.handing_over) + read.since(begun);
         self.report(Report::Span { index, start, end, recorder, thread });
+        self.handing_over = self.clock.now().since(read);
     }
 
     pub(super) fn count_schedule(&mut self) {

@@ -19,5 +19,8 @@ fn the_threads_of_a_short_block_are_seen_at_work() {
         let host = intervals[0].host;
         assert!(host.busiest_thread > 0.01 && host.busiest_thread < 1.1, "{host:?}");
         assert!(host.process_cores >= host.busiest_thread / 2.0, "{host:?}");
+        // The server has the same cores, so that threads wait for it.
+        assert!(host.voluntary_switches + host.involuntary_switches > 0, "{host:?}");
+        assert!(host.reporting > Duration::ZERO && host.reporting < Duration::from_secs(1), "{host:?}");
     }
 }

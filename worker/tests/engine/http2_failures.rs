@@ -137,27 +137,47 @@ fn a_connection_that_breaks_fails_all_that_was_on_it() {
 }
 
 #[test]
-fn goaway_replaces_the_connection_and_what_it_names_finishes() {
-    // Every connection answers four requests, of which the last comes with a goaway that names the one before.
+fn goaway_replaces_the_connection_and_what_it_leaves_over_is_sent_on_the_next() {
+    // Every connection takes three requests. With the fourth it says so, before it has answered the third.
     let server = Server::start(|peer: &mut Peer| {
         greet(peer, &[])?;
-        let mut streams = Vec::new();
-        while let Some(stream) = next_request(peer)? {
-            streams.push(stream);
-            if streams.len() == 4 {
-                peer.send(&goaway(streams[2], 0))?;
-                for stream in &streams[..3] {
-                    peer.send(&ok(*stream, "{}"))?;
-                }
+        let mut third = 0;
+        for number in 1.. {
+            let Some(stream) = next_request(peer)? else { return Ok(()) };
+            match number {
+                1 | 2 => peer.send(&ok(stream, "{}"))?,
+                3 => third = stream,
+                4 => peer.send(&[goaway(third, 0), ok(third, "{}")].concat())?,
+                _ => {}
             }
         }
         Ok(())
     });
     let finished = run(&closed2(&server.url(), 4, 4, 40));
-    assert_eq!(finished.totals.successes, 30, "{:?}", finished.totals);
-    assert_eq!(failures(&finished, FailureKind::Reset), 10);
-    assert!(finished.totals.failures.keys().all(|failure| failure.detail.contains("goaway with NO_ERROR")));
-    assert_eq!(server.connections(), 10);
+    assert_all_good(&finished, 40, "thirteen connections of three, and one of one");
+    assert_eq!(server.connections(), 14);
+    // However often it was sent, it was due once, and late once.
+    assert_eq!(finished.latencies.send_lag.count(), 40);
+}
+
+#[test]
+fn a_goaway_with_a_complaint_or_before_any_request_is_a_failure() {
+    for (last, code, name) in [(0, 0, "goaway with NO_ERROR"), (1, 11, "goaway with ENHANCE_YOUR_CALM")] {
+        let server = Server::start(move |peer: &mut Peer| {
+            greet(peer, &[])?;
+            while let Some(stream) = next_request(peer)? {
+                match (last, stream) {
+                    (1, 1) => peer.send(&ok(stream, "{}"))?,
+                    _ => peer.send(&goaway(last, code))?,
+                }
+            }
+            Ok(())
+        });
+        let finished = run(&closed2(&server.url(), 1, 1, 4));
+        let gone = failures(&finished, FailureKind::Reset);
+        assert_eq!(gone + finished.totals.successes, 4, "{:?}", finished.totals);
+        assert!(gone >= 2 && finished.totals.failures.keys().all(|failure| failure.detail.contains(name)));
+    }
 }
 
 #[test]

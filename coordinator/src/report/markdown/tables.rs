@@ -180,6 +180,8 @@ pub(super) fn workers(record: &RunRecord) -> Option<String> {
         "P99 (ms)",
         "Failed",
         "Busiest thread",
+        "Cores lost",
+        "Reporting (ms)",
     ];
     let row = |block: &BlockRecord, worker: &WorkerRecord| {
         let figures = &worker.figures;
@@ -194,11 +196,17 @@ pub(super) fn workers(record: &RunRecord) -> Option<String> {
             milliseconds(figures.response_time.map(|response_time| response_time.p99_ns)),
             figures.failed.to_string(),
             percent(worker.host.busiest_thread),
+            worker.host.involuntary_switches.to_string(),
+            milliseconds(Some(worker.host.reporting_ns)),
         ]
     };
     let rows =
         record.blocks.iter().flat_map(|block| block.workers.iter().map(move |worker| row(block, worker)));
-    table(4, &columns, &rows.collect::<Vec<_>>())
+    let table = table(4, &columns, &rows.collect::<Vec<_>>())?;
+    Some(format!(
+        "{table}\n\nThe last three are the most of any second: how busy an engine thread was, how often engine threads lost \
+         their core to others, and what they spent on reporting."
+    ))
 }
 
 fn state(end: &WorkerEndRecord) -> String {

@@ -1,7 +1,11 @@
 //! What workers measured, as `report.json` holds it.
 
-use super::{EndReason, FailureKind, Figures, HostReading};
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use super::encode::nanos;
+use super::{EndReason, FailureKind, Figures, HostReading};
 
 /// One worker's part of a block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -226,6 +230,13 @@ pub struct HostRecord {
     pub scheduler_lag: f64,
     pub steal: f64,
     pub resident_bytes: u64,
+    // Records that were written before these were read have none.
+    #[serde(default)]
+    pub voluntary_switches: u64,
+    #[serde(default)]
+    pub involuntary_switches: u64,
+    #[serde(default)]
+    pub reporting_ns: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -259,14 +270,30 @@ impl WorkerRecord {
 
 impl From<HostReading> for HostRecord {
     fn from(host: HostReading) -> Self {
-        let HostReading { process_cores, busiest_thread, scheduler_lag, steal, resident_bytes } = host;
-        Self { process_cores, busiest_thread, scheduler_lag, steal, resident_bytes }
+        Self {
+            process_cores: host.process_cores,
+            busiest_thread: host.busiest_thread,
+            scheduler_lag: host.scheduler_lag,
+            steal: host.steal,
+            resident_bytes: host.resident_bytes,
+            voluntary_switches: host.voluntary_switches,
+            involuntary_switches: host.involuntary_switches,
+            reporting_ns: nanos(host.reporting),
+        }
     }
 }
 
 impl From<HostRecord> for HostReading {
     fn from(host: HostRecord) -> Self {
-        let HostRecord { process_cores, busiest_thread, scheduler_lag, steal, resident_bytes } = host;
-        Self { process_cores, busiest_thread, scheduler_lag, steal, resident_bytes }
+        Self {
+            process_cores: host.process_cores,
+            busiest_thread: host.busiest_thread,
+            scheduler_lag: host.scheduler_lag,
+            steal: host.steal,
+            resident_bytes: host.resident_bytes,
+            voluntary_switches: host.voluntary_switches,
+            involuntary_switches: host.involuntary_switches,
+            reporting: Duration::from_nanos(host.reporting_ns),
+        }
     }
 }

@@ -152,11 +152,27 @@ fn generator_cpu(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
     let (worker, busiest) = highest(evidence, |host| host.busiest_thread)?;
     (busiest > BUSIEST_THREAD).then(|| {
         let reason = format!(
-            "an engine thread of worker {worker} was busy for {:.0} % of a second: use more workers or threads",
-            busiest * 100.0
+            "the generator was the bottleneck: an engine thread of worker {worker} was busy for {:.0} % of a second{}: \
+             use more workers or threads",
+            busiest * 100.0,
+            interruptions(evidence, worker)
         );
         Finding::new("generator_cpu", Verdict::Suspect, reason)
     })
+}
+
+/// A thread on a core of its own is put off it a few times a second, by the kernel's own work. Beyond this another program
+/// wants the same core.
+const MANY_SWITCHES: u64 = 250;
+
+/// How often engine threads were put off their core, where that explains something.
+fn interruptions(evidence: &Evidence<'_>, worker: u32) -> String {
+    let host =
+        evidence.workers.iter().find(|measured| measured.number == worker).map(|measured| measured.host);
+    match host.unwrap_or_default().involuntary_switches {
+        0..=MANY_SWITCHES => String::new(),
+        switches => format!(" and lost a core to others {switches} times"),
+    }
 }
 
 /// A tenth of a second without a core is far beyond any response time that one would want to tell apart.
@@ -169,12 +185,16 @@ fn starved(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
     let (robbed, steal) = highest(evidence, |host| host.steal)?;
     let reason = if lag > MOST_SCHEDULER_LAG {
         format!(
-            "engine threads of worker {lagging} waited for a core for {:.0} % of a second: \
-             too much else runs on its machine",
-            lag * 100.0
+            "the generator was the bottleneck: engine threads of worker {lagging} waited for a core for {:.0} % of a \
+             second{}: too much else runs on its machine",
+            lag * 100.0,
+            interruptions(evidence, lagging)
         )
     } else if steal > MOST_STEAL {
-        format!("the hypervisor took {:.0} % of a second from the machine of worker {robbed}", steal * 100.0)
+        format!(
+            "the generator was the bottleneck: the hypervisor took {:.0} % of a second from the machine of worker {robbed}",
+            steal * 100.0
+        )
     } else {
         return None;
     };

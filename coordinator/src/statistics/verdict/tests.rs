@@ -163,7 +163,15 @@ fn send_lag() {
 fn generator_cpu() {
     let busy = |share| changed(calm_closed(), |measured| measured.workers[1].host.busiest_thread = share);
     assert_eq!(names(&busy(0.90)), [""; 0]);
-    assert_eq!(names(&busy(0.91)), ["generator_cpu"]);
+    let found = findings(&busy(0.91));
+    assert_eq!((found.len(), found[0].rule.as_str()), (1, "generator_cpu"));
+    assert_eq!(
+        found[0].reason,
+        "the generator was the bottleneck: an engine thread of worker 1 was busy for 91 % of a second: \
+         use more workers or threads"
+    );
+    let pushed = changed(busy(0.91), |measured| measured.workers[1].host.involuntary_switches = 251);
+    assert!(findings(&pushed)[0].reason.contains("of a second and lost a core to others 251 times: use"));
 }
 
 #[test]
@@ -175,8 +183,19 @@ fn starved() {
         })
     };
     assert_eq!(names(&host(0.10, 0.05)), [""; 0]);
-    assert!(findings(&host(0.11, 0.0))[0].reason.contains("worker 1 waited for a core"));
-    assert!(findings(&host(0.0, 0.06))[0].reason.contains("worker 0"));
+    let lagging = findings(&host(0.11, 0.0))[0].reason.clone();
+    assert!(
+        lagging.starts_with("the generator was the bottleneck: engine threads of worker 1 waited"),
+        "{lagging}"
+    );
+    assert!(lagging.contains("for 11 % of a second: too much else"), "{lagging}");
+    let pushed = changed(host(0.11, 0.0), |measured| measured.workers[1].host.involuntary_switches = 4_000);
+    assert!(findings(&pushed)[0].reason.contains("of a second and lost a core to others 4000 times: too"));
+    let robbed = findings(&host(0.0, 0.06))[0].reason.clone();
+    assert!(
+        robbed.starts_with("the generator was the bottleneck") && robbed.contains("worker 0"),
+        "{robbed}"
+    );
 }
 
 #[test]

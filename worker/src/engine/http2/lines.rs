@@ -105,8 +105,12 @@ impl Shard<Http2> {
                 // Not one that has been given up and begun anew elsewhere.
                 let is_here = slot.state == State::Sending && slot.carrier.link == number;
                 if is_here && slot.carrier.stream != 0 {
-                    (slot.sent, slot.state) = (now, State::Receiving);
-                    self.recorder.sent(slot.due, now);
+                    slot.state = State::Receiving;
+                    // Unless it was sent before, on a connection that left it over.
+                    if slot.sent == Nanos::ZERO {
+                        slot.sent = now;
+                        self.recorder.sent(slot.due, now);
+                    }
                 }
             }
         }

@@ -2,7 +2,9 @@
 
 use super::Http2;
 use crate::clock::Nanos;
+use crate::engine::protocol::Protocol;
 use crate::engine::shard::Shard;
+use crate::engine::slot::State;
 use crate::http2::session::{Ended, Ending};
 use crate::outcome::{Fault, ProtocolFault, Violation};
 
@@ -19,6 +21,7 @@ impl Shard<Http2> {
     fn settle_one(&mut self, ended: Ended, now: Nanos) {
         let slot = &mut self.slots[ended.place as usize];
         let outcome = match ended.ending {
+            Ending::LeftOver => return self.begin_again(ended.place, now),
             // Nobody can answer what was not sent.
             Ending::Complete if slot.sent == Nanos::ZERO => {
                 Err(Fault::Protocol(ProtocolFault::Http2(Violation::StreamNumber)))
@@ -27,6 +30,17 @@ impl Shard<Http2> {
             _ => Err(slot.answer.stream_end(&self.job.criteria, ended)),
         };
         self.end(ended.place, outcome, now);
+    }
+
+    /// The target has left the request to another connection. It is still the same one, with its due time, its first send
+    /// and its deadline.
+    #[cold]
+    fn begin_again(&mut self, slot: u32, now: Nanos) {
+        let begun = &mut self.slots[slot as usize];
+        begun.state = State::Sending;
+        begun.first = Nanos::ZERO;
+        begun.answer.begin();
+        Http2::begin(self, slot, now);
     }
 
     /// A connection could not be made, and all that waited for it fail.

@@ -134,7 +134,7 @@ impl Session {
         Ok(())
     }
 
-    /// The peer ends the connection: what it has not begun fails, the rest goes on.
+    /// The peer ends the connection: what it has not begun is over here, the rest goes on.
     pub(super) fn goaway(&mut self, stream: u32, payload: &[u8]) -> Result<(), Violation> {
         if stream != 0 {
             return Err(Violation::StreamNumber);
@@ -147,9 +147,11 @@ impl Session {
         let undone = self.streams.all().map(|stream| stream.id).filter(|id| *id > last);
         let mut undone: Vec<u32> = undone.collect();
         undone.sort_unstable();
+        // A peer that takes at least one request of each connection comes to the end of them all.
+        let is_in_peace = code == ErrorCode::NO_ERROR && last > 0;
+        let ending = if is_in_peace { Ending::LeftOver } else { Ending::GoneAway(code) };
         for id in undone {
             let Some(stream) = self.streams.remove(id) else { continue };
-            let ending = Ending::GoneAway(code);
             self.ended.push_back(Ended { place: stream.place, stage: stage(&stream), ending });
             self.cancelled.add(id);
         }

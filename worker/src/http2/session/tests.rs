@@ -214,7 +214,7 @@ fn what_is_not_read_is_not_added_to() {
 }
 
 #[test]
-fn goaway_fails_what_is_above_and_lets_the_rest_finish() {
+fn goaway_ends_what_is_above_and_lets_the_rest_finish() {
     let mut session = begun(&[], 3);
     let goaway = frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 11, b'w', b'h', b'y']);
     feed(&mut session, &goaway).unwrap();
@@ -223,6 +223,15 @@ fn goaway_fails_what_is_above_and_lets_the_rest_finish() {
     assert!(session.is_spent() && !session.has_room());
     feed(&mut session, &headers(1, flag::END_STREAM, OK)).unwrap();
     assert_eq!(ended(&mut session), [(0, Ending::Complete)]);
+
+    let after = |last: u8, code: u8| {
+        let mut session = begun(&[], 2);
+        feed(&mut session, &frame(kind::GOAWAY, 0, 0, &[0, 0, 0, last, 0, 0, 0, code])).unwrap();
+        ended(&mut session).last().map(|(_, ending)| *ending)
+    };
+    assert_eq!(after(1, 0), Some(Ending::LeftOver), "in peace, after another");
+    assert_eq!(after(0, 0), Some(Ending::GoneAway(ErrorCode::NO_ERROR)), "it takes none at all");
+    assert_eq!(after(1, 2), Some(Ending::GoneAway(ErrorCode(2))));
 }
 
 #[test]

@@ -1,0 +1,16 @@
+# shellcheck shell=bash
+# CPU time per request over HTTP/2 by prior knowledge, 100 requests at once on 4 connections, against nginx.
+
+case_http2() {
+  local clients rows=() port=19480
+  mapfile -t clients < <(available engine h2load oha)
+  start_nginx "listen 127.0.0.1:$port http2;"
+  rows+=("100_streams_on_4_connections")
+  sample_row "${rows[0]}" "http://127.0.0.1:$port" 100 500 streams=25 -- "${clients[@]}"
+  stop_server
+  echo "## HTTP/2"
+  echo
+  echo "CPU time per request in µs, plain text, POST of 500 bytes, answers of 600 bytes, against nginx."
+  echo
+  table "" "${rows[@]}" -- "${clients[@]}"
+}
