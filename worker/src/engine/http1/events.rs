@@ -18,7 +18,8 @@ impl Shard<Http1> {
     pub(super) fn handle_events(&mut self, events: &Events) {
         for event in events {
             match event.token() {
-                TIMER | WAKER => {}
+                TIMER => self.timer.fired(self.clock.now()),
+                WAKER => {}
                 Token(number) => self.on_event(number as u32, event),
             }
         }
