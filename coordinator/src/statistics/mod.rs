@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
 
+pub mod compare;
 pub mod overhead;
 mod stage;
 pub mod student;
