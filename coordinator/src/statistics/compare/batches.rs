@@ -90,7 +90,9 @@ pub(super) fn variance_of_mean(values: &[f64]) -> Option<(f64, f64)> {
     let deviations: Vec<f64> = values.iter().map(|value| value - sample.mean).collect();
     let squares: f64 = deviations.iter().map(|deviation| deviation * deviation).sum();
     let products: f64 = deviations.windows(2).map(|pair| pair[0] * pair[1]).sum();
-    let correlation = if squares > 0.0 { (products / squares).clamp(0.0, 0.9) } else { 0.0 };
+    let seen = if squares > 0.0 { products / squares } else { 0.0 };
+    // What is seen in few values is too small on average (Marriott and Pope, and Kendall, Biometrika 1954).
+    let correlation = (seen + (1.0 + 3.0 * seen) / values.len() as f64).clamp(0.0, 0.9);
     let factor = (1.0 + correlation) / (1.0 - correlation);
     Some((sample.variance_of_mean * factor, ((values.len() as f64 / factor) - 1.0).max(1.0)))
 }
