@@ -3,4 +3,5 @@
 # Usage: coverage.sh [SEEDS]
 set -eu
 cd "$(dirname "$0")/../.."
-exec cargo run --quiet --release --package archestra-bench --example coverage -- "$@"
+cargo run --quiet --release --package archestra-bench --example coverage -- "$@"
+exec cargo run --quiet --release --package archestra-bench --example comparisons -- "$@"

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 
 use crate::causes::sentence;
-use crate::cli::{Command, Given, PkiArgs};
+use crate::cli::{Command, CompareArgs, CompareFormat, Given, PkiArgs};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
@@ -17,6 +17,7 @@ use crate::report;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
+use crate::statistics::compare::Figure;
 use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
@@ -27,7 +28,7 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Measured, but the verdict is invalid.
 const INVALID: u8 = 3;
-/// A threshold was missed.
+/// A threshold was missed, or a run is worse than another.
 const MISSED: u8 = 4;
 
 /// A command that could not be carried out.
@@ -65,6 +66,7 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
             print(&summary)
         }
         Command::Verify { path } => verify(path),
+        Command::Compare(args) => compare(args),
         Command::Pki(args) => pki(args, given),
         Command::Setup(args) => {
             let config = SetupConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -160,6 +162,42 @@ fn verify(path: &Path) -> Result<ExitCode, Failure> {
     let failed = checks.iter().filter(|check| check.problem.is_some()).count();
     print(&format!("{lines}{} checks, {failed} failed\n", checks.len()))?;
     Ok(ExitCode::from(if failed == 0 { 0 } else { FAILED }))
+}
+
+/// Of what is tolerated unless something else is asked for: more than noise, less than anyone would ship unseen.
+const TOLERANCE: f64 = 0.05;
+/// Of failures, in parts of all requests.
+const TOLERANCE_OF_FAILURES: f64 = 0.001;
+
+fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
+    let failed = |error: &dyn Error| Failure::new(FAILED, error);
+    let load = |path: &Path| report::compare::load(path).map_err(|error| failed(&error));
+    let (old, new) = (load(&args.old)?, load(&args.new)?);
+    let differences = report::compare::differences(&old, &new);
+    if !differences.is_empty() && !args.force {
+        let sentence = format!(
+            "the runs cannot be compared, because they differ in more than their figures: {}; run both in the same way, or \
+             give --force",
+            report::visible(&differences.join("; "))
+        );
+        return Err(Failure { code: USAGE, sentence });
+    }
+    let tolerance = |figure: Figure| {
+        // The last one counts.
+        let given = args.tolerances.iter().rfind(|tolerance| tolerance.figure == figure.name());
+        let default = if figure == Figure::Failed { TOLERANCE_OF_FAILURES } else { TOLERANCE };
+        given.map_or(default, |tolerance| tolerance.share)
+    };
+    let compared = report::compare::compare_runs(&old, &new, differences, tolerance);
+    let comparison = compared.map_err(|error| failed(&error))?;
+    let written = match args.format {
+        CompareFormat::Text => report::compare::text(&comparison),
+        CompareFormat::Markdown => report::compare::markdown(&comparison),
+        CompareFormat::Junit => report::compare::junit(&comparison),
+        CompareFormat::Json => report::compare::json(&comparison).map_err(|error| failed(&error))?,
+    };
+    print(&written)?;
+    Ok(ExitCode::from(if comparison.is_worse() { MISSED } else { 0 }))
 }
 
 fn pki(args: &PkiArgs, given: &Given) -> Result<ExitCode, Failure> {

@@ -5,6 +5,7 @@
 mod arms;
 mod bodies;
 mod capacity;
+mod compare;
 mod env_file;
 mod error;
 mod gcp;
@@ -33,6 +34,7 @@ use crate::trust::FleetName;
 pub use arms::{ArmArgs, OrderKind};
 pub use bodies::BodyArgs;
 pub use capacity::{CapacityArgs, Precision};
+pub use compare::{CompareArgs, CompareFormat, Tolerance};
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
@@ -54,7 +56,7 @@ The bearer key is ARCHESTRA_BENCHMARK_API_KEY, else OPENAI_API_KEY, else `sk-moc
 because command lines can be read by everybody on a machine.
 
 Exit codes: 0 all well; 1 something failed; 2 wrong usage or configuration; 3 measured, but the verdict is invalid; \
-4 a threshold was missed; 130 interrupted.";
+4 a threshold was missed, or a run is worse than another; 130 interrupted.";
 
 /// What the coordinator can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -75,6 +77,8 @@ pub enum Command {
         /// The run's report.json
         path: PathBuf,
     },
+    /// Compare two runs, and exit with 4 where the later one is worse beyond what is tolerated
+    Compare(CompareArgs),
     /// Make the credentials that workers on other machines need
     Pki(PkiArgs),
     /// Make the platform's VM in Google Cloud, wait until it answers, and write benchmark-config.env

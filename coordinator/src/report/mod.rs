@@ -5,8 +5,10 @@
 //! - [`interval_log`]: every interval of every worker, as it came.
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
+//! - [`compare`]: two records beside each other.
 //! - [`progress`]: a line on the terminal while a block runs.
 
+pub mod compare;
 pub mod files;
 pub mod interval_log;
 pub mod json;
@@ -22,6 +24,7 @@ mod fixtures;
 use std::path::Path;
 
 use json::ReadError;
+pub(crate) use markdown::visible;
 
 /// The record's name in a run's folder.
 pub const REPORT_FILE: &str = "report.json";

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::merge::{MeasuredBlock, MeasuredWorker, StartSkew};
 use crate::plan::Purpose;
 
+pub mod compare;
 pub mod overhead;
 mod stage;
 pub mod student;

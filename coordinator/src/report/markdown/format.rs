@@ -62,7 +62,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// Text on one line, with a mark in the place of what would steer a terminal or turn the line round.
-pub(in crate::report) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()
             || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -18,7 +18,7 @@ mod tables;
 mod tests;
 mod thresholds;
 
-pub(super) use format::visible;
+pub(crate) use format::visible;
 use format::{escape, seconds};
 
 /// The summary of a run, as `summary_<timestamp>.md` holds it.

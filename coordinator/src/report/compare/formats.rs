@@ -1,0 +1,109 @@
+//! A comparison as text, Markdown, JSON and JUnit.
+
+use super::{Comparison, ScenarioComparison};
+use crate::report::markdown::visible;
+use crate::statistics::compare::{Difference, Figure, Outcome};
+
+/// A line for each scenario, and one for each reason against comparing at all.
+pub fn text(comparison: &Comparison) -> String {
+    let waved = comparison.differences.iter().map(|difference| format!("differs: {}\n", visible(difference)));
+    let lines = comparison.scenarios.iter().map(|scenario| {
+        let figures: Vec<String> = scenario.figures.iter().map(figure).collect();
+        format!("{:<7} {}: {}\n", state(scenario), visible(&scenario.name), figures.join(", "))
+    });
+    waved.chain(lines).collect()
+}
+
+/// A row for each scenario.
+pub fn markdown(comparison: &Comparison) -> String {
+    let names: Vec<&str> = Figure::ALL.iter().map(|figure| figure.name()).collect();
+    let mut text = format!("# {} against {}\n\n", visible(&comparison.new), visible(&comparison.old));
+    text.extend(comparison.differences.iter().map(|difference| format!("- differs: {}\n", cell(difference))));
+    if !comparison.differences.is_empty() {
+        text.push('\n');
+    }
+    text += &format!(
+        "| Test Scenario | Outcome | {} |\n| --- | --- |{}\n",
+        names.join(" | "),
+        " ---: |".repeat(names.len())
+    );
+    text.extend(comparison.scenarios.iter().map(|scenario| {
+        let figures: Vec<String> = scenario.figures.iter().map(change).collect();
+        format!("| {} | {} | {} |\n", cell(&scenario.name), state(scenario), figures.join(" | "))
+    }));
+    text
+}
+
+/// Everything.
+///
+/// # Errors
+/// When it holds what JSON cannot say.
+pub fn json(comparison: &Comparison) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(comparison)? + "\n")
+}
+
+/// A test case for each scenario; one that cannot be judged is skipped.
+pub fn junit(comparison: &Comparison) -> String {
+    let count =
+        |state_is: &str| comparison.scenarios.iter().filter(|scenario| state(scenario) == state_is).count();
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"archestra-bench compare\" tests=\"{}\" \
+         failures=\"{}\" errors=\"0\" skipped=\"{}\">\n",
+        comparison.scenarios.len(),
+        count("WORSE"),
+        count("unknown"),
+    );
+    for scenario in &comparison.scenarios {
+        let figures = escape(&scenario.figures.iter().map(figure).collect::<Vec<_>>().join(", "));
+        let inner = match state(scenario) {
+            "WORSE" => {
+                let worse: Vec<String> = scenario.worse().map(figure).collect();
+                format!("<failure message=\"{}\">{figures}</failure>", escape(&worse.join(", ")))
+            }
+            "unknown" => format!("<skipped message=\"{figures}\"/>"),
+            _ => format!("<system-out>{figures}</system-out>"),
+        };
+        let name = escape(&scenario.name);
+        xml += &format!("    <testcase classname=\"archestra-bench\" name=\"{name}\">{inner}</testcase>\n");
+    }
+    xml + "  </testsuite>\n</testsuites>\n"
+}
+
+fn state(scenario: &ScenarioComparison) -> &'static str {
+    match scenario.worse().next() {
+        Some(_) => "WORSE",
+        None if scenario.is_unknown() => "unknown",
+        None => "ok",
+    }
+}
+
+/// `p99 +10.2 % [+8.1, +12.4], WORSE than 5 %`.
+fn figure(difference: &Difference) -> String {
+    let name = difference.figure.name();
+    let why = difference.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let worse = match difference.outcome {
+        Outcome::Worse => format!(", WORSE than {} %", (difference.tolerance * 1e4).round() / 1e2),
+        Outcome::Tolerated | Outcome::Unknown => String::new(),
+    };
+    format!("{name} {}{why}{worse}", change(difference))
+}
+
+/// `+10.2 % [+8.1, +12.4]`; of failures, in percentage points.
+fn change(difference: &Difference) -> String {
+    let Some(change) = difference.change else { return "–".into() };
+    let unit = if difference.figure == Figure::Failed { "pp" } else { "%" };
+    // What rounds to nothing has no sign of its own.
+    let percent = |share: f64| format!("{:+.1}", (share * 1e3).round() / 10.0 + 0.0);
+    let interval = difference.interval.map(|[low, high]| format!(" [{}, {}]", percent(low), percent(high)));
+    format!("{} {unit}{}", percent(change), interval.unwrap_or_default())
+}
+
+fn cell(text: &str) -> String {
+    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|")
+}
+
+fn escape(text: &str) -> String {
+    // Control characters, which XML has no way to write, are replaced already.
+    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,206 @@
+//! How a scenario's figures differ between two runs, with intervals. Pure.
+//!
+//! Where a run has several blocks of a scenario, they are the unit, and the interval is Welch's t over them. Where it has
+//! one, its seconds have to do: they are cut into batches of about as many requests, and the variance of a figure over
+//! the batches says how well the whole block's is known (batch means; Le Boudec, Performance Evaluation, chapter 6; Law,
+//! Simulation Modeling and Analysis, chapter 9), made larger where one batch takes after the one before. Intervals from
+//! order statistics would take requests for independent, which they are not. What batches cannot know is how the same
+//! target differs from one run to the next: only repeated blocks tell.
+//!
+//! Times and throughputs are compared by the logarithm of their ratio, failure rates by their difference.
+
+use proto::latencies::Histogram;
+use serde::Serialize;
+
+use super::overhead::Statistic;
+use super::student;
+
+mod batches;
+#[cfg(test)]
+mod tests;
+
+pub use batches::Second;
+
+/// One block of a scenario.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Due to last byte, of successes.
+    pub response_time: Histogram,
+    /// Successes a second.
+    pub throughput: Option<f64>,
+    /// Failures among the requests that came to an end.
+    pub failure_rate: Option<f64>,
+    /// What lies within the window, in order.
+    pub seconds: Vec<Second>,
+}
+
+/// A figure that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// Of response times.
+    Mean,
+    /// Of response times.
+    P50,
+    /// Of response times.
+    P95,
+    /// Of response times.
+    P99,
+    /// Successes a second.
+    Throughput,
+    /// Failures among the requests that came to an end.
+    Failed,
+}
+
+impl Figure {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Throughput, Self::Failed];
+
+    /// The name in flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Throughput => "throughput",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn statistic(self) -> Option<Statistic> {
+        match self {
+            Self::Mean => Some(Statistic::Mean),
+            Self::P50 => Some(Statistic::Percentile(50)),
+            Self::P95 => Some(Statistic::Percentile(95)),
+            Self::P99 => Some(Statistic::Percentile(99)),
+            Self::Throughput | Self::Failed => None,
+        }
+    }
+}
+
+/// How one figure differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// Which.
+    pub figure: Figure,
+    /// Of the old run: nanoseconds, requests a second, or a share.
+    pub old: Option<f64>,
+    /// Of the new run.
+    pub new: Option<f64>,
+    /// New ÷ old − 1; of failures, new − old.
+    pub change: Option<f64>,
+    /// Between these it lies with a confidence of 95 %.
+    pub interval: Option<[f64; 2]>,
+    /// How much worse it may be.
+    pub tolerance: f64,
+    /// What follows.
+    pub outcome: Outcome,
+    /// Why there is no interval.
+    pub why: Option<String>,
+}
+
+/// What follows from a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The whole interval is worse than the tolerance.
+    Worse,
+    /// The interval reaches into what is tolerated.
+    Tolerated,
+    /// There is no interval, so nothing can be held against the new run.
+    Unknown,
+}
+
+/// A figure of one run, on the scale on which it is compared.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    value: f64,
+    variance: f64,
+    degrees: f64,
+    /// What the bounds of buckets hide.
+    error: f64,
+}
+
+/// Every figure of a scenario, with its tolerance.
+pub fn compare(old: &[Block], new: &[Block], tolerance: impl Fn(Figure) -> f64) -> Vec<Difference> {
+    Figure::ALL.map(|figure| difference(figure, old, new, tolerance(figure))).to_vec()
+}
+
+fn difference(figure: Figure, old: &[Block], new: &[Block], tolerance: f64) -> Difference {
+    let [was, is] = [old, new].map(|blocks| whole(figure, blocks));
+    let change =
+        was.zip(is).map(|(was, is)| if figure == Figure::Failed { is - was } else { is / was - 1.0 });
+    let (interval, why) = match interval(figure, old, new) {
+        Ok(interval) => (Some(interval), None),
+        Err(why) => (None, Some(why)),
+    };
+    let outcome = match interval {
+        None => Outcome::Unknown,
+        // Where less is worse, as far below as the tolerance reaches above elsewhere.
+        Some([_, high]) if figure == Figure::Throughput && high < -tolerance => Outcome::Worse,
+        Some([low, _]) if figure != Figure::Throughput && low > tolerance => Outcome::Worse,
+        Some(_) => Outcome::Tolerated,
+    };
+    Difference { figure, old: was, new: is, change, interval, tolerance, outcome, why }
+}
+
+/// The mean over the blocks; of times and rates, the geometric one.
+fn whole(figure: Figure, blocks: &[Block]) -> Option<f64> {
+    let values = blocks.iter().map(|block| of_block(figure, block).map(|(value, _)| value));
+    let values = values.collect::<Option<Vec<f64>>>().filter(|values| !values.is_empty())?;
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    Some(if figure == Figure::Failed { mean } else { mean.exp() })
+}
+
+/// The figure on its scale, and what the bounds of buckets hide.
+fn of_block(figure: Figure, block: &Block) -> Option<(f64, f64)> {
+    match figure.statistic() {
+        Some(statistic) => of_times(statistic, &block.response_time),
+        None if figure == Figure::Failed => Some((block.failure_rate?, 0.0)),
+        None => block.throughput.filter(|rate| *rate > 0.0).map(|rate| (rate.ln(), 0.0)),
+    }
+}
+
+fn of_times(statistic: Statistic, times: &Histogram) -> Option<(f64, f64)> {
+    let fine = statistic.read(times).filter(|fine| fine.value > 0.0)?;
+    Some((fine.value.ln(), fine.error / fine.value))
+}
+
+fn interval(figure: Figure, old: &[Block], new: &[Block]) -> Result<[f64; 2], String> {
+    let old = reading(figure, old).map_err(|why| format!("the old run: {why}"))?;
+    let new = reading(figure, new).map_err(|why| format!("the new run: {why}"))?;
+    let variance = old.variance + new.variance;
+    // Welch and Satterthwaite; where nothing varies it does not matter.
+    let squares = old.variance.powi(2) / old.degrees + new.variance.powi(2) / new.degrees;
+    let degrees = if squares > 0.0 { variance.powi(2) / squares } else { old.degrees.min(new.degrees) };
+    let critical = student::critical(degrees.max(1.0)).ok_or("its seconds vary in no way that is known")?;
+    let half_width = (critical * variance.sqrt()).hypot(old.error + new.error);
+    let change = new.value - old.value;
+    let ends = [change - half_width, change + half_width];
+    Ok(if figure == Figure::Failed { ends } else { ends.map(f64::exp_m1) })
+}
+
+fn reading(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
+    let [block] = blocks else { return over_blocks(figure, blocks) };
+    let (value, error) = of_block(figure, block).ok_or("there is no figure")?;
+    let batches = batches::of(figure, &block.seconds)?;
+    let (variance, degrees) = batches::variance_of_mean(&batches).ok_or("there are too few batches")?;
+    Ok(Reading { value, variance, degrees, error })
+}
+
+fn over_blocks(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
+    let readings = blocks.iter().map(|block| of_block(figure, block)).collect::<Option<Vec<_>>>();
+    let readings = readings.ok_or("a block has no figure")?;
+    if let Some(statistic) = figure.statistic() {
+        let fewest = blocks.iter().map(|block| block.response_time.count()).min().unwrap_or_default();
+        if fewest < statistic.needed() {
+            return Err(format!("too few samples in a block ({fewest} of {})", statistic.needed()));
+        }
+    }
+    let values: Vec<f64> = readings.iter().map(|(value, _)| *value).collect();
+    let sample = student::Sample::of(&values).ok_or("there is no block")?;
+    let error = readings.iter().map(|(_, error)| error).sum::<f64>() / readings.len() as f64;
+    let degrees = (sample.count - 1) as f64;
+    Ok(Reading { value: sample.mean, variance: sample.variance_of_mean, degrees, error })
+}

@@ -1,0 +1,127 @@
+use super::*;
+use proto::random::mix;
+
+/// Numbers with mean 0 and standard deviation 1, nearly normal (the sum of 12 even ones; Box and Muller take longer).
+struct Normal(u64);
+
+impl Normal {
+    fn next(&mut self) -> f64 {
+        let even = (0..12).map(|_| {
+            self.0 += 1;
+            (mix(self.0) >> 11) as f64 / (1u64 << 53) as f64
+        });
+        even.sum::<f64>() - 6.0
+    }
+}
+
+/// Log-normal times round 10 ms; each second is `drift` (of one) like the one before it, and `tail` makes the slowest slower.
+fn block(seed: u64, seconds: u64, each: u64, drift: f64, tail: f64) -> Block {
+    let mut normal = Normal(mix(seed));
+    let mut whole = Histogram::new();
+    let mut level = normal.next();
+    let seconds: Vec<Second> = (0..seconds)
+        .map(|_| {
+            level = 0.5 * level + 0.75f64.sqrt() * normal.next();
+            let mut response_time = Histogram::new();
+            for _ in 0..each {
+                let noise = normal.next();
+                let slower = if noise > 2.0 { tail } else { 1.0 };
+                response_time.record((10e6 * (0.3 * noise + drift * level).exp() * slower) as u64);
+            }
+            whole.merge(&response_time);
+            Second { response_time, length: 1.0, successes: each, failed: 0 }
+        })
+        .collect();
+    Block { response_time: whole, throughput: Some(each as f64), failure_rate: Some(0.0), seconds }
+}
+
+fn five_percent(figure: Figure) -> f64 {
+    if figure == Figure::Failed { 0.001 } else { 0.05 }
+}
+
+fn of(figure: Figure, old: &[Block], new: &[Block]) -> Difference {
+    compare(old, new, five_percent).into_iter().find(|difference| difference.figure == figure).unwrap()
+}
+
+#[test]
+fn a_tenth_more_p99_over_100_000_samples_is_always_found() {
+    for seed in 0..5 {
+        let [old, new] =
+            [(2 * seed, 1.0), (2 * seed + 1, 1.1)].map(|(seed, tail)| block(seed, 20, 5_000, 0.0, tail));
+        let found = of(Figure::P99, &[old], &[new]);
+        assert_eq!(found.outcome, Outcome::Worse, "{found:?}");
+        assert!((found.change.unwrap() - 0.1).abs() < 0.03, "{found:?}");
+    }
+}
+
+#[test]
+fn the_same_target_twice_is_worse_in_no_more_than_one_of_twenty_comparisons() {
+    let (mut worse, mut covered, mut all) = (0, 0, 0);
+    for seed in 1_000..1_060 {
+        let [old, new] = [2 * seed, 2 * seed + 1].map(|seed| block(seed, 40, 60, 0.05, 1.0));
+        // Nothing at all is tolerated.
+        let differences = compare(&[old], &[new], |_| 0.0);
+        let of_times = differences
+            .iter()
+            .filter(|difference| matches!(difference.figure, Figure::Mean | Figure::P50 | Figure::P95));
+        for difference in of_times {
+            let [low, high] = difference.interval.unwrap();
+            all += 1;
+            covered += usize::from(low <= 0.0 && 0.0 <= high);
+            worse += usize::from(difference.outcome == Outcome::Worse);
+        }
+    }
+    assert!(worse * 20 <= all, "{worse} of {all}");
+    assert!(covered * 10 >= all * 9, "{covered} of {all}");
+}
+
+#[test]
+fn several_blocks_are_the_unit() {
+    let quick = |seed: u64, factor: f64| {
+        let mut block = block(seed, 1, 300, 0.0, 1.0);
+        block.throughput = Some(100.0 * factor);
+        block
+    };
+    let run = |factors: [f64; 3]| factors.map(|factor| quick(7, factor));
+    let worse = of(Figure::Throughput, &run([1.0, 1.01, 0.99]), &run([0.8, 0.81, 0.79]));
+    assert_eq!(worse.outcome, Outcome::Worse, "{worse:?}");
+    let unsure = of(Figure::Throughput, &run([1.0, 1.2, 0.8]), &run([0.8, 1.0, 0.6]));
+    assert_eq!(unsure.outcome, Outcome::Tolerated, "{unsure:?}");
+    let better = of(Figure::Throughput, &run([0.8, 0.81, 0.79]), &run([1.0, 1.01, 0.99]));
+    assert_eq!(better.outcome, Outcome::Tolerated);
+    let few = of(Figure::P99, &run([1.0; 3]), &run([1.0; 3]));
+    assert_eq!(
+        (few.outcome, few.why.as_deref()),
+        (Outcome::Unknown, Some("the old run: too few samples in a block (300 of 1000)"))
+    );
+}
+
+#[test]
+fn a_short_block_fails_nobody() {
+    let [old, new] = [1, 2].map(|seed| block(seed, 3, 400, 0.0, 1.0));
+    for difference in compare(&[old], &[new], |_| 0.0) {
+        assert_eq!(difference.outcome, Outcome::Unknown);
+        assert_eq!(difference.why.unwrap(), "the old run: too few seconds (3 of 5)");
+        assert!(difference.change.is_some());
+    }
+}
+
+#[test]
+fn failures_are_compared_by_their_share() {
+    let with = |share: f64| {
+        let mut block = block(1, 10, 100, 0.0, 1.0);
+        block.failure_rate = Some(share);
+        block.seconds.iter_mut().for_each(|second| second.failed = (second.successes as f64 * share) as u64);
+        block
+    };
+    assert_eq!(of(Figure::Failed, &[with(0.0)], &[with(0.05)]).outcome, Outcome::Worse);
+    assert_eq!(of(Figure::Failed, &[with(0.05)], &[with(0.0)]).outcome, Outcome::Tolerated);
+}
+
+#[test]
+fn batches_that_take_after_each_other_count_as_fewer() {
+    let alternating = batches::variance_of_mean(&[1.0, -1.0, 1.0, -1.0, 1.0, -1.0]).unwrap();
+    let in_order = batches::variance_of_mean(&[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0]).unwrap();
+    assert_eq!(alternating.1, 5.0);
+    assert!(in_order.0 > 2.9 * alternating.0 && in_order.1 < 1.1, "{alternating:?} {in_order:?}");
+}
