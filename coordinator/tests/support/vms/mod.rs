@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::clock::wait_until;
 use super::gce::{FakeGce, InstanceView, Options};
 pub use machine_room::leftovers;
 pub use network::{API_ADDRESS, COORDINATOR_ADDRESS};
@@ -44,6 +45,8 @@ use running::{Booting, Vms};
 
 /// Held by the cloud that is there.
 const LOCK: &str = "/run/bench-vm.lock";
+/// How long a VM may take to find its neighbours again.
+const A_WHILE: Duration = Duration::from_secs(20);
 
 /// A cloud of VMs that boot.
 pub struct Cloud {
@@ -99,10 +102,17 @@ impl Cloud {
         *lock(&self.vms.boots) = Box::new(boots);
     }
 
-    /// Pulls the cable of a running VM, or plugs it in again.
+    /// Pulls the cable of a running VM, or plugs it in again. Then the VM reaches the API's address when this returns: it may
+    /// have looked for its neighbours meanwhile, and the kernel tells that none answers for a second more.
     pub fn set_link(&self, instance: &str, up: bool) {
         let running = lock(&self.vms.running);
-        self.vms.network.set_link(&running[instance].instance.network_ip, up);
+        let vm = &running[instance];
+        self.vms.network.set_link(&vm.instance.network_ip, up);
+        if up {
+            let greeter = self.vms.network.listen();
+            let address = greeter.local_addr().unwrap();
+            assert!(wait_until(A_WHILE, || vm.reaches(address)), "{instance} stays cut off");
+        }
     }
 
     /// Ends a VM as if the power were gone. The API says still that it runs.

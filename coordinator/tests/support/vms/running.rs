@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -83,6 +85,13 @@ impl Machines for Booting {
     fn firewalls(&self, _fake: &Handle, rules: &[Value]) {
         *lock(&self.0.rules) = rules.to_vec();
         self.0.apply_rules();
+    }
+}
+
+impl Vm {
+    /// Whether something in it could connect to this address.
+    pub fn reaches(&self, address: SocketAddr) -> bool {
+        self.namespace.within(|| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok())
     }
 }
 
