@@ -229,6 +229,7 @@ impl BlockMerge {
             series: self.series.finish(),
             start_skew,
             interrupted,
+            witness: None,
         }
     }
 

@@ -39,6 +39,19 @@ pub struct MeasuredBlock {
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.
     pub interrupted: bool,
+    /// What the upstream says of it; `None` where it says nothing.
+    pub witness: Option<Witnessed>,
+}
+
+/// What the upstream saw from just before the load until it had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witnessed {
+    /// Completions that it was asked for.
+    pub requests: u64,
+    /// Completions that it answered to the end.
+    pub answered: u64,
+    /// From when it had read a request until its answer was complete, summed over those.
+    pub service_time: Duration,
 }
 
 /// One worker's part of a block.

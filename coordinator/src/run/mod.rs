@@ -1,6 +1,7 @@
 //! A run from configuration to results: workers up, preflight, one block after another, everything down again.
 
 mod measure;
+mod witness;
 
 use std::io;
 
@@ -27,6 +28,7 @@ use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord,
 use crate::session::{SessionError, WorkerSession};
 
 use measure::{MeasureError, Measurement};
+use witness::Witness;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -223,8 +225,10 @@ async fn measure(
     head: RunHead,
     fleet: &mut Fleet,
     workers: &[WorkerSession],
-    interrupt: Interrupt,
+    mut interrupt: Interrupt,
 ) -> Result<Option<RunRecord>, RunError> {
+    let upstream = config.direct.as_ref().map(|direct| &direct.target);
+    let witness = interrupt.or(Witness::find(workers, upstream)).await.flatten();
     let mut record = RunRecord::new(head);
     let mut log = IntervalLog::open(&results.interval_log_path())?;
     let mut progress = Progress::on_stderr(config.quiet);
@@ -239,6 +243,7 @@ async fn measure(
             progress: &mut progress,
             redactor: &config.redactor,
             interrupt: interrupt.clone(),
+            witness: witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
         config.redactor.scenario(&mut measured.block.scenario);
@@ -247,7 +252,7 @@ async fn measure(
             break;
         }
         results.save(&record)?;
-        if interrupt.clone().or(sleep(config.cool_down)).await.is_none() {
+        if interrupt.or(sleep(config.cool_down)).await.is_none() {
             break;
         }
     }

@@ -29,6 +29,7 @@ pub fn summary(record: &RunRecord) -> String {
         section("What the gateway adds", arms::added(record)),
         Some(notes(record)),
         section("Arms", arms::arms(record)),
+        section("Upstream", arms::upstream(record)),
         section("Load", tables::load(record)),
         section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),

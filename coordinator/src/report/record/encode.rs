@@ -54,6 +54,7 @@ impl BlockRecord {
             threads: block.threads.map(NonZeroU32::get),
             interrupted: measured.interrupted,
             start_skew: measured.start_skew.into(),
+            witness: measured.witness.as_ref().map(Into::into),
             findings: judge(&evidence, &figures),
             totals: (&merged.totals).into(),
             latencies: (&merged.latencies).into(),

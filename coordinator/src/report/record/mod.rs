@@ -19,6 +19,7 @@ mod measurement;
 mod recompute;
 mod results;
 mod stages;
+mod witness;
 
 pub use decode::RecordError;
 pub(super) use encode::nanos;
@@ -29,6 +30,7 @@ pub use measurement::{
 pub use recompute::recompute;
 pub use results::{ArmRecord, ResultRecord};
 pub use stages::StageRecord;
+pub use witness::WitnessRecord;
 
 /// The version of the meaning of `report.json`.
 pub const SCHEMA_VERSION: u32 = 3;
@@ -197,6 +199,9 @@ pub struct BlockRecord {
     pub interrupted: bool,
     /// How far apart the workers began.
     pub start_skew: SkewRecord,
+    /// What the upstream says of it; `None` where it says nothing.
+    #[serde(default)]
+    pub witness: Option<WitnessRecord>,
     /// What is worked out from all workers together.
     pub figures: Figures,
     /// What speaks against the figures, and notes.
