@@ -230,6 +230,7 @@ impl BlockMerge {
             start_skew,
             interrupted,
             aborted: None,
+            witness: None,
         }
     }
 

@@ -41,6 +41,19 @@ pub struct MeasuredBlock {
     pub interrupted: bool,
     /// Why it was ended before its time, where that was not the user's doing; in a clause.
     pub aborted: Option<String>,
+    /// What the upstream says of it; `None` where it says nothing.
+    pub witness: Option<Witnessed>,
+}
+
+/// What the upstream saw from just before the load until it had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witnessed {
+    /// Completions that it was asked for.
+    pub requests: u64,
+    /// Completions that it answered to the end.
+    pub answered: u64,
+    /// From when it had read a request until its answer was complete, summed over those.
+    pub service_time: Duration,
 }
 
 /// One worker's part of a block.

@@ -19,6 +19,8 @@ use crate::report::interval_log::IntervalLog;
 use crate::report::progress::Progress;
 use crate::session::{BlockSession, News, WorkerSession};
 
+use super::witness::{Testimony, Witness};
+
 /// From the order to start until the start: several round trips, and never less than this.
 const SHORTEST_START_DELAY: Duration = Duration::from_millis(25);
 /// News that may wait to be merged.
@@ -59,6 +61,8 @@ pub(super) struct Measurement<'a> {
     pub(super) interrupt: Interrupt,
     /// Looks at the block while it runs, and says why it is to be ended.
     pub(super) watch: Watch<'a>,
+    /// The upstream that counts, where there is one.
+    pub(super) witness: Option<&'a Witness<'a>>,
 }
 
 /// Says why a block is to be ended early; `None` as long as it is not.
@@ -73,6 +77,8 @@ struct Course<'a> {
     /// Workers that have not said that they are ready, nor ended.
     preparing: Vec<bool>,
     longest_round_trip: Duration,
+    /// What the upstream had seen when all were ready.
+    before: Option<Testimony>,
     start: Option<Instant>,
     stopped: bool,
     /// Why the watch ended it.
@@ -93,9 +99,12 @@ impl Measurement<'_> {
         course.measurement.progress.end_block();
         course.end().await;
         followed?;
+        let after = course.ask_upstream().await;
+        let witness = after.zip(course.before.take()).and_then(|(after, before)| after.since(&before));
         let aborted = course.aborted.take();
         let measured = course.merge.finish(course.stopped);
-        Ok(MeasuredBlock { interrupted: measured.interrupted && aborted.is_none(), aborted, ..measured })
+        let interrupted = measured.interrupted && aborted.is_none();
+        Ok(MeasuredBlock { interrupted, aborted, witness, ..measured })
     }
 }
 
@@ -118,6 +127,7 @@ impl<'a> Course<'a> {
             sessions,
             news,
             longest_round_trip: Duration::ZERO,
+            before: None,
             start: None,
             stopped: false,
             aborted: None,
@@ -168,7 +178,7 @@ impl<'a> Course<'a> {
                 self.merge.made(worker, bodies);
                 self.merge.started(worker, Duration::ZERO, round_trip);
                 self.longest_round_trip = self.longest_round_trip.max(round_trip);
-                self.is_prepared(worker);
+                self.is_prepared(worker).await;
             }
             News::Started { planned_start } => {
                 let offset =
@@ -189,7 +199,7 @@ impl<'a> Course<'a> {
             },
             News::Finished(finished) => {
                 self.merge.finished(worker, *finished);
-                self.is_prepared(worker);
+                self.is_prepared(worker).await;
             }
             // Once something has been measured, the others go on with what is left.
             News::Refused(problem) if self.measurement.number == 1 => {
@@ -209,20 +219,28 @@ impl<'a> Course<'a> {
         if let Some(session) = &self.sessions[worker as usize] {
             session.stop();
         }
-        self.is_prepared(worker);
+        self.is_prepared(worker).await;
     }
 
     /// Nothing more is to be waited for from this worker before the start; the last one starts them all.
-    fn is_prepared(&mut self, worker: u32) {
+    async fn is_prepared(&mut self, worker: u32) {
         self.preparing[worker as usize] = false;
         if self.start.is_some() || self.preparing.contains(&true) {
             return;
         }
+        // The warm-up is over, and nothing of the load has been sent: from here on the counts must agree.
+        self.before = self.ask_upstream().await;
         let at = clock::now() + SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
         self.start = Some(at);
         for session in self.sessions.iter().flatten() {
             session.start(at);
         }
+    }
+
+    /// `None` where there is no upstream that would say, or no time to ask it.
+    async fn ask_upstream(&self) -> Option<Testimony> {
+        let mut interrupt = self.measurement.interrupt.clone();
+        interrupt.or(self.measurement.witness?.ask()).await.flatten()
     }
 
     fn stop(&mut self) {

@@ -3,6 +3,7 @@
 mod abort;
 mod capacity;
 mod measure;
+mod witness;
 
 use std::io;
 
@@ -30,6 +31,7 @@ use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord,
 use crate::session::{SessionError, WorkerSession};
 
 use measure::{MeasureError, Measurement, Watch};
+use witness::Witness;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -200,6 +202,8 @@ async fn on_fleet(
     }
     head.direct = config.direct.as_ref().map(|direct| TargetRecord::new(&direct.target, false));
     head.order = config.direct.as_ref().map(|_| config.order.name().to_owned());
+    let upstream = config.direct.as_ref().map(|direct| &direct.target);
+    let Some(witness) = interrupt.or(Witness::find(&workers, upstream)).await else { return Ok(None) };
     let course = Course {
         config,
         results,
@@ -208,6 +212,7 @@ async fn on_fleet(
         log: IntervalLog::open(&results.interval_log_path())?,
         progress: Progress::on_stderr(config.quiet),
         interrupt,
+        witness,
         blocks: 0,
     };
     let record = RunRecord::new(head);
@@ -243,6 +248,7 @@ struct Course<'a> {
     log: IntervalLog,
     progress: Progress<io::Stderr>,
     interrupt: Interrupt,
+    witness: Option<Witness<'a>>,
     /// Blocks so far.
     blocks: u32,
 }
@@ -262,6 +268,7 @@ impl Course<'_> {
             redactor: &self.config.redactor,
             interrupt: self.interrupt.clone(),
             watch,
+            witness: self.witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
         self.config.redactor.scenario(&mut measured.block.scenario);

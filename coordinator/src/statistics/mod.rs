@@ -13,10 +13,12 @@ pub mod overhead;
 mod stage;
 pub mod student;
 pub mod thresholds;
+mod upstream;
 pub mod verdict;
 mod window;
 
 pub use stage::{StageFigures, StageSum};
+pub use upstream::{Upstream, UpstreamPart};
 pub use window::{Window, WindowEnd};
 
 /// What figures and verdicts rest on: a block's shape, and what its workers measured.

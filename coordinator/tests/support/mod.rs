@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod gce;
 pub mod network;
 pub mod process;
+pub mod proxy;
 pub mod request;
 pub mod results;
 pub mod scripted_worker;

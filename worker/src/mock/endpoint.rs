@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::Behaviour;
@@ -16,7 +16,8 @@ use super::answers::{self, Completion};
 use super::chat::ChatRequest;
 use super::events::{EventStream, Events};
 use super::pace::Pace;
-use crate::clock;
+use super::witness::{self, Witness};
+use crate::clock::{self, Nanos};
 
 /// The longest request body.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -27,6 +28,7 @@ type Answer = Response<Either<Full<Bytes>, EventStream>>;
 pub(super) struct Endpoint {
     behaviour: Behaviour,
     completions: AtomicU64,
+    witness: Arc<Witness>,
 }
 
 /// One connection's side of it.
@@ -39,7 +41,7 @@ pub(super) struct Connection {
 
 impl Endpoint {
     pub(super) fn new(behaviour: Behaviour) -> Self {
-        Self { behaviour, completions: AtomicU64::new(0) }
+        Self { behaviour, completions: AtomicU64::new(0), witness: Arc::new(Witness::new()) }
     }
 
     /// What serves a new connection.
@@ -61,13 +63,14 @@ impl Connection {
     pub(super) async fn answer(self, request: Request<Incoming>) -> io::Result<Answer> {
         match (request.uri().path(), request.method()) {
             ("/v1/chat/completions" | "/v1/openai/chat/completions", &Method::POST) => {
-                self.complete(request.into_body()).await
+                self.complete(request).await
             }
             ("/health", &Method::GET) => Ok(json(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))),
             ("/v1/chat/completions" | "/v1/openai/chat/completions", method) => {
                 Ok(not_allowed(method, "POST"))
             }
-            ("/health", method) => Ok(not_allowed(method, "GET")),
+            (witness::PATH, &Method::GET) => Ok(json(StatusCode::OK, self.endpoint.witness.render())),
+            ("/health" | witness::PATH, method) => Ok(not_allowed(method, "GET")),
             (path, method) => Ok(refuse(
                 StatusCode::NOT_FOUND,
                 &format!("Invalid URL ({method} {path})"),
@@ -76,17 +79,17 @@ impl Connection {
         }
     }
 
-    async fn complete(self, body: Incoming) -> io::Result<Answer> {
-        let body = match read(body).await? {
-            Some(body) => body,
-            None => return Ok(too_large()),
-        };
+    async fn complete(self, request: Request<Incoming>) -> io::Result<Answer> {
+        let (head, body) = request.into_parts();
+        let body = read(body).await?;
+        let asked = self.endpoint.witness.asked(head.headers.get(USER_AGENT).map(HeaderValue::as_bytes));
+        let Some(body) = body else { return Ok(self.whole(asked, too_large())) };
         let request: ChatRequest<'_> = match serde_json::from_slice(&body) {
             Ok(request) => request,
             Err(error) => {
                 let message =
                     format!("We could not read the body of your request as a chat request: {error}");
-                return Ok(refuse(StatusCode::BAD_REQUEST, &message, None));
+                return Ok(self.whole(asked, refuse(StatusCode::BAD_REQUEST, &message, None)));
             }
         };
         let behaviour = self.endpoint.behaviour;
@@ -94,17 +97,23 @@ impl Connection {
         let completion = Completion::new(&request, number, clock::unix_seconds(), behaviour.tool_calls);
         if request.wants_stream() {
             let events = Events::new(completion, behaviour.chunks, request.wants_usage());
-            return self.stream(events).await;
+            return self.stream(events, asked).await;
         }
-        if let Some(pace) = self.pace.filter(|_| !behaviour.latency.is_zero()) {
+        if let Some(pace) = self.pace.as_ref().filter(|_| !behaviour.latency.is_zero()) {
             pace.start(behaviour.latency, Duration::ZERO)?;
             pace.ticks().await?;
         }
-        Ok(json(StatusCode::OK, completion.render()))
+        Ok(self.whole(asked, json(StatusCode::OK, completion.render())))
+    }
+
+    /// An answer that is ready as a whole.
+    fn whole(&self, asked: Nanos, answer: Answer) -> Answer {
+        self.endpoint.witness.answered(asked);
+        answer
     }
 
     /// Waits for the first chunk to be due, and leaves the timer ticking for the others.
-    async fn stream(self, events: Events) -> io::Result<Answer> {
+    async fn stream(self, events: Events, asked: Nanos) -> io::Result<Answer> {
         let Behaviour { latency, chunk_interval, .. } = self.endpoint.behaviour;
         if let Some(pace) = &self.pace {
             let first = if latency.is_zero() { chunk_interval } else { latency };
@@ -115,7 +124,8 @@ impl Connection {
             _ => 1,
         };
         let pace = self.pace.filter(|_| !chunk_interval.is_zero());
-        let mut answer = Response::new(Either::Right(EventStream::new(events, pace, due)));
+        let witness = Arc::clone(&self.endpoint.witness);
+        let mut answer = Response::new(Either::Right(EventStream::new(events, pace, due, (witness, asked))));
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -10,6 +10,8 @@ use hyper::body::{Body, Frame};
 
 use super::answers::{Completion, WORDS, put};
 use super::pace::Pace;
+use super::witness::Witness;
+use crate::clock::Nanos;
 
 /// Chunks sent together when nothing paces them: few writes, but no buffer of megabytes.
 const BURST: u64 = 64;
@@ -23,12 +25,20 @@ pub(super) struct EventStream {
     pace: Option<Arc<Pace>>,
     /// At least 1 to begin with.
     due: u64,
+    /// Who is told of the last chunk, and since when it is wanted.
+    witness: (Arc<Witness>, Nanos),
 }
 
 impl EventStream {
-    /// Sends `due` chunks at once and the others as `pace` ticks; without it, all at once.
-    pub(super) fn new(events: Events, pace: Option<Arc<Pace>>, due: u64) -> Self {
-        Self { events, pace, due }
+    /// Sends `due` chunks at once and the others as `pace` ticks; without it, all at once. `witness` is told of the end of
+    /// what was asked for at that time.
+    pub(super) fn new(
+        events: Events,
+        pace: Option<Arc<Pace>>,
+        due: u64,
+        witness: (Arc<Witness>, Nanos),
+    ) -> Self {
+        Self { events, pace, due, witness }
     }
 }
 
@@ -49,7 +59,12 @@ impl Body for EventStream {
             (Some(pace), 0) => ready!(pace.poll_ticks(context))?,
             (Some(_), due) => due,
         };
-        Poll::Ready(Some(Ok(Frame::data(self.events.take(due)))))
+        let chunks = self.events.take(due);
+        if self.events.ended() {
+            let (witness, asked) = &self.witness;
+            witness.answered(*asked);
+        }
+        Poll::Ready(Some(Ok(Frame::data(chunks))))
     }
 
     fn is_end_stream(&self) -> bool {

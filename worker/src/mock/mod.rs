@@ -1,7 +1,7 @@
 //! An OpenAI-compatible upstream of known behaviour: the baseline of a measurement, and a target to try things on.
 //!
 //! [`endpoint`] routes a request to its answer, [`chat`] reads what a client asks for, [`answers`] and [`events`] render
-//! what it gets, and [`pace`] says when. Answers are rendered with as little work as will do: whatever the mock burns is
+//! what it gets, [`pace`] says when, and [`witness`] counts. Answers are rendered with as little work as will do: whatever the mock burns is
 //! taken from the machine that measures.
 
 mod answers;
@@ -11,6 +11,7 @@ mod events;
 mod pace;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::io;
 use std::net::SocketAddr;

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::pace;
 use super::{Behaviour, MockArgs, run};
 use crate::clock::{Clock, Nanos};
+use crate::request::{Purpose, user_agent};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -221,6 +222,50 @@ async fn only_what_is_there_is_served() {
     assert_eq!(get.status, 405);
     assert!(get.head.contains("allow: post"), "{}", get.head);
     assert!(get.json()["error"]["message"].is_string());
+}
+
+#[tokio::test]
+async fn what_was_asked_for_and_how_long_it_took_can_be_asked_for() {
+    let latency = Duration::from_millis(5);
+    let mock = Mock::start(Behaviour { latency, ..Behaviour::default() }).await;
+    let witness = || async { mock.send("GET", "/archestra-bench/witness", "").await.json() };
+    assert_eq!(
+        witness().await.to_string(),
+        r#"{"object":"archestra-bench.witness","requests":0,"of_load":0,"answered":0,"service_time_ns":0}"#
+    );
+    mock.post(CHAT, &request(&[])).await;
+    mock.post("/v1/openai/chat/completions", &request(&[("stream", json!(true))])).await;
+    mock.post(CHAT, "no chat").await;
+    mock.send("GET", "/health", "").await;
+    let body = request(&[]);
+    for purpose in [Purpose::WarmUp, Purpose::Load] {
+        let (agent, length) = (user_agent(purpose), body.len());
+        let head = format!("user-agent: {agent}\r\nconnection: close\r\ncontent-length: {length}");
+        mock.exchange(&format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n{body}")).await;
+    }
+
+    let said = witness().await;
+    assert_eq!((&said["requests"], &said["of_load"], &said["answered"]), (&json!(5), &json!(1), &json!(5)));
+    // What is refused waits for nothing.
+    assert!(said["service_time_ns"].as_u64().unwrap() >= Nanos::from(4 * latency).0, "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_is_asked_for_and_not_answered() {
+    let mock = Mock::start(Behaviour { latency: Duration::from_secs(600), ..Behaviour::default() }).await;
+    let body = request(&[]);
+    let mut stream = TcpStream::connect(mock.address).await.unwrap();
+    let request = format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let witness = || async { mock.send("GET", "/archestra-bench/witness", "").await.json() };
+    let waited = async {
+        while witness().await["requests"] == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waited).await.unwrap();
+    drop(stream);
+    assert_eq!(witness().await["answered"], 0);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use super::format::{NONE, escape, milliseconds, rate, table};
 use crate::report::record::{ArmRecord, ResultRecord, RunRecord};
-use crate::statistics::Distribution;
 use crate::statistics::overhead::{Added, Overhead};
+use crate::statistics::{Distribution, Upstream};
 
 /// What the gateway adds to each scenario and load; `None` without an upstream.
 pub(super) fn added(record: &RunRecord) -> Option<String> {
@@ -87,6 +87,29 @@ pub(super) fn arms(record: &RunRecord) -> Option<String> {
         [row(result, "gateway", &result.gateway), row(result, "direct", direct)]
     });
     table(3, &columns, &rows.collect::<Vec<_>>())
+}
+
+/// What the upstream saw of each arm, where it says so.
+pub(super) fn upstream(record: &RunRecord) -> Option<String> {
+    let columns =
+        ["Test Scenario", "Load", "Arm", "Workers sent", "Answered", "Upstream saw", "Its own mean (ms)"];
+    let row = |result: &ResultRecord, arm: &str, record: &ArmRecord| {
+        let Upstream { sent, answered, seen, service_time_mean_ns } = record.upstream?;
+        let mut row = name(result);
+        row.extend([arm.to_owned(), sent.to_string(), answered.to_string(), seen.to_string()]);
+        row.push(milliseconds(service_time_mean_ns));
+        Some(row)
+    };
+    let rows = record.results.iter().flat_map(|result| {
+        let direct = result.direct.as_ref().and_then(|direct| row(result, "direct", direct));
+        [row(result, "gateway", &result.gateway), direct].into_iter().flatten()
+    });
+    let table = table(3, &columns, &rows.collect::<Vec<_>>())?;
+    Some(format!(
+        "{table}\n\nThe upstream is this project's mock, which counts the completions that it is asked for. It was asked just \
+         before the load of each block and after it, so that warm-ups are left out. Its mean is from when it had read a \
+         request until its answer was complete."
+    ))
 }
 
 fn name(result: &ResultRecord) -> Vec<String> {

@@ -34,6 +34,7 @@ pub fn summary(record: &RunRecord) -> String {
         section("Thresholds", thresholds::table_of(record)),
         section("Arms", arms::arms(record)),
         section("Latency by rate", capacity::curve(record)),
+        section("Upstream", arms::upstream(record)),
         section("Load", tables::load(record)),
         section("Phases", phases::table_of(record)),
         section("Connections", tables::connections(record)),

@@ -55,6 +55,7 @@ impl BlockRecord {
             interrupted: measured.interrupted,
             aborted: measured.aborted.clone(),
             start_skew: measured.start_skew.into(),
+            witness: measured.witness.as_ref().map(Into::into),
             findings: judge(&evidence, &figures),
             totals: (&merged.totals).into(),
             latencies: (&merged.latencies).into(),

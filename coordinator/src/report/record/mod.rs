@@ -22,6 +22,7 @@ mod results;
 mod run;
 mod stages;
 mod thresholds;
+mod witness;
 
 pub use capacity::{CapacityRecord, ConclusionRecord, StepKindRecord, StepRecord};
 pub use decode::RecordError;
@@ -33,6 +34,7 @@ pub use measurement::{
 pub use recompute::recompute;
 pub use results::{ArmRecord, ResultRecord};
 pub use stages::StageRecord;
+pub use witness::WitnessRecord;
 
 /// The version of the meaning of `report.json`.
 pub const SCHEMA_VERSION: u32 = 3;
@@ -213,6 +215,9 @@ pub struct BlockRecord {
     pub aborted: Option<String>,
     /// How far apart the workers began.
     pub start_skew: SkewRecord,
+    /// What the upstream says of it; `None` where it says nothing.
+    #[serde(default)]
+    pub witness: Option<WitnessRecord>,
     /// What is worked out from all workers together.
     pub figures: Figures,
     /// What speaks against the figures, and notes.

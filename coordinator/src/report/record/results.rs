@@ -5,11 +5,11 @@ use proto::load::Load;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{impossible, load};
-use super::{BlockRecord, CapacityRecord, LoadRecord, RecordError, RunRecord};
+use super::{BlockRecord, CapacityRecord, LoadRecord, RecordError, RunRecord, WitnessRecord};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::overhead::{ArmBlock, Overhead, Pair};
 use crate::statistics::verdict::{Finding, ResultEvidence, Side, judge_result};
-use crate::statistics::{Figures, Merged};
+use crate::statistics::{Figures, Merged, Upstream, UpstreamPart};
 
 /// All blocks of one scenario at one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct ArmRecord {
     pub blocks: Vec<u32>,
     /// All of them together, over the sum of their windows.
     pub figures: Figures,
+    /// What the upstream saw of it; `None` where it does not say.
+    #[serde(default)]
+    pub upstream: Option<Upstream>,
 }
 
 /// A block with what it adds to a result.
@@ -119,6 +122,12 @@ impl<'a> Part<'a> {
         Ok(Self { block, merged: Merged { totals, latencies, successes_in_window, started_in_window } })
     }
 
+    /// What the upstream says of it.
+    fn upstream(&self) -> Option<UpstreamPart<'_>> {
+        let WitnessRecord { requests, answered, service_time_mean_ns } = self.block.testimony()?;
+        Some(UpstreamPart { totals: &self.merged.totals, seen: requests, answered, service_time_mean_ns })
+    }
+
     fn arm(&self) -> ArmBlock<'_> {
         ArmBlock { latencies: &self.merged.latencies, throughput: self.block.figures.throughput }
     }
@@ -149,14 +158,15 @@ fn result(parts: &[Part<'_>]) -> Option<ResultRecord> {
 }
 
 /// `None` without blocks.
-fn arm<'a>(parts: impl Iterator<Item = &'a Part<'a>>) -> Option<ArmRecord> {
+fn arm<'a>(parts: impl Iterator<Item = &'a Part<'a>> + Clone) -> Option<ArmRecord> {
+    let upstream = Upstream::of(parts.clone().filter_map(Part::upstream));
     let (mut blocks, mut merged, mut window) = (Vec::new(), Merged::default(), None);
     for Part { block, merged: part } in parts {
         blocks.push(block.number);
         merged.add(part);
         window = Some(block.figures.window.after(window));
     }
-    Some(ArmRecord { blocks, figures: Figures::of_blocks(window?, &merged) })
+    Some(ArmRecord { blocks, figures: Figures::of_blocks(window?, &merged), upstream })
 }
 
 /// Adds what speaks against the results. A level is held against the next lower one, a single level against the blocks
@@ -198,7 +208,8 @@ fn judge(
             Some((load, Some(throughput))) => Some((read(load)?, throughput)),
             _ => None,
         };
-        Ok(Side { figures: arm.figures.clone(), blocks: of(arm).into_iter().cloned().collect(), below })
+        let blocks = of(arm).into_iter().cloned().collect();
+        Ok(Side { figures: arm.figures.clone(), blocks, below, upstream: arm.upstream })
     };
     // The blocks of a search differ in their lengths, and are judged step by step.
     let is_of_search = blocks

@@ -1,10 +1,12 @@
 //! The rules about all blocks of one scenario and load together.
 
+use std::cmp::Ordering;
+
 use proto::load::Load;
 
 use super::{Finding, Verdict};
-use crate::statistics::Figures;
 use crate::statistics::overhead::{Cell, FEWEST_PAIRS, Overhead, Reason};
+use crate::statistics::{Figures, Upstream};
 
 /// What the rules look at.
 #[derive(Debug)]
@@ -28,11 +30,13 @@ pub struct Side {
     pub blocks: Vec<Figures>,
     /// A closed loop with fewer requests in flight, and its throughput.
     pub below: Option<(Load, f64)>,
+    /// What the upstream saw of it, where it says so.
+    pub upstream: Option<Upstream>,
 }
 
 type Rule = fn(&ResultEvidence<'_>) -> Option<Finding>;
 
-const ALL: [Rule; 5] = [queueing, upstream_saturated, drift, too_few_pairs, gateway_faster];
+const ALL: [Rule; 6] = [queueing, upstream_saturated, drift, too_few_pairs, gateway_faster, upstream_count];
 
 /// Everything that speaks against a result, in the order of the rules.
 pub fn judge_result(evidence: &ResultEvidence<'_>) -> Vec<Finding> {
@@ -153,4 +157,60 @@ fn gateway_faster(evidence: &ResultEvidence<'_>) -> Option<Finding> {
         );
         Finding::new("gateway_faster", Verdict::Suspect, reason)
     })
+}
+
+/// One in two hundred: what a gateway asks for itself now and then, and a connection that it had to make again.
+const LARGEST_MISCOUNT: f64 = 0.005;
+
+/// What a gateway answers without its upstream costs nothing, and what it asks for twice costs double: neither is what the
+/// figures are taken for. Requests that failed on the way, or were given up, may have come to the upstream or not.
+fn upstream_count(evidence: &ResultEvidence<'_>) -> Option<Finding> {
+    let direct = evidence.direct.as_ref().and_then(|direct| direct.upstream);
+    let reason = evidence.gateway.upstream.and_then(of_gateway).or_else(|| direct.and_then(of_direct))?;
+    Some(Finding::new("upstream_count", Verdict::Suspect, reason))
+}
+
+fn of_gateway(upstream: Upstream) -> Option<String> {
+    let Upstream { sent, answered, seen, .. } = upstream;
+    match miscount(upstream)? {
+        Ordering::Less if seen == 0 => Some(format!(
+            "the upstream saw none of {answered} requests that the gateway answered: the gateway calls another one, or \
+             answers by itself"
+        )),
+        Ordering::Less => Some(format!(
+            "the upstream saw {seen} of {answered} requests that the gateway answered: the gateway answered the others by \
+             itself, from a cache or without having asked"
+        )),
+        _ => Some(format!(
+            "the upstream saw {seen} requests, and the gateway was sent {sent}: the gateway asks more than once (retries, \
+             or calls of its own), or somebody else uses the upstream"
+        )),
+    }
+}
+
+fn of_direct(upstream: Upstream) -> Option<String> {
+    let Upstream { sent, answered, seen, .. } = upstream;
+    match miscount(upstream)? {
+        Ordering::Less => Some(format!(
+            "the upstream saw {seen} of {answered} requests that were answered on the direct way: something in between \
+             answers in its place, or there is more than one of it"
+        )),
+        _ => Some(format!(
+            "the upstream saw {seen} requests while {sent} were sent straight to it: somebody else uses it as well, and both \
+             arms wait for them"
+        )),
+    }
+}
+
+/// Whether the upstream saw fewer requests than were answered, or more than were sent, by more than may be.
+fn miscount(upstream: Upstream) -> Option<Ordering> {
+    let Upstream { sent, answered, seen, .. } = upstream;
+    let allowed = LARGEST_MISCOUNT * answered as f64;
+    if answered.saturating_sub(seen) as f64 > allowed {
+        Some(Ordering::Less)
+    } else if seen.saturating_sub(sent) as f64 > allowed {
+        Some(Ordering::Greater)
+    } else {
+        None
+    }
 }

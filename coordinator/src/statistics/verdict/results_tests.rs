@@ -5,7 +5,7 @@ use proto::load::Load;
 use super::{ResultEvidence, Side, judge_result};
 use crate::merge::fixtures::{closed, open};
 use crate::statistics::overhead::{Added, Cell, Estimate, Overhead, Reason};
-use crate::statistics::{Distribution, Figures, Window, WindowEnd};
+use crate::statistics::{Distribution, Figures, Upstream, Window, WindowEnd};
 
 const MS: u64 = 1_000_000;
 
@@ -34,7 +34,7 @@ fn figures(throughput: f64, p50_ns: u64) -> Figures {
 
 fn side(throughput: f64, medians_ms: &[u64], below: Option<(Load, f64)>) -> Side {
     let blocks: Vec<Figures> = medians_ms.iter().map(|median| figures(throughput, median * MS)).collect();
-    Side { figures: figures(throughput, MS), blocks, below }
+    Side { figures: figures(throughput, MS), blocks, below, upstream: None }
 }
 
 fn overhead(p50: Cell<Estimate>) -> Overhead {
@@ -100,4 +100,39 @@ fn a_gateway_cannot_be_faster_than_its_upstream() {
     assert_eq!(of(estimate(-2e6, -1e6)), ["gateway_faster"]);
     assert!(of(estimate(-2e6, 1.0)).is_empty());
     assert_eq!(of(Cell::Unknown(Reason::TooFewPairs { pairs: 2, needed: 3 })), ["too_few_pairs"]);
+}
+
+#[test]
+fn an_upstream_that_saw_other_counts_than_the_workers_tells_of_it() {
+    let reason = |gateway: Option<[u64; 3]>, direct: Option<[u64; 3]>| {
+        let of = |counts: Option<[u64; 3]>| Side {
+            upstream: counts.map(|[sent, answered, seen]| Upstream {
+                sent,
+                answered,
+                seen,
+                service_time_mean_ns: None,
+            }),
+            ..side(1_000.0, &[1], None)
+        };
+        let (gateway, direct) = (of(gateway), Some(of(direct)));
+        let found = judge_result(&ResultEvidence { load: &open(1_000), gateway, direct, overhead: None });
+        found.first().map_or_else(String::new, |finding| format!("{}: {}", finding.rule, finding.reason))
+    };
+    let honest = Some([1_000; 3]);
+    assert_eq!(reason(honest, honest), "");
+    assert_eq!(reason(None, None), "");
+    let cached = reason(Some([1_000, 1_000, 412]), honest);
+    assert!(cached.starts_with("upstream_count: the upstream saw 412 of 1000 requests"), "{cached}");
+    assert!(reason(Some([1_000, 1_000, 0]), honest).contains("saw none of 1000"));
+    let twice = reason(Some([1_000, 1_000, 1_006]), honest);
+    assert!(twice.contains("saw 1006 requests, and the gateway was sent 1000"), "{twice}");
+    let shared = reason(honest, Some([1_000, 1_000, 1_500]));
+    assert!(shared.contains("somebody else uses it as well"), "{shared}");
+    assert!(reason(honest, Some([1_000, 1_000, 500])).contains("more than one of it"));
+
+    assert_eq!(reason(Some([1_000, 1_000, 995]), honest), "", "one in two hundred");
+    assert_eq!(reason(Some([1_000, 1_000, 1_005]), honest), "");
+    assert_eq!(reason(Some([1_000, 900, 896]), honest), "", "what failed on the way may not have come");
+    assert_eq!(reason(Some([1_000, 900, 1_004]), honest), "", "or it may");
+    assert!(reason(Some([1_000, 900, 1_005]), honest).contains("retries"));
 }

@@ -1,0 +1,86 @@
+//! What the workers sent, held against what the upstream says that it was asked for. Pure.
+
+use proto::counters::Counters;
+use proto::outcome::FailureKind;
+use serde::{Deserialize, Serialize};
+
+/// Both sides of one arm, over its blocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Requests that the workers sent, with those that failed or were given up.
+    pub sent: u64,
+    /// Those of them to which a whole answer came, good or bad.
+    pub answered: u64,
+    /// Completions that the upstream was asked for meanwhile.
+    pub seen: u64,
+    /// From when the upstream had read a request until its answer was complete; `None` when none was.
+    pub service_time_mean_ns: Option<u64>,
+}
+
+/// One block's part in it.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamPart<'a> {
+    /// What the workers counted.
+    pub totals: &'a Counters,
+    /// Completions that the upstream was asked for.
+    pub seen: u64,
+    /// Those of them that it answered to the end.
+    pub answered: u64,
+    /// How long each of these took it.
+    pub service_time_mean_ns: Option<u64>,
+}
+
+impl Upstream {
+    /// All blocks together; `None` without any.
+    pub fn of<'a>(parts: impl IntoIterator<Item = UpstreamPart<'a>>) -> Option<Self> {
+        let (mut sum, mut blocks) = (Self::default(), 0);
+        let (mut time, mut timed) = (0u128, 0u128);
+        for part in parts {
+            blocks += 1;
+            sum.sent = sum.sent.saturating_add(part.totals.started);
+            sum.answered = sum.answered.saturating_add(answered(part.totals));
+            sum.seen = sum.seen.saturating_add(part.seen);
+            if let Some(mean) = part.service_time_mean_ns {
+                time = time.saturating_add(u128::from(mean) * u128::from(part.answered));
+                timed += u128::from(part.answered);
+            }
+        }
+        sum.service_time_mean_ns = time.checked_div(timed).and_then(|mean| u64::try_from(mean).ok());
+        (blocks > 0).then_some(sum)
+    }
+}
+
+/// A request that got no whole answer may or may not have come to the upstream.
+fn answered(totals: &Counters) -> u64 {
+    let whole = [FailureKind::Status, FailureKind::Body];
+    let badly = totals.failures.iter().filter(|(failure, _)| whole.contains(&failure.kind));
+    badly.fold(totals.successes, |sum, (_, count)| sum.saturating_add(*count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::outcome::Failure;
+
+    #[test]
+    fn means_are_weighted_and_only_whole_answers_are_answers() {
+        let failed = |kind| Failure { kind, status: None, detail: String::new() };
+        let totals = Counters {
+            started: 13,
+            successes: 5,
+            failures: [(failed(FailureKind::Status), 3), (failed(FailureKind::Timeout), 4)].into(),
+            abandoned: 1,
+            ..Counters::default()
+        };
+        let part = |answered, mean| UpstreamPart {
+            totals: &totals,
+            seen: answered + 1,
+            answered,
+            service_time_mean_ns: mean,
+        };
+        let parts = [part(30, Some(1_000)), part(10, Some(5_000)), part(0, None)];
+        let upstream = Upstream { sent: 39, answered: 24, seen: 43, service_time_mean_ns: Some(2_000) };
+        assert_eq!(Upstream::of(parts), Some(upstream));
+        assert_eq!(Upstream::of([]), None);
+    }
+}
