@@ -7,6 +7,7 @@ use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
 use proto::target::HttpVersion;
 
+use super::parts::PartsMerge;
 use super::series::Series;
 use super::worker::WorkerMerge;
 use super::{Live, MeasuredBlock, MeasuredWorker, Percentiles, StartSkew, WorkerEnd};
@@ -45,6 +46,21 @@ pub enum MergeError {
         /// The end of the interval before it.
         reported: Duration,
     },
+    /// Of another mix than the block's.
+    #[error(
+        "worker {worker} sent interval {sequence} of {found} scenarios, and the mix has {expected}: use the same version on \
+         both sides and run again"
+    )]
+    OtherMix {
+        /// From 0.
+        worker: u32,
+        /// The interval's number.
+        sequence: u64,
+        /// Scenarios of the interval.
+        found: usize,
+        /// Scenarios of the block.
+        expected: usize,
+    },
     /// From a worker that has nothing to do in this block, has ended or was lost.
     #[error(
         "worker {worker} sent interval {sequence} though nothing was due from it any more, so it is not counted: \
@@ -67,6 +83,7 @@ pub struct BlockMerge {
     block: Block,
     workers: Vec<WorkerMerge>,
     series: Series,
+    parts: PartsMerge,
     response_times: Histogram,
 }
 
@@ -75,6 +92,7 @@ impl BlockMerge {
     pub fn new(block: Block, workers: u32) -> Self {
         let active = block.active_workers(workers);
         Self {
+            parts: PartsMerge::new(block.mix.len(), workers as usize),
             block,
             workers: (0..workers).map(|number| WorkerMerge::new(number, number < active)).collect(),
             series: Series::default(),
@@ -134,6 +152,7 @@ impl BlockMerge {
     /// When it cannot follow what the worker sent before; nothing is changed then.
     pub fn interval(&mut self, worker: u32, interval: &Interval) -> Result<bool, MergeError> {
         let duration = self.block.extent.duration();
+        let (fits, expected_parts) = (self.parts.fit(interval), self.block.mix.len());
         let not_running = MergeError::NotRunning { worker, sequence: interval.sequence };
         let Some(sender) = self.worker_mut(worker) else { return Err(not_running) };
 
@@ -153,7 +172,13 @@ impl BlockMerge {
             return Err(MergeError::Backwards { worker, sequence, start, end, reported });
         }
 
+        if !fits {
+            let (sequence, found) = (interval.sequence, interval.parts.len());
+            return Err(MergeError::OtherMix { worker, sequence, found, expected: expected_parts });
+        }
+
         sender.add(interval, duration);
+        self.parts.add(worker, interval, duration);
         self.response_times.merge(&interval.latencies.response_time);
         self.series.add(worker, interval);
         self.seal();
@@ -169,8 +194,10 @@ impl BlockMerge {
 
     /// A worker has ended and says what it did; whether that agrees with its intervals is noted.
     pub fn finished(&mut self, worker: u32, finished: Finished) {
+        let disagreement = self.parts.disagreement(worker, &finished);
         if let Some(worker) = self.worker_mut(worker).filter(|worker| worker.running) {
             worker.finish(&finished);
+            worker.measured.mismatch = worker.measured.mismatch.take().or(disagreement);
             self.seal();
         }
     }
@@ -231,6 +258,7 @@ impl BlockMerge {
             interrupted,
             aborted: None,
             witness: None,
+            parts: self.parts.finish(),
         }
     }
 
@@ -243,6 +271,7 @@ impl BlockMerge {
         let running = self.workers.iter().filter(|worker| worker.running);
         let slowest = running.map(|worker| worker.measured.last_interval_end).min();
         self.series.seal_before(slowest.unwrap_or(Duration::MAX));
+        self.parts.seal_before(slowest.unwrap_or(Duration::MAX));
     }
 }
 

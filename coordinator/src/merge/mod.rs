@@ -12,6 +12,7 @@ use crate::plan::Block;
 mod block;
 mod compare;
 mod live;
+mod parts;
 mod replay;
 mod series;
 mod worker;
@@ -24,6 +25,8 @@ mod tests;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
 pub use live::{LastSecond, Live, Percentiles};
+pub(crate) use parts::whole_difference;
+pub use parts::{MeasuredPart, PartSum};
 pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.
@@ -43,6 +46,8 @@ pub struct MeasuredBlock {
     pub aborted: Option<String>,
     /// What the upstream says of it; `None` where it says nothing.
     pub witness: Option<Witnessed>,
+    /// What each scenario of a mix adds up to; empty for no mix.
+    pub parts: Vec<MeasuredPart>,
 }
 
 /// What the upstream saw from just before the load until it had ended.

@@ -271,7 +271,7 @@ impl Course<'_> {
             witness: self.witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
-        self.config.redactor.scenario(&mut measured.block.scenario);
+        self.config.redactor.block(&mut measured.block);
         Ok(measured)
     }
 

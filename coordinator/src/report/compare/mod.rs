@@ -117,7 +117,7 @@ struct Group<'a> {
 
 fn groups(record: &RunRecord) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for block in &record.blocks {
+    for block in record.with_parts() {
         let name = match block.arm {
             Arm::Gateway => block.scenario.name.clone(),
             Arm::Direct => format!("{} (direct)", block.scenario.name),

@@ -66,6 +66,8 @@ impl BlockRecord {
                 .collect(),
             series,
             stages: stages.unwrap_or_default(),
+            weight: block.weight.map(NonZeroU32::get),
+            parts: measured.part_blocks().map(|part| Self::new(number, &part)).collect(),
             figures,
         }
     }

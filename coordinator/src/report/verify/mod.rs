@@ -13,6 +13,7 @@ use blocks::check_block;
 
 mod blocks;
 mod intervals;
+mod parts;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,7 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
     let mut checks = vec![Check::new("every histogram can be read", None)];
     for (stored, again) in record.blocks.iter().zip(&again.blocks) {
         checks.extend(check_block(record.schema_version, stored, again));
+        checks.extend(parts::check(record.schema_version, stored, again));
     }
     if record.schema_version > 2 {
         let problem = (record.results != again.results).then(|| results_problem(record, &again));

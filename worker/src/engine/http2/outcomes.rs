@@ -27,7 +27,7 @@ impl Shard<Http2> {
                 Err(Fault::Protocol(ProtocolFault::Http2(Violation::StreamNumber)))
             }
             Ending::Complete => self.judge(ended.place, now),
-            _ => Err(slot.answer.stream_end(&self.job.criteria, ended)),
+            _ => Err(slot.answer.stream_end(self.job.criteria(slot.ticket), ended)),
         };
         self.end(ended.place, outcome, now);
     }
