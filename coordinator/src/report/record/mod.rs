@@ -32,6 +32,7 @@ pub use measurement::{
     LatenciesRecord, PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
 pub use recompute::recompute;
+pub(super) use results::pairs;
 pub use results::{ArmRecord, ResultRecord};
 pub use stages::StageRecord;
 pub use witness::WitnessRecord;
