@@ -310,19 +310,25 @@ fn bodies_and_traces_keep_their_order() {
 }
 
 #[test]
-fn a_condition_ends_a_mix_by_what_all_of_it_does() {
-    let (target, _) = counting(|_, number, request| {
-        let reply = if number % 2 == 0 { Reply::json(500, "{}") } else { Reply::good(request) };
-        reply.after(Duration::from_millis(5))
-    });
-    let bench = Bench::new();
-    let finished = run(&bench, &target, &["--duration", "30s", "--abort-on", "failed>20%"]);
-    assert_eq!(finished.code, Some(4), "{}", finished.stderr);
-    let results = Results::of(&bench);
-    let block = results.block(0);
-    assert!(block["aborted"].as_str().unwrap().contains("`failed>20%` came true"), "{}", block["aborted"]);
-    assert_eq!(block["parts"][0]["aborted"], block["aborted"]);
-    assert!(counts(&results, "started")[2] < 30_000);
+fn a_condition_ends_a_mix_by_what_all_of_it_or_a_scenario_does() {
+    for (condition, comes_true) in [
+        ("failed>10%", "failed>10%"),
+        ("simple_chat:failed>10%,chat_with_tools:failed>40%", "chat_with_tools:failed>40%"),
+    ] {
+        let (target, _) = counting(|tools, number, request| {
+            let reply = if tools && number % 2 == 0 { Reply::json(500, "{}") } else { Reply::good(request) };
+            reply.after(Duration::from_millis(5))
+        });
+        let bench = Bench::new();
+        let finished = run(&bench, &target, &["--duration", "30s", "--abort-on", condition]);
+        assert_eq!(finished.code, Some(4), "{}", finished.stderr);
+        let results = Results::of(&bench);
+        let block = results.block(0);
+        let said = format!("`{comes_true}` came true");
+        assert!(block["aborted"].as_str().unwrap().contains(&said), "{}", block["aborted"]);
+        assert_eq!(block["parts"][0]["aborted"], block["aborted"]);
+        assert!(counts(&results, "started")[2] < 30_000);
+    }
 }
 
 #[test]
@@ -349,10 +355,6 @@ fn what_cannot_be_mixed_is_a_sentence_and_sends_nothing() {
         (
             &["--mix", "simple_chat=1,head.toml=1", "--http-version", "2"],
             "--mix mixes HEAD with other methods",
-        ),
-        (
-            &["--mix", "simple_chat=1,chat_with_tools=1", "--abort-on", "simple_chat:failed>50%"],
-            "--abort-on has `simple_chat:failed>50%`, and a mix is looked at as a whole while it runs",
         ),
         (
             &["--mix", "simple_chat=1,chat_with_tools=1", "--threshold", "simple_chta:p95<1s"],

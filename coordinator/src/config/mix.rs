@@ -64,14 +64,7 @@ pub(super) fn check(args: &RunArgs, given: &Given, scenarios: &[Scenario]) -> Re
     if args.http_version != HttpVersion::Http11 && heads != 0 && heads != scenarios.len() {
         return Err(MixError::HeadOverHttp2 { place: place() }.into());
     }
-    match args.judge.abort_on.iter().find(|condition| condition.scenario.is_some()) {
-        Some(condition) => Err(MixError::WatchedApart {
-            place: given.place("abort_on").into(),
-            condition: condition.to_string(),
-        }
-        .into()),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What thresholds may name.

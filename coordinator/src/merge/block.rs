@@ -223,7 +223,7 @@ impl BlockMerge {
         };
         let active = measured().filter(|worker| worker.end != WorkerEnd::Idle).count();
         let lost = self.workers.iter().filter(|worker| is_lost(worker)).count();
-        Live {
+        let whole = Live {
             elapsed: measured().map(|worker| worker.last_interval_end).max().unwrap_or_default(),
             offered: sum(|totals| totals.offered),
             started: sum(|totals| totals.started),
@@ -234,7 +234,9 @@ impl BlockMerge {
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,
             workers: active as u32,
-        }
+            parts: Vec::new(),
+        };
+        Live { parts: self.parts.live(&whole), ..whole }
     }
 
     /// The block as it stands; a worker that has not reported its totals counts as lost.

@@ -27,6 +27,8 @@ pub struct Live {
     pub workers_alive: u32,
     /// Workers that have something to do.
     pub workers: u32,
+    /// Each scenario of a mix, in order; empty for no mix.
+    pub parts: Vec<Live>,
 }
 
 /// The last second that every worker has reported.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
-use proto::latencies::Latencies;
+use proto::latencies::{Histogram, Latencies};
 
 use super::series::Series;
-use super::{MeasuredBlock, MeasuredWorker, SeriesPoint, counters_difference, latencies_difference};
+use super::{
+    Live, MeasuredBlock, MeasuredWorker, Percentiles, SeriesPoint, counters_difference, latencies_difference,
+};
 
 /// What one scenario of a mix adds up to.
 #[derive(Debug, Clone, Default)]
@@ -50,11 +52,16 @@ pub(super) struct PartsMerge(Vec<PartMerge>);
 struct PartMerge {
     workers: Vec<PartSum>,
     series: Series,
+    response_times: Histogram,
 }
 
 impl PartsMerge {
     pub(super) fn new(parts: usize, workers: usize) -> Self {
-        let part = |_| PartMerge { workers: vec![PartSum::default(); workers], series: Series::default() };
+        let part = |_| PartMerge {
+            workers: vec![PartSum::default(); workers],
+            series: Series::default(),
+            response_times: Histogram::new(),
+        };
         Self((0..parts).map(part).collect())
     }
 
@@ -71,7 +78,29 @@ impl PartsMerge {
                 sum.add(&told.counters, &told.latencies, in_window);
             }
             part.series.add_part(worker, interval, told);
+            part.response_times.merge(&told.latencies.response_time);
         }
+    }
+
+    /// Each scenario so far; what is not its own is of the whole.
+    pub(super) fn live(&self, whole: &Live) -> Vec<Live> {
+        let part = |part: &PartMerge| {
+            let sum = |count: fn(&Counters) -> u64| {
+                part.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(count(&worker.totals)))
+            };
+            Live {
+                offered: sum(|totals| totals.offered),
+                started: sum(|totals| totals.started),
+                successes: sum(|totals| totals.successes),
+                failed: sum(Counters::failed),
+                dropped: sum(|totals| totals.dropped),
+                last_second: part.series.last(),
+                so_far: Percentiles::of(&part.response_times),
+                parts: Vec::new(),
+                ..*whole
+            }
+        };
+        self.0.iter().map(part).collect()
     }
 
     pub(super) fn seal_before(&mut self, passed: Duration) {

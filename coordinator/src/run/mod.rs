@@ -278,7 +278,7 @@ impl Course<'_> {
     /// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
     async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Option<RunRecord>, RunError> {
         for block in &plan.blocks {
-            let measured = self.block(block, abort::watch(&self.config.abort_on)).await?;
+            let measured = self.block(block, abort::watch(&self.config.abort_on, block)).await?;
             let was_aborted = measured.aborted.is_some();
             record.add(&measured);
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {

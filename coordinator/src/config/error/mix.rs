@@ -49,14 +49,4 @@ pub enum MixError {
         /// Where it was given.
         place: String,
     },
-    /// A condition about one scenario while all run at once.
-    #[error(
-        "{place} has `{condition}`, and a mix is looked at as a whole while it runs; leave the scenario's name out"
-    )]
-    WatchedApart {
-        /// Where it was given.
-        place: String,
-        /// The condition.
-        condition: String,
-    },
 }

@@ -6,7 +6,7 @@ use proto::interval::EndReason;
 use super::{Check, check_block};
 use crate::merge::{counters_difference, whole_difference};
 use crate::report::record::{
-    BlockRecord, LoadRecord, RecordError, SeriesRecord, WorkerEndRecord, WorkerRecord,
+    BlockRecord, CountersRecord, LoadRecord, RecordError, SeriesRecord, WorkerEndRecord, WorkerRecord,
 };
 
 /// Nothing for a block without a mix.
@@ -33,30 +33,52 @@ pub(super) fn check(version: u32, stored: &BlockRecord, again: &BlockRecord) -> 
     checks
 }
 
-/// All that a part has from the whole.
+/// A part has all from the whole but what its own requests did.
 fn not_of(whole: &BlockRecord, part: &BlockRecord) -> Option<String> {
     let name = &part.scenario.name;
-    if !part.parts.is_empty() || part.weight.is_none() {
-        return Some(format!("{name} has parts of its own, or no weight"));
-    }
-    let of = |block: &BlockRecord| {
-        let BlockRecord { number, arm, repeat, purpose, interrupted, start_skew, .. } = *block;
-        ((number, arm, repeat, purpose, interrupted), start_skew, block.figures.window, block.workers.len())
-    };
-    let shape = |block: &BlockRecord| {
-        (block.seed, block.load.clone(), block.extent, block.warm_up, block.aborted.clone())
-    };
-    if of(whole) != of(part) || shape(whole) != shape(part) {
-        return Some(format!("{name} was another block, or over another window"));
+    if part.weight.is_none() {
+        return Some(format!("{name} has no weight"));
     }
     let mut workers = whole.workers.iter().zip(&part.workers);
-    let differ = |(whole, part): &(&WorkerRecord, &WorkerRecord)| {
-        let of = |worker: &WorkerRecord| {
-            (worker.number, worker.end.clone(), worker.intervals, worker.last_interval_end_ns)
+    let differs = |(whole, part): &(&WorkerRecord, &WorkerRecord)| {
+        let WorkerRecord { totals, latencies, figures, histograms_sha256, .. } = (*part).clone();
+        let should_be = WorkerRecord {
+            totals,
+            latencies,
+            figures,
+            histograms_sha256,
+            bodies: 0,
+            warm_up: CountersRecord::default(),
+            mismatch: None,
+            successes_in_window: part.successes_in_window,
+            started_in_window: part.started_in_window,
+            ..(*whole).clone()
         };
-        of(whole) != of(part)
+        should_be != **part
     };
-    workers.find(differ).map(|(worker, _)| format!("{name}: worker {} ended in another way", worker.number))
+    if let Some((worker, _)) = workers.find(differs) {
+        return Some(format!("{name}: worker {} is not the one of the whole", worker.number));
+    }
+    let BlockRecord { scenario, totals, latencies, figures, findings, workers, series, stages, .. } =
+        part.clone();
+    let should_be = BlockRecord {
+        scenario,
+        totals,
+        latencies,
+        figures,
+        findings,
+        workers,
+        series,
+        stages,
+        weight: part.weight,
+        histograms_sha256: part.histograms_sha256.clone(),
+        seconds_sha256: part.seconds_sha256.clone(),
+        witness: None,
+        parts: Vec::new(),
+        ..whole.clone()
+    };
+    let is_same = should_be == *part && part.workers.len() == whole.workers.len();
+    (!is_same).then(|| format!("{name} was another block"))
 }
 
 /// Worker by worker and second by second; bytes and connections are of the whole alone.
