@@ -129,7 +129,7 @@ impl Collector {
                 output(Output::Interval(Box::new(interval)));
             }
         }
-        output(Output::Finished(Box::new(self.finish(&progress))));
+        output(Output::Finished(Box::new(self.finish(progress))));
     }
 
     /// What the warm-up did, and the reports that came before all shards were prepared: the order to start, or to stop, may
@@ -157,7 +157,7 @@ impl Collector {
         let _ = self.spares[shard].send(recorder);
     }
 
-    fn finish(&self, progress: &Progress) -> Finished {
+    fn finish(&self, progress: Progress) -> Finished {
         let lateness = || progress.ends.iter().filter_map(|end| end.start_lateness);
         let last_completion = progress.ends.iter().filter_map(|end| end.last_completion).max();
         let by_requests = progress.ends.iter().all(|end| end.by_requests);

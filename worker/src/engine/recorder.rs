@@ -158,13 +158,13 @@ impl Recorder {
     }
 
     /// All of it in words.
-    pub fn told(&self, words: &Words) -> Told {
-        let (mut counters, mut latencies) = (self.worded(words, 0), self.latencies.clone());
-        let part = |(number, part): (usize, &Self)| PartResult {
+    pub fn told(self, words: &Words) -> Told {
+        let (mut counters, mut latencies) = (self.worded(words, 0), self.latencies);
+        let part = |(number, part): (usize, Self)| PartResult {
             counters: part.worded(words, number),
-            latencies: part.latencies.clone(),
+            latencies: part.latencies,
         };
-        let parts: Vec<PartResult> = self.parts.iter().enumerate().map(part).collect();
+        let parts: Vec<PartResult> = self.parts.into_iter().enumerate().map(part).collect();
         for part in &parts {
             counters.add(&part.counters);
             latencies.merge(&part.latencies);
