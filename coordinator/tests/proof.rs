@@ -42,6 +42,7 @@ const FACTS: &[&str] = &[
     "blocks.#.timeout_ns",
     "blocks.#.warm_up.",
     "blocks.#.workers.#.bodies",
+    "blocks.#.workers.#.clock_advance_ns",
     "blocks.#.workers.#.end.start_lateness_m",
     "blocks.#.workers.#.host.",
     "blocks.#.workers.#.report_delay_ns",

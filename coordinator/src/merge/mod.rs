@@ -9,6 +9,7 @@ use proto::target::HttpVersion;
 
 use crate::plan::Block;
 
+mod arrival;
 mod block;
 mod compare;
 mod live;
@@ -21,6 +22,7 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 
+pub use arrival::Arrival;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
 pub use live::{LastSecond, Live, Percentiles};
@@ -93,6 +95,8 @@ pub struct MeasuredWorker {
     pub round_trip: Duration,
     /// The longest that a report of an interval took to come, from the interval's end.
     pub report_delay: Duration,
+    /// The furthest that an interval ended after its report had come, which no clock that goes right can say.
+    pub clock_advance: Duration,
     /// The highest readings of any interval; shares only of intervals that are long enough to mean something.
     pub host: HostReading,
     /// How its totals disagree with the sum of its intervals; `None` when they agree or never came.

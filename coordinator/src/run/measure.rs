@@ -185,11 +185,11 @@ impl<'a> Course<'a> {
                     self.start.map_or(Duration::ZERO, |start| planned_start.saturating_duration_since(start));
                 self.merge.planned_start(worker, offset);
             }
-            News::Interval { interval, delay } => match self.merge.interval(worker, &interval) {
+            News::Interval { interval, arrival } => match self.merge.interval(worker, &interval) {
                 Ok(is_new) => {
                     if is_new {
-                        self.merge.delayed(worker, delay);
-                        self.measurement.log.append(self.measurement.number, worker, &interval, delay)?;
+                        self.merge.arrived(worker, arrival);
+                        self.measurement.log.append(self.measurement.number, worker, &interval, arrival)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
                         session.acknowledge(interval.sequence);

@@ -98,6 +98,7 @@ impl WorkerRecord {
             start_offset_ns: worker.start_offset.map(nanos),
             round_trip_ns: nanos(worker.round_trip),
             report_delay_ns: nanos(worker.report_delay),
+            clock_advance_ns: nanos(worker.clock_advance),
             host: worker.host.into(),
             mismatch: worker.mismatch.clone(),
             figures: Figures::of_worker(window, worker),

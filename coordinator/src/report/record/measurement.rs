@@ -39,6 +39,9 @@ pub struct WorkerRecord {
     /// The longest that a report of an interval took to come, from the interval's end.
     #[serde(default)]
     pub report_delay_ns: u64,
+    /// The furthest that an interval ended after its report had come, on the coordinator's clock.
+    #[serde(default)]
+    pub clock_advance_ns: u64,
     /// The highest readings of any interval.
     pub host: HostRecord,
     /// How its totals disagree with the sum of its intervals.
