@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 
 use crate::causes::sentence;
-use crate::cli::{Command, CompareArgs, CompareFormat, Given, PkiArgs};
+use crate::cli::{Command, CompareArgs, CompareFormat, Given, PkiArgs, ReportArgs, ReportFormat};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
@@ -51,7 +51,6 @@ impl Failure {
 /// # Errors
 /// Why it could not be carried out.
 pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
-    let failed = |error: &dyn Error| Failure::new(FAILED, error);
     match command {
         Command::Run(args) => {
             let config = RunConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -61,10 +60,7 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
             let config = RunConfig::of_capacity(args, given).map_err(|error| Failure::new(USAGE, &error))?;
             measure(&config)
         }
-        Command::Report { path } => {
-            let summary = report::summarise_again(path).map_err(|error| failed(&error))?;
-            print(&summary)
-        }
+        Command::Report(args) => report_again(args),
         Command::Verify { path } => verify(path),
         Command::Compare(args) => compare(args),
         Command::Pki(args) => pki(args, given),
@@ -156,6 +152,20 @@ fn missed(record: &RunRecord) -> String {
     format!("{} of {count} thresholds missed: {}", missed.len(), missed.join("; "))
 }
 
+fn report_again(args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let record = report::load(&args.path).map_err(|error| Failure::new(FAILED, &error))?;
+    let written = match args.format {
+        ReportFormat::Markdown => report::markdown::summary(&record),
+        ReportFormat::Json => {
+            let json = report::json::to_json(&record).map_err(|error| Failure::new(FAILED, &error))?;
+            String::from_utf8_lossy(&json).into_owned()
+        }
+        ReportFormat::Csv => report::csv::results(&record),
+        ReportFormat::CsvSeconds => report::csv::seconds(&record),
+    };
+    print(&written)
+}
+
 fn verify(path: &Path) -> Result<ExitCode, Failure> {
     let checks = report::verify::verify_file(path).map_err(|error| Failure::new(FAILED, &error))?;
     let lines: String = checks.iter().map(|check| format!("{check}\n")).collect();
@@ -171,7 +181,7 @@ const TOLERANCE_OF_FAILURES: f64 = 0.001;
 
 fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
     let failed = |error: &dyn Error| Failure::new(FAILED, error);
-    let load = |path: &Path| report::compare::load(path).map_err(|error| failed(&error));
+    let load = |path: &Path| report::load(path).map_err(|error| failed(&error));
     let (old, new) = (load(&args.old)?, load(&args.new)?);
     let differences = report::compare::differences(&old, &new);
     if !differences.is_empty() && !args.force {

@@ -169,7 +169,7 @@ pub(super) mod tests {
     use super::*;
     use crate::report::fixtures;
     use crate::report::json::from_json;
-    use crate::report::summarise_again;
+    use crate::report::load;
 
     /// A folder that goes away with the test.
     pub(in crate::report) struct TemporaryFolder(PathBuf);
@@ -230,7 +230,7 @@ pub(super) mod tests {
         }
         assert_eq!(from_json(&fs::read(results.report_path()).unwrap()).unwrap(), record);
         assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));
-        assert_eq!(summarise_again(&results.report_path()).unwrap(), summary(&record));
+        assert_eq!(summary(&load(&results.report_path()).unwrap()), summary(&record));
         let names = |path: &Path| {
             let mut names: Vec<_> =
                 fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
