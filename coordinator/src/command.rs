@@ -162,6 +162,7 @@ fn report_again(args: &ReportArgs) -> Result<ExitCode, Failure> {
         }
         ReportFormat::Csv => report::csv::results(&record),
         ReportFormat::CsvSeconds => report::csv::seconds(&record),
+        ReportFormat::Hlog => report::hlog::log(&record).map_err(|error| Failure::new(FAILED, &error))?,
     };
     print(&written)
 }

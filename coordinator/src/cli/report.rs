@@ -26,4 +26,6 @@ pub enum ReportFormat {
     Csv,
     /// A row for each second of each block
     CsvSeconds,
+    /// The histograms of each second, for tools of HdrHistogram
+    Hlog,
 }

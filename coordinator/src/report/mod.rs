@@ -3,6 +3,7 @@
 //! - [`record`]: the whole run as data; [`json`] writes and reads it as `report.json`.
 //! - [`markdown`]: the summary, made of the record alone.
 //! - [`csv`]: results, and seconds, as tables for other programs.
+//! - [`hlog`]: the histograms of each second, for HdrHistogram's own tools.
 //! - [`interval_log`]: every interval of every worker, as it came.
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
@@ -12,6 +13,7 @@
 pub mod compare;
 pub mod csv;
 pub mod files;
+pub mod hlog;
 pub mod interval_log;
 pub mod json;
 pub mod markdown;
@@ -35,6 +37,8 @@ use record::RunRecord;
 pub const REPORT_FILE: &str = "report.json";
 /// The interval log's name in a run's folder.
 pub const INTERVALS_FILE: &str = "intervals.jsonl";
+/// The log of histograms' name in a run's folder.
+pub const HLOG_FILE: &str = "histograms.hlog";
 
 /// Reads a run, which is named by its folder, its report or its summary, with every figure worked out again from its
 /// histograms.

@@ -3,7 +3,7 @@
 use super::record::{
     BlockRecord, ExtentRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord,
 };
-use super::{INTERVALS_FILE, REPORT_FILE};
+use super::{HLOG_FILE, INTERVALS_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
@@ -381,6 +381,7 @@ fn files(record: &RunRecord) -> String {
     let mut lines = vec![
         format!("- {folder}/{REPORT_FILE}: everything above, and every histogram that it comes from"),
         format!("- {folder}/{INTERVALS_FILE}: every interval of every worker"),
+        format!("- {folder}/{HLOG_FILE}: the histograms of every second, for tools of HdrHistogram"),
     ];
     if record.run.fleet == "local" {
         lines.push(format!("- {folder}/worker-N.log: what each worker logged"));
