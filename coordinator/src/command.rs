@@ -105,6 +105,7 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
         }
         RunEnd::Measured { record, results, left } => {
             let summary = report::markdown::summary(&record);
+            show_step_summary(&summary);
             let (summary_path, report_path) = (results.summary_path(), results.report_path());
             print(&format!(
                 "{summary}\nSummary: {}\nReport:  {}\n",
@@ -115,6 +116,7 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
                 sentence: format!("{}; the results are in {}", failure.sentence, summary_path.display()),
                 ..failure
             })?;
+            write_junit(config.junit.as_deref(), &record)?;
             match left {
                 Some(error) => Err(Failure::new(FAILED, &error)),
                 None => match code_for(&record) {
@@ -154,6 +156,7 @@ fn missed(record: &RunRecord) -> String {
 
 fn report_again(args: &ReportArgs) -> Result<ExitCode, Failure> {
     let record = report::load(&args.path).map_err(|error| Failure::new(FAILED, &error))?;
+    write_junit(args.junit.as_deref(), &record)?;
     let written = match args.format {
         ReportFormat::Markdown => report::markdown::summary(&record),
         ReportFormat::Json => {
@@ -165,6 +168,23 @@ fn report_again(args: &ReportArgs) -> Result<ExitCode, Failure> {
         ReportFormat::Hlog => report::hlog::log(&record).map_err(|error| Failure::new(FAILED, &error))?,
     };
     print(&written)
+}
+
+fn write_junit(path: Option<&Path>, record: &RunRecord) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let written = report::files::write_atomically(path, report::junit::run(record).as_bytes());
+    written.map_err(|error| Failure::new(FAILED, &error))
+}
+
+/// On the page that GitHub Actions shows of a step. A page is a courtesy: it fails nothing.
+fn show_step_summary(markdown: &str) {
+    let Some(path) = report::step_summary::path() else { return };
+    let problem = match report::step_summary::append(&path, markdown) {
+        Ok(true) => return,
+        Ok(false) => "it has no room left".into(),
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!("the step's summary {} is without this one ({problem})", path.display());
 }
 
 fn verify(path: &Path) -> Result<ExitCode, Failure> {
@@ -201,6 +221,7 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
     };
     let compared = report::compare::compare_runs(&old, &new, differences, tolerance);
     let comparison = compared.map_err(|error| failed(&error))?;
+    show_step_summary(&report::compare::markdown(&comparison));
     let written = match args.format {
         CompareFormat::Text => report::compare::text(&comparison),
         CompareFormat::Markdown => report::compare::markdown(&comparison),

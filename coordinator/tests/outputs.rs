@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use support::oracles::python;
+use support::oracles::{Python, python};
 use support::process::Bench;
+use support::request::{Purpose, Reply};
 use support::results::Results;
 use support::target::Target;
 
@@ -73,6 +74,136 @@ fn tables_hold_what_the_record_holds() {
     let record: Value = serde_json::from_str(&report(&bench, &results, "json")).unwrap();
     assert_eq!(record, results.report);
     assert_eq!(report(&bench, &results, "markdown"), results.summary);
+}
+
+/// How GitHub's own renderer reads Markdown: each table's cells as they are seen, and which elements there are.
+const RENDER: &str = r#"
+import html.parser, json, sys
+import cmarkgfm
+from cmarkgfm.cmark import Options
+
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.elements, self.tables, self.cell, self.outside = set(), [], None, ""
+    def handle_starttag(self, tag, attributes):
+        self.elements.add(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append(self.cell)
+            self.cell = None
+    def handle_data(self, data):
+        if self.cell is None:
+            self.outside += data
+        else:
+            self.cell += data
+
+page = Page()
+text = open(sys.argv[1], encoding="utf-8").read()
+page.feed(cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE))
+print(json.dumps({"elements": sorted(page.elements), "tables": page.tables, "outside": page.outside}))
+"#;
+
+/// Every table of the page is read as one; nothing else is on it than what we write, and the name is seen as it is.
+fn renders(python: &Python, markdown: &str, name: &str) {
+    let bench = Bench::new();
+    let path = bench.file("page.md", markdown);
+    let page: Value = serde_json::from_str(&python.run(RENDER, &[path.to_str().unwrap()])).unwrap();
+    let known =
+        ["code", "h1", "h2", "li", "p", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"];
+    let elements = page["elements"].as_array().unwrap();
+    assert!(elements.iter().all(|element| known.contains(&element.as_str().unwrap())), "{elements:?}");
+
+    let tables = page["tables"].as_array().unwrap();
+    assert_eq!(tables.len(), markdown.lines().filter(|line| line.starts_with("| --")).count());
+    let rows = || tables.iter().flat_map(|table| table.as_array().unwrap());
+    assert_eq!(rows().count() + tables.len(), markdown.lines().filter(|line| line.starts_with('|')).count());
+    for table in tables {
+        let widths = table.as_array().unwrap().iter().map(|row| row.as_array().unwrap().len());
+        assert!(widths.collect::<std::collections::BTreeSet<_>>().len() == 1, "{table}");
+    }
+    assert!(!page["outside"].as_str().unwrap().contains("| "), "a table was read as text: {page}");
+    let named = rows().filter(|row| row.as_array().unwrap().iter().any(|cell| cell == name));
+    assert!(named.count() > 0, "{name}: {tables:?}");
+}
+
+#[test]
+fn summaries_and_comparisons_render_on_github_and_names_do_nothing() {
+    let test = "summaries_and_comparisons_render_on_github_and_names_do_nothing";
+    let Some(python) = python(test) else { return };
+    let name = "a|b <img src=x> `c` *d* _e_ [f](g) \\| ~~h~~ $i$ & &lt; <!-- j";
+    let scenario = format!("name = '{name}'\n[body]\nmodel = \"m\"\nmessages = []\n");
+    let page = "page.md";
+    let bench = Bench::new().variable("GITHUB_STEP_SUMMARY", page);
+    bench.file("evil.toml", &scenario);
+    let target = Target::scripted(|number, request| match number % 5 {
+        0 if request.purpose() == Purpose::Load => Reply::json(500, "{}"),
+        _ => Reply::good(request),
+    });
+    let (url, levels) = (target.url(), ["--concurrency", "2,4", "--requests", "40", "--quiet"]);
+    let measured = ["run", "--target", &url, "--direct", &url, "--scenario", "evil.toml", "--repeats", "1"];
+    let judged = ["--threshold", "failed<50%,p95<10s", "--junit", "junit.xml", "--warmup", "none"];
+    let finished = bench.run(&[&measured, &judged[..], &levels].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+
+    let results = Results::of(&bench);
+    let shown = std::fs::read_to_string(bench.folder().join(page)).unwrap();
+    assert_eq!(shown, format!("{}\n", results.summary));
+    renders(&python, &shown, name);
+
+    let folder = results.report_path.parent().unwrap().to_str().unwrap();
+    let compared = bench.run(&["compare", folder, folder, "--force"]);
+    assert_eq!(compared.code, Some(0), "{}", compared.stderr);
+    let both = std::fs::read_to_string(bench.folder().join(page)).unwrap();
+    renders(&python, both.strip_prefix(&shown).unwrap(), name);
+}
+
+/// What Python's own parser reads in JUnit's XML: the suite's counts, and each case with what came of it.
+const READ_JUNIT: &str = r#"
+import json, sys
+import xml.etree.ElementTree as tree
+
+suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
+state = lambda case: next((inner.tag for inner in case if inner.tag in ("failure", "skipped")), "passed")
+cases = {f"{case.get('classname')} {case.get('name')}": state(case) for case in suite}
+for name, state in (("failures", "failure"), ("skipped", "skipped")):
+    assert int(suite.get(name)) == list(cases.values()).count(state)
+assert int(suite.get("tests")) == len(cases)
+print(json.dumps(cases))
+"#;
+
+#[test]
+fn thresholds_and_rules_are_test_cases_that_fail_where_the_run_does() {
+    let Some(python) = python("thresholds_and_rules_are_test_cases_that_fail_where_the_run_does") else {
+        return;
+    };
+    let (bench, target) = (Bench::new(), Target::good());
+    let url = target.url();
+    let run = ["run", "--target", &url, "--scenario", "simple_chat", "--requests", "40", "--quiet"];
+    let finished = bench.run(&[&run, &["--threshold", "p95<10s,p50<1ns", "--junit", "a.xml"][..]].concat());
+    assert_eq!(finished.code, Some(4), "{}", finished.stderr);
+    let path = bench.folder().join("a.xml");
+    let cases: Value = serde_json::from_str(&python.run(READ_JUNIT, &[path.to_str().unwrap()])).unwrap();
+    assert_eq!(cases["archestra-bench.run the run comes to its end"], "passed");
+    assert_eq!(cases["archestra-bench.threshold p95<10s of simple_chat"], "passed");
+    assert_eq!(cases["archestra-bench.threshold p50<1ns of simple_chat"], "failure");
+    assert_eq!(cases["archestra-bench.verdict no_success"], "passed");
+    assert_eq!(cases.as_object().unwrap().values().filter(|state| *state == "failure").count(), 1);
+
+    let results = Results::of(&bench);
+    let again = bench.run(&["report", results.report_path.to_str().unwrap(), "--junit", "b.xml"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let read = |name: &str| std::fs::read_to_string(bench.folder().join(name)).unwrap();
+    assert_eq!(read("a.xml"), read("b.xml"));
+    let nowhere = bench.run(&[&run, &["--junit", "nowhere/a.xml"][..]].concat());
+    assert_eq!(nowhere.code, Some(1));
+    assert!(nowhere.stderr.contains("nowhere/a.xml cannot be written"), "{}", nowhere.stderr);
 }
 
 /// What HdrHistogram's Python port reads in a log: of each tag how many lines and values, P50, P99 and the largest, and the

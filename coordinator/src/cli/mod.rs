@@ -10,6 +10,7 @@ mod env_file;
 mod error;
 mod gcp;
 mod machines;
+mod outputs;
 mod parse;
 mod report;
 mod shape;
@@ -40,6 +41,7 @@ pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
+pub use outputs::OutputArgs;
 pub use parse::{Given, Invocation, parse};
 pub use report::{ReportArgs, ReportFormat};
 pub use shape::{ShapeArgs, StageArg};
@@ -309,6 +311,10 @@ pub struct RunArgs {
     /// What figures must be.
     #[command(flatten)]
     pub judge: ThresholdArgs,
+
+    /// Where else results go.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

@@ -10,6 +10,10 @@ pub struct ReportArgs {
     /// The run: its folder, its report.json or its summary
     pub path: PathBuf,
 
+    /// File that thresholds and the rules of the verdict are written to as test cases (JUnit's XML) [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
     /// What is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Markdown)]
     pub format: ReportFormat,

@@ -4,6 +4,7 @@
 //! - [`markdown`]: the summary, made of the record alone.
 //! - [`csv`]: results, and seconds, as tables for other programs.
 //! - [`hlog`]: the histograms of each second, for HdrHistogram's own tools.
+//! - [`junit`]: thresholds and rules as test results; [`step_summary`]: the page that GitHub shows of a step.
 //! - [`interval_log`]: every interval of every worker, as it came.
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
@@ -16,10 +17,12 @@ pub mod files;
 pub mod hlog;
 pub mod interval_log;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod progress;
 pub mod provisioning;
 pub mod record;
+pub mod step_summary;
 pub mod verify;
 
 #[cfg(test)]

@@ -94,5 +94,5 @@ fn hostile_names_stay_where_they_are() {
     let comparison = compared(&old, &new);
     assert!(junit(&comparison).contains("name=\"a&quot;&lt;b&gt;&amp;|\u{fffd}\u{fffd}\""));
     assert_eq!(text(&comparison).lines().count(), 1);
-    assert!(markdown(&comparison).contains("\n| a\"&lt;b>&amp;\\|\u{fffd}\u{fffd} | WORSE |"));
+    assert!(markdown(&comparison).contains("\n| a\"&lt;b&gt;&amp;\\|\u{fffd}\u{fffd} | WORSE |"));
 }

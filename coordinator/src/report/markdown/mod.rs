@@ -18,8 +18,8 @@ mod tables;
 mod tests;
 mod thresholds;
 
-pub(crate) use format::visible;
-use format::{escape, seconds};
+use format::seconds;
+pub(crate) use format::{escape, visible};
 
 /// The summary of a run, as `summary_<timestamp>.md` holds it.
 pub fn summary(record: &RunRecord) -> String {
