@@ -227,6 +227,7 @@ impl BlockMerge {
             block: self.block,
             workers: self.workers.into_iter().map(with_offset).collect(),
             series: self.series.finish(),
+            started: None,
             start_skew,
             interrupted,
             aborted: None,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::ZonedDateTime;
 use proto::counters::Counters;
 use proto::interval::{EndReason, HostReading};
 use proto::latencies::{Histogram, Latencies};
@@ -37,6 +38,8 @@ pub struct MeasuredBlock {
     pub workers: Vec<MeasuredWorker>,
     /// All workers together, second by second.
     pub series: Vec<SeriesPoint>,
+    /// When its load began, on the coordinator's clock; `None` where it never did.
+    pub started: Option<ZonedDateTime>,
     /// How far apart the workers began.
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.
