@@ -140,6 +140,13 @@ fn a_scenario_that_fails_fails_alone() {
         part["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "failures")
     };
     assert!(!blamed(&block["parts"][0]) && blamed(&block["parts"][1]) && blamed(block));
+    let report =
+        |format| bench.run(&["report", results.report_path.to_str().unwrap(), "--format", format]).stdout;
+    let csv = report("csv");
+    let column = csv.lines().next().unwrap().split(',').position(|name| name == "failed_status").unwrap();
+    let failed = csv.lines().skip(1).map(|row| row.split(',').nth(column).unwrap());
+    assert_eq!(failed.collect::<Vec<_>>(), ["0", "60", "60"], "{csv}");
+    assert!(report("hlog").contains("Tag=chat_with_tools/gateway/response_time,"));
     assert_eq!(verify(&bench, &results).code, Some(0));
 }
 

@@ -74,6 +74,10 @@ impl RunConfig {
 }
 
 fn objectives(args: &CapacityArgs, given: &Given, config: &RunConfig) -> Result<Vec<Threshold>, ConfigError> {
+    if let Some(slo) = args.slos.iter().find(|slo| slo.metric.is_overhead()) {
+        let (place, objective) = (given.place("slos").into(), slo.to_string());
+        return Err(QuestionError::OverheadInASearch { place, objective }.into());
+    }
     let names: Vec<&str> = config.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     super::thresholds::check_all(&args.slos, "slos", given, &names, false)?;
     if !args.slos.is_empty() {

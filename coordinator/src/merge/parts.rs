@@ -187,6 +187,7 @@ impl MeasuredBlock {
                 witness: None,
                 parts: Vec::new(),
                 aborted: self.aborted.clone(),
+                started: self.started.clone(),
                 ..*self
             }
         })

@@ -7,7 +7,7 @@ use proto::interval::Interval;
 use super::parts::{MeasuredPart, PartsMerge};
 use super::series::Series;
 use super::worker::WorkerMerge;
-use super::{MeasuredWorker, SeriesPoint};
+use super::{Arrival, MeasuredWorker, SeriesPoint};
 
 /// More seconds than any lease lets one worker be ahead of another: each that is open takes up to two megabytes.
 const MOST_OPEN_SECONDS: usize = 600;
@@ -41,7 +41,7 @@ impl Replay {
     ///
     /// # Errors
     /// What is wrong with it, to be read after "it".
-    pub(crate) fn add(&mut self, worker: u32, interval: &Interval, delay: Duration) -> Result<(), String> {
+    pub(crate) fn add(&mut self, worker: u32, interval: &Interval, arrival: Arrival) -> Result<(), String> {
         let Some(sender) = self.workers.get_mut(worker as usize) else {
             return Err(format!("speaks of worker {worker}, which the record lacks"));
         };
@@ -57,7 +57,7 @@ impl Replay {
         }
         sender.add(interval, self.duration);
         self.parts.add(worker, interval, self.duration);
-        sender.delayed(delay);
+        sender.arrived(arrival);
         self.series.add(worker, interval);
         self.series.seal_before(self.slowest());
         self.parts.seal_before(self.slowest());
