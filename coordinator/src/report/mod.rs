@@ -6,15 +6,12 @@
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
-//! - [`progress`]: a line on the terminal while a block runs.
 
 pub mod compare;
 pub mod files;
 pub mod interval_log;
 pub mod json;
 pub mod markdown;
-pub mod progress;
-pub mod provisioning;
 pub mod record;
 pub mod verify;
 
