@@ -24,4 +24,7 @@ case_lag() {
       "$(spread <"$scratch/lag.$rate.cpu") |"
   done
   stop_server
+  for rate in 2000 20000; do echo "$(median_of "$scratch/lag.$rate.P50") $rate/s"; done | goal "Send lag, P50, µs" "<=" 20
+  for rate in 2000 20000; do echo "$(median_of "$scratch/lag.$rate.P99") $rate/s"; done | goal "Send lag, P99, µs" "<=" 60
+  echo "$(median_of "$scratch/lag.20000.cpu") 20000/s" | goal "Share of a core at 20,000/s" "<=" 0.45
 }

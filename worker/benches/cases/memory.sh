@@ -5,7 +5,8 @@
 # shellcheck disable=SC2034,SC2154 # scratch, target, seconds and url are bench.sh's and measure.sh's
 
 case_memory() {
-  local count client clients
+  local count client clients small whole
+  local -A most_mib=([1000]=12 [5000]=16 [10000]=24)
   mapfile -t clients < <(available wrk oha)
   start_server responder 127.0.0.1:0
   echo "## Memory"
@@ -16,9 +17,11 @@ case_memory() {
   echo "| | archestra-bench-worker | archestra-bench worker |$(printf ' %s |' "${clients[@]}")"
   echo "| ---: | ---: | ---: |$(printf ' ---: |%.0s' "${clients[@]}")"
   for count in 1000 5000 10000; do
-    printf '| %s connections | %s | %s |' "$count" \
-      "$(memory_of_a_worker "$count" "$target/release/archestra-bench-worker")" \
-      "$(memory_of_a_worker "$count" "$target/release/archestra-bench" worker)"
+    small=$(memory_of_a_worker "$count" "$target/release/archestra-bench-worker")
+    whole=$(memory_of_a_worker "$count" "$target/release/archestra-bench" worker)
+    printf '%s\n' "${small% *} archestra-bench-worker" "${whole% *} archestra-bench worker" |
+      goal "Memory at $count connections, MiB" "<=" "${most_mib[$count]}"
+    printf '| %s connections | %s | %s |' "$count" "$small" "$whole"
     for client in "${clients[@]}"; do
       command_of "$client" "$url" "$count" 500
       printf ' %s |' "$(memory_of "${command[@]}")"
