@@ -113,6 +113,8 @@ pub struct CountersRecord {
     pub content_events: u64,
     pub coalesced_events: u64,
     #[serde(default)]
+    pub resent: u64,
+    #[serde(default)]
     pub connections_by_address: Vec<ConnectionRecord>,
 }
 
@@ -255,6 +257,7 @@ enum FailureKindRecord {
     Tls,
     Timeout,
     Reset,
+    Refused,
     Protocol,
     Status,
     Body,
