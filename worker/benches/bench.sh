@@ -70,8 +70,7 @@ read_arguments() {
 prepare() {
   have taskset || fail "taskset is missing: it comes with util-linux"
   [ "$(nproc)" -ge 2 ] || fail "this needs two cores, one for the client and one for the server"
-  (cd "$root" && cargo build --quiet --release --package archestra-bench-worker --bins --examples &&
-    cargo build --quiet --release --package archestra-bench)
+  (cd "$root" && cargo build --quiet --release --package archestra-bench-worker --bins --examples)
   install_peers
   # Some clients need a descriptor for each connection.
   ulimit -n "$(ulimit -Hn)"

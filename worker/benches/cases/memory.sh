@@ -2,12 +2,13 @@
 # The most memory that a client held, by its connections. The worker's is its whole process: its engine, and what it talks
 # to its coordinator with. There is the worker's own program, for machines that carry load alone, and the one program that
 # plays every role, of which more is mapped.
-# shellcheck disable=SC2034,SC2154 # scratch, target, seconds and url are bench.sh's and measure.sh's
+# shellcheck disable=SC2034,SC2154 # scratch, target, root, seconds and url are bench.sh's and measure.sh's
 
 case_memory() {
   local count client clients small whole
   local -A most_mb=([1000]=12 [5000]=16 [10000]=24)
   mapfile -t clients < <(available wrk oha)
+  (cd "$root" && cargo build --quiet --release --package archestra-bench)
   start_server responder 127.0.0.1:0
   echo "## Memory"
   echo
