@@ -7,6 +7,7 @@ use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
 use proto::target::HttpVersion;
 
+use super::live::failures;
 use super::parts::PartsMerge;
 use super::series::Series;
 use super::worker::WorkerMerge;
@@ -234,6 +235,9 @@ impl BlockMerge {
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,
             workers: active as u32,
+            failures: failures(measured().map(|worker| &worker.totals)),
+            of_workers: self.workers.iter().map(WorkerMerge::live).collect(),
+            last_minute: self.series.last_minute(),
             parts: Vec::new(),
         };
         Live { parts: self.parts.live(&whole), ..whole }

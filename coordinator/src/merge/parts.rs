@@ -6,6 +6,7 @@ use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
 use proto::latencies::{Histogram, Latencies};
 
+use super::live::failures;
 use super::series::Series;
 use super::{
     Live, MeasuredBlock, MeasuredWorker, Percentiles, SeriesPoint, counters_difference, latencies_difference,
@@ -96,6 +97,9 @@ impl PartsMerge {
                 dropped: sum(|totals| totals.dropped),
                 last_second: part.series.last(),
                 so_far: Percentiles::of(&part.response_times),
+                failures: failures(part.workers.iter().map(|worker| &worker.totals)),
+                of_workers: Vec::new(),
+                last_minute: part.series.last_minute(),
                 parts: Vec::new(),
                 ..*whole
             }
