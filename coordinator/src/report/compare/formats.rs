@@ -1,7 +1,8 @@
 //! A comparison as text, Markdown, JSON and JUnit.
 
 use super::{Comparison, ScenarioComparison};
-use crate::report::markdown::visible;
+use crate::report::junit::{Case, State, suite};
+use crate::report::markdown::{escape, visible};
 use crate::statistics::compare::{Difference, Figure, Outcome};
 
 /// A line for each scenario, and one for each reason against comparing at all.
@@ -16,9 +17,13 @@ pub fn text(comparison: &Comparison) -> String {
 
 /// A row for each scenario.
 pub fn markdown(comparison: &Comparison) -> String {
-    let names: Vec<&str> = Figure::ALL.iter().map(|figure| figure.name()).collect();
-    let mut text = format!("# {} against {}\n\n", visible(&comparison.new), visible(&comparison.old));
-    text.extend(comparison.differences.iter().map(|difference| format!("- differs: {}\n", cell(difference))));
+    let has_added = comparison.scenarios.iter().any(|scenario| scenario.figures.len() > Figure::OF_ARM.len());
+    let added = Figure::ADDED.iter().filter(|_| has_added);
+    let names: Vec<&str> = Figure::OF_ARM.iter().chain(added).map(|figure| figure.name()).collect();
+    let mut text = format!("# {} against {}\n\n", escape(&comparison.new), escape(&comparison.old));
+    text.extend(
+        comparison.differences.iter().map(|difference| format!("- differs: {}\n", escape(difference))),
+    );
     if !comparison.differences.is_empty() {
         text.push('\n');
     }
@@ -28,8 +33,9 @@ pub fn markdown(comparison: &Comparison) -> String {
         " ---: |".repeat(names.len())
     );
     text.extend(comparison.scenarios.iter().map(|scenario| {
-        let figures: Vec<String> = scenario.figures.iter().map(change).collect();
-        format!("| {} | {} | {} |\n", cell(&scenario.name), state(scenario), figures.join(" | "))
+        let mut figures: Vec<String> = scenario.figures.iter().map(change).collect();
+        figures.resize(names.len(), "–".into());
+        format!("| {} | {} | {} |\n", escape(&scenario.name), state(scenario), figures.join(" | "))
     }));
     text
 }
@@ -44,33 +50,24 @@ pub fn json(comparison: &Comparison) -> Result<String, serde_json::Error> {
 
 /// A test case for each scenario; one that cannot be judged is skipped.
 pub fn junit(comparison: &Comparison) -> String {
-    let count =
-        |state_is: &str| comparison.scenarios.iter().filter(|scenario| state(scenario) == state_is).count();
-    let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"archestra-bench compare\" tests=\"{}\" \
-         failures=\"{}\" errors=\"0\" skipped=\"{}\">\n",
-        comparison.scenarios.len(),
-        count("WORSE"),
-        count("unknown"),
-    );
-    for scenario in &comparison.scenarios {
-        let figures = escape(&scenario.figures.iter().map(figure).collect::<Vec<_>>().join(", "));
-        let inner = match state(scenario) {
-            "WORSE" => {
-                let worse: Vec<String> = scenario.worse().map(figure).collect();
-                format!("<failure message=\"{}\">{figures}</failure>", escape(&worse.join(", ")))
-            }
-            "unknown" => format!("<skipped message=\"{figures}\"/>"),
-            _ => format!("<system-out>{figures}</system-out>"),
+    let cases = comparison.scenarios.iter().map(|scenario| {
+        let all = |figures: &mut dyn Iterator<Item = &Difference>| {
+            figures.map(figure).collect::<Vec<_>>().join(", ")
         };
-        let name = escape(&scenario.name);
-        xml += &format!("    <testcase classname=\"archestra-bench\" name=\"{name}\">{inner}</testcase>\n");
-    }
-    xml + "  </testsuite>\n</testsuites>\n"
+        let figures = all(&mut scenario.figures.iter());
+        let state = match state(scenario) {
+            "WORSE" => State::Failed(all(&mut scenario.worse())),
+            "unknown" => State::Skipped(figures.clone()),
+            _ => State::Passed,
+        };
+        Case { class: "archestra-bench", name: scenario.name.clone(), state, text: figures }
+    });
+    suite("archestra-bench compare", &cases.collect::<Vec<_>>())
 }
 
 fn state(scenario: &ScenarioComparison) -> &'static str {
     match scenario.worse().next() {
+        _ if scenario.is_control => "control",
         Some(_) => "WORSE",
         None if scenario.is_unknown() => "unknown",
         None => "ok",
@@ -82,28 +79,31 @@ fn figure(difference: &Difference) -> String {
     let name = difference.figure.name();
     let why = difference.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     let worse = match difference.outcome {
-        Outcome::Worse => format!(", WORSE than {} %", (difference.tolerance * 1e4).round() / 1e2),
+        Outcome::Worse => format!(", WORSE than {}", tolerated(difference)),
         Outcome::Tolerated | Outcome::Unknown => String::new(),
     };
     format!("{name} {}{why}{worse}", change(difference))
 }
 
-/// `+10.2 % [+8.1, +12.4]`; of failures, in percentage points.
+fn tolerated(difference: &Difference) -> String {
+    match Figure::ADDED.contains(&difference.figure) {
+        true => format!("{:.3} ms", difference.tolerance / 1e6),
+        false => format!("{} %", (difference.tolerance * 1e4).round() / 1e2),
+    }
+}
+
+/// `+10.2 % [+8.1, +12.4]`; of failures in percentage points, of what is added in milliseconds.
 fn change(difference: &Difference) -> String {
     let Some(change) = difference.change else { return "–".into() };
-    let unit = if difference.figure == Figure::Failed { "pp" } else { "%" };
+    let (unit, scale, decimals) = match difference.figure {
+        figure if Figure::ADDED.contains(&figure) => ("ms", 1e-6, 3),
+        Figure::Failed => ("pp", 1e2, 1),
+        _ => ("%", 1e2, 1),
+    };
     // What rounds to nothing has no sign of its own.
-    let percent = |share: f64| format!("{:+.1}", (share * 1e3).round() / 10.0 + 0.0);
-    let interval = difference.interval.map(|[low, high]| format!(" [{}, {}]", percent(low), percent(high)));
-    format!("{} {unit}{}", percent(change), interval.unwrap_or_default())
-}
-
-fn cell(text: &str) -> String {
-    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|")
-}
-
-fn escape(text: &str) -> String {
-    // Control characters, which XML has no way to write, are replaced already.
-    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let round = 10f64.powi(decimals);
+    let digits = decimals as usize;
+    let number = |value: f64| format!("{:+.digits$}", (value * scale * round).round() / round + 0.0);
+    let interval = difference.interval.map(|[low, high]| format!(" [{}, {}]", number(low), number(high)));
+    format!("{} {unit}{}", number(change), interval.unwrap_or_default())
 }

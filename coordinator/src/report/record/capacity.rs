@@ -1,7 +1,5 @@
 //! What came of a search for the highest rate.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{BlockRecord, LoadRecord, RunRecord, nanos};
@@ -9,6 +7,7 @@ use crate::capacity::{Conclusion, Search, Step, StepKind};
 
 /// The search with one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CapacityRecord {
     /// The scenario's name.
     pub scenario: String,
@@ -28,6 +27,7 @@ pub struct CapacityRecord {
 
 /// One step of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepRecord {
     /// The block's number.
     pub block: u32,
@@ -47,6 +47,7 @@ pub struct StepRecord {
 
 /// Why a rate was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepKindRecord {
     /// Twice the one before.
@@ -59,6 +60,7 @@ pub enum StepKindRecord {
 
 /// Why a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConclusionRecord {
     /// Both sides are confirmed and close together.
@@ -116,24 +118,6 @@ impl StepRecord {
     }
 }
 
-impl BlockRecord {
-    /// How many requests were due and not answered at the end of each whole second within the block's first `duration`.
-    pub fn queue_lengths(&self, duration: Duration) -> Vec<u64> {
-        let within = self.series.iter().filter(|second| second.end_ns <= nanos(duration));
-        let mut waiting = 0u64;
-        let lengths = within.map(|second| {
-            let counters = second.counters.content();
-            let ended = counters.successes + counters.failed() + counters.dropped;
-            waiting = waiting.saturating_add(counters.offered).saturating_sub(ended);
-            waiting
-        });
-        lengths.collect()
-    }
-}
-
-/// An engine thread that is this busy has room for bursts.
-const COMFORTABLE: f64 = 0.6;
-
 impl RunRecord {
     /// Adds a step to the search that goes on.
     pub fn add_step(&mut self, step: StepRecord) {
@@ -144,7 +128,8 @@ impl RunRecord {
 
     /// Ends the search that goes on, and makes its figures those of the highest rate that held.
     pub fn conclude_search(&mut self, search: &Search, conclusion: Conclusion) {
-        let more_workers = (conclusion == Conclusion::Generator).then(|| self.more_workers());
+        let last = self.blocks.last().filter(|_| conclusion == Conclusion::Generator);
+        let more_workers = last.map(BlockRecord::more_workers);
         let Some(capacity) = self.capacities.last_mut() else { return };
         capacity.highest_passing_millihertz = search.highest_passing().map(|rate| rate.millihertz());
         capacity.lowest_failing_millihertz = search.lowest_failing().map(|rate| rate.millihertz());
@@ -158,15 +143,5 @@ impl RunRecord {
         });
         let concluded = self.conclude();
         debug_assert!(concluded.is_ok());
-    }
-
-    /// How many more of the same would have carried the last step with room to spare.
-    fn more_workers(&self) -> u32 {
-        let Some(last) = self.blocks.last() else { return 1 };
-        let busiest =
-            last.workers.iter().map(|worker| worker.host.busiest_thread + worker.host.scheduler_lag);
-        let workers = last.workers.len() as f64;
-        let needed = (workers * busiest.fold(0.0, f64::max) / COMFORTABLE).ceil();
-        (needed - workers).max(1.0) as u32
     }
 }
