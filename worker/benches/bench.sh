@@ -82,6 +82,10 @@ machine() {
   echo "- Date: $(date --utc '+%Y-%m-%d %H:%M UTC')"
   echo "- Machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores, Linux $(uname -r)"
   echo "- Load when it ended: $(cut -d ' ' -f 1-3 /proc/loadavg)"
+  # The benchmarks alone make two.
+  if awk -v cores="$(nproc)" '{ exit !($1 > cores + 1) }' /proc/loadavg; then
+    echo "- Other work disturbed them: waits (send lag, stalls, threads, TLS against nginx) tell more of that than of the engine"
+  fi
   echo "- Commit: $(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown); $(rustc --version)"
   peer_versions
   echo
