@@ -11,7 +11,7 @@ use proto::target::HttpVersion;
 
 use super::series::Series;
 use super::worker::WorkerMerge;
-use super::{Live, MeasuredBlock, MeasuredWorker, Percentiles, StartSkew, WorkerEnd};
+use super::{Arrival, Live, MeasuredBlock, MeasuredWorker, Percentiles, StartSkew, WorkerEnd};
 use crate::plan::Block;
 
 /// An interval that cannot belong to the block.
@@ -162,10 +162,10 @@ impl BlockMerge {
         Ok(true)
     }
 
-    /// The report of an interval came this long after the interval's end.
-    pub fn delayed(&mut self, worker: u32, delay: Duration) {
+    /// The report of an interval came at this time.
+    pub fn arrived(&mut self, worker: u32, arrival: Arrival) {
         if let Some(worker) = self.worker_mut(worker) {
-            worker.delayed(delay);
+            worker.arrived(arrival);
         }
     }
 
@@ -241,6 +241,7 @@ impl BlockMerge {
             block: self.block,
             workers: self.workers.into_iter().map(with_offset).collect(),
             series: self.series.finish(),
+            started: None,
             start_skew,
             interrupted,
             aborted: None,

@@ -6,8 +6,10 @@ use proto::counters::Counters;
 use proto::interval::{Finished, HostReading, Interval};
 use proto::latencies::Latencies;
 
-use super::{LiveWorker, WorkerReading, WorkerState};
-use super::{MeasuredWorker, WorkerEnd, completion_problem, counters_difference, latencies_difference};
+use super::{
+    Arrival, LiveWorker, MeasuredWorker, WorkerEnd, WorkerReading, WorkerState, completion_problem,
+    counters_difference, latencies_difference,
+};
 
 /// A share of a shorter interval is noise: in 20 ms, a single preemption of 2 ms would read as a tenth.
 const SHORTEST_READING: Duration = Duration::from_millis(200);
@@ -53,6 +55,7 @@ impl WorkerMerge {
             start_offset: None,
             round_trip: Duration::ZERO,
             report_delay: Duration::ZERO,
+            clock_advance: Duration::ZERO,
             host: HostReading::default(),
             mismatch: None,
         };
@@ -98,9 +101,11 @@ impl WorkerMerge {
         LiveWorker { number: self.measured.number, state, reading: self.reading }
     }
 
-    /// Notes how long an interval's report took to come.
-    pub(super) fn delayed(&mut self, delay: Duration) {
-        self.measured.report_delay = self.measured.report_delay.max(delay);
+    /// Notes when an interval's report came.
+    pub(super) fn arrived(&mut self, arrival: Arrival) {
+        let MeasuredWorker { report_delay, clock_advance, .. } = &mut self.measured;
+        let furthest = Arrival { delay: *report_delay, advance: *clock_advance }.max(arrival);
+        (*report_delay, *clock_advance) = (furthest.delay, furthest.advance);
     }
 
     /// Takes the worker's own totals, and notes whether its intervals add up to them.

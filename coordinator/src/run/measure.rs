@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::ZonedDateTime;
 use proto::share::Share;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
@@ -80,6 +81,8 @@ struct Course<'a> {
     /// What the upstream had seen when all were ready.
     before: Option<Testimony>,
     start: Option<Instant>,
+    /// The same by the wall clock.
+    started: Option<ZonedDateTime>,
     stopped: bool,
     /// Why the watch ended it.
     aborted: Option<String>,
@@ -102,10 +105,10 @@ impl Measurement<'_> {
         followed?;
         let after = course.ask_upstream().await;
         let witness = after.zip(course.before.take()).and_then(|(after, before)| after.since(&before));
-        let aborted = course.aborted.take();
+        let (aborted, started) = (course.aborted.take(), course.started.take());
         let measured = course.merge.finish(course.stopped);
         let interrupted = measured.interrupted && aborted.is_none();
-        Ok(MeasuredBlock { interrupted, aborted, witness, ..measured })
+        Ok(MeasuredBlock { interrupted, aborted, started, witness, ..measured })
     }
 }
 
@@ -130,6 +133,7 @@ impl<'a> Course<'a> {
             longest_round_trip: Duration::ZERO,
             before: None,
             start: None,
+            started: None,
             stopped: false,
             aborted: None,
             measurement,
@@ -186,11 +190,11 @@ impl<'a> Course<'a> {
                     self.start.map_or(Duration::ZERO, |start| planned_start.saturating_duration_since(start));
                 self.merge.planned_start(worker, offset);
             }
-            News::Interval { interval, delay } => match self.merge.interval(worker, &interval) {
+            News::Interval { interval, arrival } => match self.merge.interval(worker, &interval) {
                 Ok(is_new) => {
                     if is_new {
-                        self.merge.delayed(worker, delay);
-                        self.measurement.log.append(self.measurement.number, worker, &interval, delay)?;
+                        self.merge.arrived(worker, arrival);
+                        self.measurement.log.append(self.measurement.number, worker, &interval, arrival)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
                         session.acknowledge(interval.sequence);
@@ -231,8 +235,10 @@ impl<'a> Course<'a> {
         }
         // The warm-up is over, and nothing of the load has been sent: from here on the counts must agree.
         self.before = self.ask_upstream().await;
-        let at = clock::now() + SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
+        let delay = SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
+        let at = clock::now() + delay;
         self.start = Some(at);
+        self.started = clock::local_now().checked_add(delay).ok();
         for session in self.sessions.iter().flatten() {
             session.start(at);
         }

@@ -138,6 +138,7 @@ impl WorkerRecord {
             start_offset: self.start_offset_ns.map(Duration::from_nanos),
             round_trip: Duration::from_nanos(self.round_trip_ns),
             report_delay: Duration::from_nanos(self.report_delay_ns),
+            clock_advance: Duration::from_nanos(self.clock_advance_ns),
             host: self.host.into(),
             mismatch: self.mismatch.clone(),
         })
@@ -160,6 +161,7 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            resent: self.resent,
             connections: Default::default(),
         };
         for entry in &self.failures {
