@@ -53,7 +53,7 @@ impl Interrupt {
         Ok(Self { asked: watched, leaving })
     }
 
-    /// Has `work` done before the process leaves at once. It must not wait for anything.
+    /// Has `work` done before the process leaves at once. It must wait for nothing that may never come.
     pub fn before_leaving(&self, work: impl FnOnce() + Send + 'static) {
         *self.leaving.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(work));
     }

@@ -148,3 +148,28 @@ fn machines_that_come_up_are_seen_and_q_takes_them_away_again() {
     assert_eq!(cloud.vms(), 0);
     terminal.holds_no_trace();
 }
+
+#[test]
+fn ctrl_c_is_heard_where_it_is_asked_whether_to_go_on_and_nothing_is_made() {
+    let cloud = Cloud::new();
+    let Some(terminal) = Terminal::open(&cloud.bench, (100, 24)) else { return };
+    let run = "run --fleet gcp --workers 5 --target http://127.0.0.1:9 --requests 10";
+    terminal.run(run);
+    terminal.wait_for(&["5 VMs will be made, which cost money until they are deleted. Go on? [y/N]"]);
+    terminal.press("C-c");
+    let left = terminal.wait_for_exit(130);
+    assert!(left.contains("\nerror: interrupted; nothing was made\n"), "{left}");
+    assert_eq!(cloud.vms(), 0);
+    terminal.holds_no_trace();
+
+    // Whoever agrees sees the machines come up.
+    cloud.gce.set_pace(Pace::Takes(Duration::from_secs(4)));
+    terminal.run(run);
+    terminal.wait_for(&["Go on? [y/N]"]);
+    terminal.press("y");
+    terminal.press("Enter");
+    terminal.wait_for(&["loadtest-vm-5 ", "is being made in "]);
+    terminal.press("C-c");
+    terminal.wait_for_exit(130);
+    assert_eq!(cloud.vms(), 0);
+}

@@ -229,3 +229,14 @@ proptest! {
         prop_assert_eq!(starts, (0..measured.series.len() as u64).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn the_last_minute_has_whole_seconds_alone() {
+    let mut merge = BlockMerge::new(block(closed(1), requests(1_000)), 1);
+    let spans = [(0.0, 1.0, 10), (1.0, 1.5, 6), (1.5, 2.0, 4), (2.0, 2.05, 1)];
+    for (sequence, (start, end, count)) in spans.into_iter().enumerate() {
+        merge.interval(0, &interval(sequence as u64, (start, end), &vec![5_000_000; count])).unwrap();
+    }
+    // A second in two pieces is one, and what is left of the third says nothing of a rate.
+    assert_eq!(merge.live().last_minute, [10.0, 10.0]);
+}

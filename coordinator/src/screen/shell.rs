@@ -26,6 +26,8 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 const BETWEEN_KEYS: Duration = Duration::from_secs(1);
 /// How long a terminal that takes nothing is waited for at the end.
 const END_LIMIT: Duration = Duration::from_secs(2);
+/// The same, where the process is to leave at once.
+const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 /// Lines of the log that a screen might have room for.
 const NOTICES: usize = 8;
 
@@ -65,10 +67,11 @@ impl Shell {
         let painter =
             Painter { state, notices, interrupt, look, tty: Arc::new(Mutex::new(None)), end: their_end };
         thread::Builder::new().name("screen".into()).spawn(move || {
+            // Dropped in reverse: it has ended when the terminal is given back, whatever way that comes about.
             let _ending = ending;
+            let painter = painter;
             // A terminal that is gone shows nothing, and the command goes on.
             let _ = painter.paint();
-            painter.give_back();
         })?;
         Ok(Self { end: Some(end), ended })
     }
@@ -91,17 +94,14 @@ impl Painter {
             return Ok(());
         }
         let (tty, notices) = (Arc::clone(&self.tty), self.notices.clone());
-        self.interrupt.before_leaving(move || {
-            give_back(&tty, &notices);
-            // Nobody takes it over again while the process ends.
-            std::mem::forget(lock(&tty));
-        });
+        self.interrupt.before_leaving(move || leave(tty, notices));
         self.notices.hold();
         {
             let mut tty = lock(&self.tty);
             *tty = Some(Tty::enter()?);
         }
-        let (mut keys, mut pressed, mut drawn) = (Keys::of_stdin(), None::<Instant>, None::<Instant>);
+        let mut keyboard = Keyboard { keys: Keys::of_stdin(), pressed: None };
+        let mut drawn = None::<Instant>;
         loop {
             let now = clock::now();
             if drawn.is_none_or(|drawn| now.saturating_duration_since(drawn) >= DRAW_EVERY) {
@@ -109,26 +109,11 @@ impl Painter {
                 drawn = Some(now);
             }
             let next = drawn.map_or(now, |drawn| drawn + DRAW_EVERY).saturating_duration_since(clock::now());
-            match self.wait(keys.as_ref(), next)? {
+            match self.wait(keyboard.keys.as_ref(), next)? {
                 Woken::End => return Ok(()),
-                Woken::Time => {}
-                Woken::Key => {
-                    let is_q = keys.as_ref().map(Keys::has_q);
-                    let now = clock::now();
-                    let is_again =
-                        pressed.is_some_and(|pressed| now.saturating_duration_since(pressed) < BETWEEN_KEYS);
-                    match is_q {
-                        Some(Ok(true)) => {
-                            pressed = Some(now);
-                            if !is_again {
-                                // It means what Ctrl-C means.
-                                kill_process(getpid(), Signal::INT)?;
-                            }
-                        }
-                        Some(Ok(false)) => {}
-                        Some(Err(_)) | None => keys = None,
-                    }
-                }
+                // It means what Ctrl-C means.
+                Woken::Key if keyboard.hears_end(clock::now()) => kill_process(getpid(), Signal::INT)?,
+                Woken::Key | Woken::Time => {}
             }
         }
     }
@@ -163,9 +148,36 @@ impl Painter {
             _ => Woken::Time,
         })
     }
+}
 
-    fn give_back(&self) {
+impl Drop for Painter {
+    fn drop(&mut self) {
         give_back(&self.tty, &self.notices);
+    }
+}
+
+/// The key that ends, held down or not.
+struct Keyboard {
+    keys: Option<Keys>,
+    /// When it was pressed last.
+    pressed: Option<Instant>,
+}
+
+impl Keyboard {
+    /// Whether the key that ends has been pressed anew.
+    fn hears_end(&mut self, now: Instant) -> bool {
+        match self.keys.as_ref().map(Keys::has_q) {
+            Some(Ok(true)) => {
+                let before = self.pressed.replace(now);
+                before.is_none_or(|before| now.saturating_duration_since(before) >= BETWEEN_KEYS)
+            }
+            Some(Ok(false)) => false,
+            // Nothing more will come.
+            Some(Err(_)) | None => {
+                self.keys = None;
+                false
+            }
+        }
     }
 }
 
@@ -175,6 +187,20 @@ enum Woken {
     End,
     Key,
     Time,
+}
+
+/// Gives the terminal back for good. One that takes nothing any more, as behind a connection that hangs, keeps nobody.
+fn leave(tty: Arc<Mutex<Option<Tty>>>, notices: Notices) {
+    let (leaving, left) = channel::<()>();
+    let spawned = thread::Builder::new().spawn(move || {
+        let _leaving = leaving;
+        give_back(&tty, &notices);
+        // Nobody takes it over again while the process ends.
+        std::mem::forget(lock(&tty));
+    });
+    if spawned.is_ok() {
+        let _ = left.recv_timeout(LEAVE_LIMIT);
+    }
 }
 
 /// Leaves the terminal as it was, and then says what was kept.

@@ -10,8 +10,8 @@ use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::style::{Color, Modifier};
 use rustix::process::getpgrp;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcgetwinsize,
-    tcsetattr,
+    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
+    tcgetpgrp, tcgetwinsize, tcsetattr,
 };
 
 /// What a terminal has that does not know.
@@ -94,8 +94,9 @@ impl Tty {
     }
 
     fn leave(&mut self) -> io::Result<()> {
-        // What was typed meanwhile is for nobody else.
-        tcsetattr(&self.stderr, OptionalActions::Flush, &self.saved)?;
+        // What was typed meanwhile is for nobody else. Nothing here waits for what is not written yet.
+        tcflush(&self.stderr, QueueSelector::IFlush)?;
+        tcsetattr(&self.stderr, OptionalActions::Now, &self.saved)?;
         let mut bytes = Vec::new();
         queue!(bytes, SetAttribute(Attribute::Reset), LeaveAlternateScreen, Show)?;
         self.write(&bytes)

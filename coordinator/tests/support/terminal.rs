@@ -53,6 +53,8 @@ impl<'a> Terminal<'a> {
 
     /// Types a command, which then says with what it exited.
     pub fn run(&self, arguments: &str) {
+        // What an earlier command has left is not this one's.
+        self.tmux(&["clear-history"]);
         self.tmux(&["send-keys", "-l", &format!("{PROGRAM} {arguments}; echo exit=$?")]);
         self.press("Enter");
     }

@@ -1,16 +1,18 @@
 //! The VMs that carry the load: used where they are there, made where they are not.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::api::Instance;
 use super::bodies::{self, Delivery, Machine, metadata};
 use super::boot::until_ready;
 use super::delivery::Parcel;
-use super::error::GcpError;
+use super::error::{GcpError, NOTHING_MADE};
 use super::names::{OWNER_LABEL, Role, role_of};
 use super::scale::{Slot, Wish, life_left, slots};
 use super::workshop::Workshop;
@@ -105,7 +107,7 @@ async fn bring_up(workshop: &Workshop, order: &Order<'_>) -> Result<Vec<Ready>, 
     check_obedience(there, authority.certificate_pem(), workshop)?;
 
     let made = slots.iter().filter(|slot| matches!(slot, Slot::Make { .. })).count();
-    agree(made, config.yes).await?;
+    agree(made, workshop).await?;
     // What can fail without a VM does so before there is one.
     let (delivery, opened) = tokio::join!(
         async {
@@ -173,22 +175,37 @@ pub(super) fn check_obedience<'a>(
 }
 
 /// Asks on a terminal before many VMs are made.
-async fn agree(count: usize, yes: bool) -> Result<(), GcpError> {
-    if count <= MANY || yes || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+async fn agree(count: usize, workshop: &Workshop) -> Result<(), GcpError> {
+    if count <= MANY
+        || workshop.config.yes
+        || !std::io::stdin().is_terminal()
+        || !std::io::stderr().is_terminal()
+    {
         return Ok(());
     }
-    let asking = tokio::task::spawn_blocking(move || {
-        let mut stderr = std::io::stderr();
-        let _ = write!(
-            stderr,
-            "{count} VMs will be made, which cost money until they are deleted. Go on? [y/N] "
-        );
-        let _ = stderr.flush();
-        let mut answer = String::new();
-        let _ = std::io::stdin().read_line(&mut answer);
-        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-    });
-    if asking.await.unwrap_or_default() { Ok(()) } else { Err(GcpError::NotAgreed(count)) }
+    let (answering, answered) = oneshot::channel();
+    // A thread that nobody waits for: what it reads may never come.
+    thread::spawn(move || answering.send(ask(count)));
+    match workshop.interrupt.clone().or(answered).await {
+        Some(Ok(true)) => Ok(()),
+        Some(_) => Err(GcpError::NotAgreed(count)),
+        None => {
+            // The question has no end of line yet.
+            let _ = writeln!(std::io::stderr());
+            Err(GcpError::Interrupted(NOTHING_MADE.into()))
+        }
+    }
+}
+
+/// Whether the user says yes.
+fn ask(count: usize) -> bool {
+    let mut stderr = std::io::stderr();
+    let _ =
+        write!(stderr, "{count} VMs will be made, which cost money until they are deleted. Go on? [y/N] ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// Makes what is to be made, all at once, and waits until every worker answers or will not.
