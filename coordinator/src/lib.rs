@@ -22,5 +22,6 @@ pub mod scenario;
 pub mod session;
 pub mod setup;
 pub mod statistics;
+pub mod telemetry;
 pub mod threshold;
 pub mod trust;

@@ -14,6 +14,7 @@ mod redactor;
 mod route;
 mod secret;
 mod target;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -37,6 +38,7 @@ pub(crate) use command_line::shell_quoted;
 pub use error::ConfigError;
 pub use redactor::Redactor;
 pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, DIRECT_API_KEY_VARIABLE, Secret};
+pub use telemetry::{OtlpConfig, PrometheusConfig, TelemetryConfig};
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -83,6 +85,8 @@ pub struct RunConfig {
     pub thresholds: Vec<Threshold>,
     /// Where the run goes as test cases.
     pub junit: Option<PathBuf>,
+    /// Who can follow the run.
+    pub telemetry: TelemetryConfig,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Show no progress.
@@ -250,6 +254,7 @@ impl RunConfig {
             seed,
             thresholds,
             junit: args.outputs.junit.clone(),
+            telemetry: TelemetryConfig::new(&args.outputs, given)?,
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,

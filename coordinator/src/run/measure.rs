@@ -19,6 +19,7 @@ use crate::report::files::FilesError;
 use crate::report::interval_log::IntervalLog;
 use crate::report::progress::Progress;
 use crate::session::{BlockSession, News, WorkerSession};
+use crate::telemetry::Telemetry;
 
 use super::witness::{Testimony, Witness};
 
@@ -58,6 +59,7 @@ pub(super) struct Measurement<'a> {
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
     pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) telemetry: &'a Telemetry,
     pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
     /// Looks at the block while it runs, and says why it is to be ended.
@@ -193,6 +195,7 @@ impl<'a> Course<'a> {
                 Ok(is_new) => {
                     if is_new {
                         self.merge.arrived(worker, arrival);
+                        self.measurement.telemetry.interval(worker, &interval);
                         self.measurement.log.append(self.measurement.number, worker, &interval, arrival)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
@@ -269,6 +272,7 @@ impl<'a> Course<'a> {
         let Some(start) = self.start else { return false };
         let (live, elapsed) = (self.merge.live(), clock::now().saturating_duration_since(start));
         self.measurement.progress.update(&live, self.measurement.block, elapsed);
+        self.measurement.telemetry.look(&live);
         self.aborted = (self.measurement.watch)(&live);
         self.aborted.is_some()
     }

@@ -29,6 +29,7 @@ use crate::report::progress::Progress;
 use crate::report::provisioning;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::session::{SessionError, WorkerSession};
+use crate::telemetry::{Telemetry, TelemetryError};
 
 use measure::{MeasureError, Measurement, Watch};
 use witness::Witness;
@@ -58,6 +59,9 @@ pub enum RunError {
     /// The workers could not be brought up.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// Nobody can follow it as was asked for.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The built-in mock did not start.
     #[error(transparent)]
     Mock(#[from] ChildError),
@@ -87,12 +91,15 @@ impl RunError {
 /// # Errors
 /// What kept it from measuring anything.
 pub async fn run(config: &RunConfig) -> Result<RunEnd, RunError> {
-    let interrupt = Interrupt::watch()?;
+    let mut interrupt = Interrupt::watch()?;
+    let telemetry = Telemetry::begin(&config.telemetry).await?;
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
-    let ended = in_folder(config, &results, started, interrupt, &mut left).await;
-    if !matches!(&ended, Ok(Some(_))) {
+    let ended = in_folder(config, &results, started, &telemetry, interrupt.clone(), &mut left).await;
+    if matches!(&ended, Ok(Some(_))) {
+        telemetry.end(&mut interrupt).await;
+    } else {
         results.remove_unused();
     }
     let ended = match ended {
@@ -121,6 +128,7 @@ async fn in_folder(
     config: &RunConfig,
     results: &ResultsFolder,
     started: ZonedDateTime,
+    telemetry: &Telemetry,
     mut interrupt: Interrupt,
     left: &mut Option<FleetError>,
 ) -> Result<Option<RunRecord>, RunError> {
@@ -138,7 +146,7 @@ async fn in_folder(
     if let Some(target) = target {
         match open_fleet(config, &target, results, &mut interrupt).await {
             Ok(Some(mut fleet)) => {
-                measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
+                measured = on_fleet(config, results, started, target, &mut fleet, telemetry, interrupt).await;
                 *left = fleet.close().await.err();
             }
             Ok(None) => {}
@@ -181,6 +189,7 @@ async fn on_fleet(
     started: ZonedDateTime,
     target: Target,
     fleet: &mut Fleet,
+    telemetry: &Telemetry,
     mut interrupt: Interrupt,
 ) -> Result<Option<RunRecord>, RunError> {
     let Some(workers) = interrupt.or(connect(fleet)).await else { return Ok(None) };
@@ -211,6 +220,8 @@ async fn on_fleet(
         workers: &workers,
         log: IntervalLog::open(&results.interval_log_path())?,
         progress: Progress::on_stderr(config.quiet),
+        telemetry,
+        planned: config.capacity.is_none().then_some(plan.blocks.len() as u32),
         interrupt,
         witness,
         blocks: 0,
@@ -247,6 +258,9 @@ struct Course<'a> {
     workers: &'a [WorkerSession],
     log: IntervalLog,
     progress: Progress<io::Stderr>,
+    telemetry: &'a Telemetry,
+    /// Blocks that the run has; `None` in a search.
+    planned: Option<u32>,
     interrupt: Interrupt,
     witness: Option<Witness<'a>>,
     /// Blocks so far.
@@ -257,6 +271,7 @@ impl Course<'_> {
     /// Runs one block; `watch` may end it.
     async fn block(&mut self, block: &Block, watch: Watch<'_>) -> Result<MeasuredBlock, MeasureError> {
         self.blocks += 1;
+        self.telemetry.begin_block(self.blocks, self.planned, block);
         let measurement = Measurement {
             number: self.blocks,
             block,
@@ -265,12 +280,14 @@ impl Course<'_> {
             lease: self.config.lease,
             log: &mut self.log,
             progress: &mut self.progress,
+            telemetry: self.telemetry,
             redactor: &self.config.redactor,
             interrupt: self.interrupt.clone(),
             watch,
             witness: self.witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
+        self.telemetry.end_block();
         self.config.redactor.scenario(&mut measured.block.scenario);
         Ok(measured)
     }
