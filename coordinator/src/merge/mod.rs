@@ -26,7 +26,7 @@ mod tests;
 pub use arrival::Arrival;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
-pub use live::{LastSecond, Live, Percentiles};
+pub use live::{LastSecond, Live, LiveWorker, Percentiles, WorkerReading, WorkerState};
 pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.

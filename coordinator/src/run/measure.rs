@@ -17,7 +17,7 @@ use crate::merge::{BlockMerge, Live, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::files::FilesError;
 use crate::report::interval_log::IntervalLog;
-use crate::report::progress::Progress;
+use crate::screen::Screen;
 use crate::session::{BlockSession, News, WorkerSession};
 use crate::telemetry::Telemetry;
 
@@ -58,7 +58,7 @@ pub(super) struct Measurement<'a> {
     pub(super) workers: &'a [WorkerSession],
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
-    pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) screen: &'a Screen,
     pub(super) telemetry: &'a Telemetry,
     pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
@@ -101,7 +101,8 @@ impl Measurement<'_> {
         if followed.is_err() {
             course.stop();
         }
-        course.measurement.progress.end_block();
+        course.show();
+        course.measurement.screen.end_block();
         course.end().await;
         followed?;
         let after = course.ask_upstream().await;
@@ -269,12 +270,22 @@ impl<'a> Course<'a> {
 
     /// Shows how far it is, and whether it is to be ended.
     fn look(&mut self) -> bool {
-        let Some(start) = self.start else { return false };
-        let (live, elapsed) = (self.merge.live(), clock::now().saturating_duration_since(start));
-        self.measurement.progress.update(&live, self.measurement.block, elapsed);
+        let live = self.show();
         self.measurement.telemetry.look(&live);
+        if self.start.is_none() {
+            return false;
+        }
         self.aborted = (self.measurement.watch)(&live);
         self.aborted.is_some()
+    }
+
+    fn show(&self) -> Live {
+        let live = self.merge.live();
+        let now = clock::now();
+        // The start is agreed on before it comes.
+        let elapsed = self.start.and_then(|start| now.checked_duration_since(start));
+        self.measurement.screen.update(&live, elapsed);
+        live
     }
 }
 

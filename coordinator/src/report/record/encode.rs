@@ -313,6 +313,7 @@ impl From<&Counters> for CountersRecord {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            resent: counters.resent,
             connections_by_address: counters.connections.iter().map(connections).collect(),
         }
     }
