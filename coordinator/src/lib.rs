@@ -23,5 +23,6 @@ pub mod screen;
 pub mod session;
 pub mod setup;
 pub mod statistics;
+pub mod telemetry;
 pub mod threshold;
 pub mod trust;

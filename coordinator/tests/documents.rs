@@ -14,8 +14,9 @@ fn the_example_file_holds_every_variable_and_no_other() {
     let example = include_str!("../../.env.example");
     let listed: Vec<&str> = example.lines().filter_map(variable).collect();
 
-    // Three that have no flag.
-    let keys = ["ARCHESTRA_BENCHMARK_API_KEY", "OPENAI_API_KEY", "DIRECT_API_KEY"];
+    // Four that have no flag.
+    let keys =
+        ["ARCHESTRA_BENCHMARK_API_KEY", "OPENAI_API_KEY", "DIRECT_API_KEY", "OTEL_EXPORTER_OTLP_HEADERS"];
     let mut known: BTreeSet<String> = keys.map(str::to_owned).into();
     for command in ["run", "capacity", "setup", "pki", "worker", "mock"] {
         let help = Bench::new().run(&[command, "--help"]).stdout;

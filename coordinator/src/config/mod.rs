@@ -15,6 +15,7 @@ mod redactor;
 mod route;
 mod secret;
 mod target;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -38,6 +39,7 @@ pub(crate) use command_line::shell_quoted;
 pub use error::ConfigError;
 pub use redactor::Redactor;
 pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, DIRECT_API_KEY_VARIABLE, Secret};
+pub use telemetry::{OtlpConfig, PrometheusConfig, TelemetryConfig};
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -86,6 +88,8 @@ pub struct RunConfig {
     pub thresholds: Vec<Threshold>,
     /// Where the run goes as test cases.
     pub junit: Option<PathBuf>,
+    /// Who can follow the run.
+    pub telemetry: TelemetryConfig,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Show no progress.
@@ -257,6 +261,7 @@ impl RunConfig {
             seed,
             thresholds,
             junit: args.outputs.junit.clone(),
+            telemetry: TelemetryConfig::new(&args.outputs, given)?,
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,

@@ -19,6 +19,7 @@ use crate::report::files::FilesError;
 use crate::report::interval_log::IntervalLog;
 use crate::screen::Screen;
 use crate::session::{BlockSession, News, WorkerSession};
+use crate::telemetry::Telemetry;
 
 use super::witness::{Testimony, Witness};
 
@@ -58,6 +59,7 @@ pub(super) struct Measurement<'a> {
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
     pub(super) screen: &'a Screen,
+    pub(super) telemetry: &'a Telemetry,
     pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
     /// Looks at the block while it runs, and says why it is to be ended.
@@ -194,6 +196,7 @@ impl<'a> Course<'a> {
                 Ok(is_new) => {
                     if is_new {
                         self.merge.arrived(worker, arrival);
+                        self.measurement.telemetry.interval(worker, &interval);
                         self.measurement.log.append(self.measurement.number, worker, &interval, arrival)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
@@ -268,6 +271,7 @@ impl<'a> Course<'a> {
     /// Shows how far it is, and whether it is to be ended.
     fn look(&mut self) -> bool {
         let live = self.show();
+        self.measurement.telemetry.look(&live);
         if self.start.is_none() {
             return false;
         }

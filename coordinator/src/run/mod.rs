@@ -29,6 +29,7 @@ use crate::report::interval_log::IntervalLog;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
+use crate::telemetry::{Telemetry, TelemetryError};
 
 use measure::{MeasureError, Measurement, Watch};
 use witness::Witness;
@@ -58,6 +59,9 @@ pub enum RunError {
     /// The workers could not be brought up.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// Nobody can follow it as was asked for.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The built-in mock did not start.
     #[error(transparent)]
     Mock(#[from] ChildError),
@@ -82,20 +86,31 @@ impl RunError {
     }
 }
 
+/// Who follows a run while it goes on.
+#[derive(Clone, Copy)]
+struct Followers<'a> {
+    screen: &'a Screen,
+    telemetry: &'a Telemetry,
+}
+
 /// Carries out one run, and takes down what it brought up whatever way it ends.
 ///
 /// # Errors
 /// What kept it from measuring anything.
 pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunError> {
-    let interrupt = Interrupt::watch()?;
+    let mut interrupt = Interrupt::watch()?;
+    let telemetry = Telemetry::begin(&config.telemetry).await?;
     let command = if config.capacity.is_some() { "capacity" } else { "run" };
     let screen = Screen::new(command, config.quiet, notices, &interrupt);
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
-    let ended = in_folder(config, &results, started, interrupt, &screen, &mut left).await;
+    let followers = Followers { screen: &screen, telemetry: &telemetry };
+    let ended = in_folder(config, &results, started, interrupt.clone(), followers, &mut left).await;
     screen.close();
-    if !matches!(&ended, Ok(Some(_))) {
+    if matches!(&ended, Ok(Some(_))) {
+        telemetry.end(&mut interrupt).await;
+    } else {
         results.remove_unused();
     }
     let ended = match ended {
@@ -125,9 +140,10 @@ async fn in_folder(
     results: &ResultsFolder,
     started: ZonedDateTime,
     mut interrupt: Interrupt,
-    screen: &Screen,
+    followers: Followers<'_>,
     left: &mut Option<FleetError>,
 ) -> Result<Option<RunRecord>, RunError> {
+    let screen = followers.screen;
     let mock = match config.target {
         TargetChoice::BuiltInMock => Some(Mock::start().await?),
         TargetChoice::Url(_) => None,
@@ -143,7 +159,7 @@ async fn in_folder(
         screen.subject(&subject(&target, mock.is_some()));
         match open_fleet(config, &target, results, &mut interrupt, screen).await {
             Ok(Some(mut fleet)) => {
-                measured = on_fleet(config, results, started, target, &mut fleet, interrupt, screen).await;
+                measured = on_fleet(config, results, started, target, &mut fleet, interrupt, followers).await;
                 *left = fleet.close().await.err();
             }
             Ok(None) => {}
@@ -197,8 +213,9 @@ async fn on_fleet(
     target: Target,
     fleet: &mut Fleet,
     mut interrupt: Interrupt,
-    screen: &Screen,
+    followers: Followers<'_>,
 ) -> Result<Option<RunRecord>, RunError> {
+    let screen = followers.screen;
     screen.workers(fleet.workers.iter().map(|worker| worker.address.clone()));
     screen.doing("asks the target once from each worker");
     let Some(workers) = interrupt.or(connect(fleet)).await else { return Ok(None) };
@@ -229,6 +246,8 @@ async fn on_fleet(
         workers: &workers,
         log: IntervalLog::open(&results.interval_log_path())?,
         screen,
+        telemetry: followers.telemetry,
+        planned: config.capacity.is_none().then_some(plan.blocks.len() as u32),
         interrupt,
         witness,
         blocks: 0,
@@ -265,6 +284,9 @@ struct Course<'a> {
     workers: &'a [WorkerSession],
     log: IntervalLog,
     screen: &'a Screen,
+    telemetry: &'a Telemetry,
+    /// Blocks that the run has; `None` in a search.
+    planned: Option<u32>,
     interrupt: Interrupt,
     witness: Option<Witness<'a>>,
     /// Blocks so far.
@@ -281,6 +303,7 @@ impl Course<'_> {
     ) -> Result<MeasuredBlock, MeasureError> {
         self.blocks += 1;
         self.screen.begin_block(block, place);
+        self.telemetry.begin_block(self.blocks, self.planned, block);
         let measurement = Measurement {
             number: self.blocks,
             block,
@@ -289,12 +312,14 @@ impl Course<'_> {
             lease: self.config.lease,
             log: &mut self.log,
             screen: self.screen,
+            telemetry: self.telemetry,
             redactor: &self.config.redactor,
             interrupt: self.interrupt.clone(),
             watch,
             witness: self.witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
+        self.telemetry.end_block();
         self.config.redactor.block(&mut measured.block);
         Ok(measured)
     }

@@ -11,6 +11,12 @@ pub enum QuestionError {
         /// Where it was given.
         place: String,
     },
+    /// Headers that cannot be sent.
+    #[error("{name} is no list of headers; write it like authorization=Bearer%20KEY,x-team=checkout")]
+    OtlpHeaders {
+        /// The variable.
+        name: &'static str,
+    },
     /// A flag that only means something beside another arm.
     #[error("{flag} is about the upstream beside the gateway; give --direct, or leave it out")]
     NeedsDirect {
