@@ -22,6 +22,8 @@ pub mod verify;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod schema;
 
 use std::path::Path;
 

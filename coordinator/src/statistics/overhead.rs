@@ -44,6 +44,7 @@ pub struct ArmBlock<'a> {
 
 /// What the gateway adds to one scenario under one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Overhead {
     /// Due to last byte.
     pub response_time: Added,
@@ -57,6 +58,7 @@ pub struct Overhead {
 
 /// What is added to one kind of time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Added {
     /// To the mean.
     pub mean: Cell<Estimate>,
@@ -70,6 +72,7 @@ pub struct Added {
 
 /// A figure, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Cell<T> {
     /// There is one.
@@ -80,6 +83,7 @@ pub enum Cell<T> {
 
 /// A difference in nanoseconds, with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Estimate {
     /// The mean of the pairs' differences.
     pub added_ns: f64,
@@ -93,6 +97,7 @@ pub struct Estimate {
 
 /// A ratio, with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ratio {
     /// The geometric mean of the pairs' ratios.
     pub ratio: f64,
@@ -106,6 +111,7 @@ pub struct Ratio {
 
 /// Why there is no figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// Nothing is known about how the pairs vary.
@@ -201,14 +207,42 @@ fn blocks<'a>(pairs: &'a [Pair<'a>]) -> impl Iterator<Item = &'a ArmBlock<'a>> {
 }
 
 fn added(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram, statistic: Statistic) -> Cell<Estimate> {
-    let too_few_pairs = Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS };
+    let estimate = differences(pairs, times, statistic).and_then(|Differences { sample, resolution }| {
+        let interval = sample.interval().ok_or_else(|| too_few_pairs(pairs))?;
+        let half_width = interval.half_width.hypot(resolution);
+        Ok(Estimate {
+            added_ns: interval.mean,
+            low_ns: interval.mean - half_width,
+            high_ns: interval.mean + half_width,
+            pairs: sample.count,
+        })
+    });
+    estimate.map_or_else(Cell::Unknown, Cell::Known)
+}
+
+/// What pairs say of one statistic, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Differences {
+    /// Gateway less direct.
+    pub(super) sample: Sample,
+    /// What the bounds of buckets hide.
+    pub(super) resolution: f64,
+}
+
+/// # Errors
+/// Why they say nothing.
+pub(super) fn differences(
+    pairs: &[Pair<'_>],
+    times: fn(&Latencies) -> &Histogram,
+    statistic: Statistic,
+) -> Result<Differences, Reason> {
     if pairs.len() < FEWEST_PAIRS {
-        return Cell::Unknown(too_few_pairs);
+        return Err(too_few_pairs(pairs));
     }
     let samples = blocks(pairs).map(|block| times(block.latencies).count()).min().unwrap_or_default();
     let needed = statistic.needed();
     if samples < needed {
-        return Cell::Unknown(Reason::TooFewSamples { samples, needed });
+        return Err(Reason::TooFewSamples { samples, needed });
     }
 
     let read = |block: &ArmBlock<'_>| statistic.read(times(block.latencies));
@@ -218,23 +252,18 @@ fn added(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram, statistic: Sta
         .unzip();
     // Blocks of answers that all take the same time agree to the nanosecond, and are wrong by the same part of a bucket.
     let resolution = errors.iter().sum::<f64>() / errors.len() as f64;
-    let interval = Sample::of(&differences).and_then(|sample| sample.interval());
-    interval.map_or(Cell::Unknown(too_few_pairs), |interval| {
-        let half_width = interval.half_width.hypot(resolution);
-        Cell::Known(Estimate {
-            added_ns: interval.mean,
-            low_ns: interval.mean - half_width,
-            high_ns: interval.mean + half_width,
-            pairs: differences.len(),
-        })
-    })
+    let sample = Sample::of(&differences).ok_or_else(|| too_few_pairs(pairs))?;
+    Ok(Differences { sample, resolution })
+}
+
+fn too_few_pairs(pairs: &[Pair<'_>]) -> Reason {
+    Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS }
 }
 
 /// On the scale of logarithms, where twice and half as much are equally far from the same.
 fn ratio(pairs: &[Pair<'_>]) -> Cell<Ratio> {
-    let too_few_pairs = Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS };
     if pairs.len() < FEWEST_PAIRS {
-        return Cell::Unknown(too_few_pairs);
+        return Cell::Unknown(too_few_pairs(pairs));
     }
     let throughput = |block: &ArmBlock<'_>| block.throughput.filter(|rate| rate.is_normal() && *rate > 0.0);
     let logarithm = |pair: &Pair<'_>| Some((throughput(&pair.gateway)? / throughput(&pair.direct)?).ln());
@@ -242,7 +271,7 @@ fn ratio(pairs: &[Pair<'_>]) -> Cell<Ratio> {
         return Cell::Unknown(Reason::NoThroughput);
     };
     let interval = Sample::of(&logarithms).and_then(|sample| sample.interval());
-    interval.map_or(Cell::Unknown(too_few_pairs), |interval| {
+    interval.map_or(Cell::Unknown(too_few_pairs(pairs)), |interval| {
         Cell::Known(Ratio {
             ratio: interval.mean.exp(),
             low: (interval.mean - interval.half_width).exp(),

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cloud;
 pub mod gce;
 pub mod network;
+pub mod oracles;
 pub mod process;
 pub mod proxy;
 pub mod request;
