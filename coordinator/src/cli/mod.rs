@@ -10,7 +10,9 @@ mod env_file;
 mod error;
 mod gcp;
 mod machines;
+mod outputs;
 mod parse;
+mod report;
 mod shape;
 mod ssh;
 mod target;
@@ -39,7 +41,9 @@ pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
+pub use outputs::OutputArgs;
 pub use parse::{Given, Invocation, parse};
+pub use report::{ReportArgs, ReportFormat};
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
@@ -67,11 +71,8 @@ pub enum Command {
     /// Find the highest rate that a target carries while it holds its objectives
     #[command(after_help = ABOUT_SETTINGS)]
     Capacity(Box<CapacityArgs>),
-    /// Print the summary of an earlier run again, from its histograms alone
-    Report {
-        /// The run's report.json
-        path: PathBuf,
-    },
+    /// Print an earlier run again, from its histograms alone: its summary, or tables and records for other programs
+    Report(ReportArgs),
     /// Recompute every figure of an earlier run and check that its counts and histograms add up
     Verify {
         /// The run's report.json
@@ -310,6 +311,10 @@ pub struct RunArgs {
     /// What figures must be.
     #[command(flatten)]
     pub judge: ThresholdArgs,
+
+    /// Where else results go.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

@@ -81,6 +81,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// What figures must be; each scenario that one names is there.
     pub thresholds: Vec<Threshold>,
+    /// Where the run goes as test cases.
+    pub junit: Option<PathBuf>,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Show no progress.
@@ -247,6 +249,7 @@ impl RunConfig {
             threads: args.threads,
             seed,
             thresholds,
+            junit: args.outputs.junit.clone(),
             results_dir: args.results_dir.clone(),
             quiet: args.quiet,
             log_format: args.log_format,

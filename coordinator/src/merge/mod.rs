@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::ZonedDateTime;
 use proto::counters::Counters;
 use proto::interval::{EndReason, HostReading};
 use proto::latencies::{Histogram, Latencies};
@@ -25,7 +26,7 @@ mod tests;
 pub use arrival::Arrival;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
-pub use live::{LastSecond, Live, Percentiles};
+pub use live::{LastSecond, Live, LiveWorker, Percentiles, WorkerReading, WorkerState};
 pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.
@@ -37,6 +38,8 @@ pub struct MeasuredBlock {
     pub workers: Vec<MeasuredWorker>,
     /// All workers together, second by second.
     pub series: Vec<SeriesPoint>,
+    /// When its load began, on the coordinator's clock; `None` where it never did.
+    pub started: Option<ZonedDateTime>,
     /// How far apart the workers began.
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.

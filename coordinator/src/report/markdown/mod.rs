@@ -3,7 +3,7 @@
 use super::record::{
     BlockRecord, ExtentRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord,
 };
-use super::{INTERVALS_FILE, REPORT_FILE};
+use super::{HLOG_FILE, INTERVALS_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
@@ -20,8 +20,8 @@ mod tables;
 mod tests;
 mod thresholds;
 
-pub(crate) use format::visible;
-use format::{escape, seconds};
+use format::seconds;
+pub(crate) use format::{escape, visible};
 
 /// The summary of a run, as `summary_<timestamp>.md` holds it.
 pub fn summary(record: &RunRecord) -> String {
@@ -385,6 +385,7 @@ fn files(record: &RunRecord) -> String {
     let mut lines = vec![
         format!("- {folder}/{REPORT_FILE}: everything above, and every histogram that it comes from"),
         format!("- {folder}/{INTERVALS_FILE}: every interval of every worker"),
+        format!("- {folder}/{HLOG_FILE}: the histograms of every second, for tools of HdrHistogram"),
     ];
     if record.run.fleet == "local" {
         lines.push(format!("- {folder}/worker-N.log: what each worker logged"));

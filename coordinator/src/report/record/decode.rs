@@ -161,6 +161,7 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            resent: self.resent,
             connections: Default::default(),
         };
         for entry in &self.failures {

@@ -56,6 +56,10 @@ impl BlockRecord {
             threads: block.threads.map(NonZeroU32::get),
             interrupted: measured.interrupted,
             aborted: measured.aborted.clone(),
+            started: measured
+                .started
+                .as_ref()
+                .map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()),
             start_skew: measured.start_skew.into(),
             witness: measured.witness.as_ref().map(Into::into),
             findings: judge(&evidence, &figures),
@@ -309,6 +313,7 @@ impl From<&Counters> for CountersRecord {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            resent: counters.resent,
             connections_by_address: counters.connections.iter().map(connections).collect(),
         }
     }

@@ -135,6 +135,8 @@ pub struct CountersRecord {
     pub coalesced_events: u64,
     /// Where connections went, and what TLS they spoke.
     #[serde(default)]
+    pub resent: u64,
+    #[serde(default)]
     pub connections_by_address: Vec<ConnectionRecord>,
 }
 
@@ -307,6 +309,7 @@ enum FailureKindRecord {
     Tls,
     Timeout,
     Reset,
+    Refused,
     Protocol,
     Status,
     Body,

@@ -225,6 +225,10 @@ pub struct BlockRecord {
     /// Why it was ended before its time, where that was not the user's doing.
     #[serde(default)]
     pub aborted: Option<String>,
+    /// When its load began, on the coordinator's clock, in RFC 3339; `None` where it never did, or an earlier version wrote
+    /// this.
+    #[serde(default)]
+    pub started: Option<String>,
     /// How far apart the workers began.
     pub start_skew: SkewRecord,
     /// What the upstream says of it; `None` where it says nothing.
