@@ -48,8 +48,9 @@ pub async fn preflight(
     redactor: &Redactor,
 ) -> Result<Vec<String>, PreflightError> {
     let mut warnings = Vec::new();
+    let parts: Vec<Block> = blocks.iter().flat_map(Block::parts).collect();
     let mut probed: Vec<(Arm, &str)> = Vec::new();
-    for block in blocks {
+    for block in &parts {
         if probed.contains(&(block.arm, &block.scenario.name)) {
             continue;
         }

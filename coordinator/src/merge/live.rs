@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proto::counters::Counters;
 use proto::latencies::Histogram;
 use proto::outcome::FailureKind;
 
@@ -35,6 +36,18 @@ pub struct Live {
     pub of_workers: Vec<LiveWorker>,
     /// Successes a second in each of the last seconds that every worker has reported, the oldest first; a minute at most.
     pub last_minute: Vec<f64>,
+    /// Each scenario of a mix, in order; empty for no mix.
+    pub parts: Vec<Live>,
+}
+
+/// All failures, by kind.
+pub(super) fn failures<'a>(totals: impl Iterator<Item = &'a Counters>) -> BTreeMap<FailureKind, u64> {
+    let mut failures: BTreeMap<FailureKind, u64> = BTreeMap::new();
+    for (failure, count) in totals.flat_map(|totals| &totals.failures) {
+        let sum = failures.entry(failure.kind).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+    failures
 }
 
 /// One worker's part of a block while it runs.

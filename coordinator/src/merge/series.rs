@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proto::counters::Counters;
-use proto::interval::Interval;
+use proto::interval::{Interval, PartResult};
 use proto::latencies::Latencies;
 
 use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
@@ -33,11 +33,20 @@ struct OpenSecond {
 impl Series {
     /// Adds one worker's interval.
     pub(super) fn add(&mut self, worker: u32, interval: &Interval) {
+        self.add_to(worker, interval, &interval.counters, &interval.latencies);
+    }
+
+    /// Adds what one scenario of a mix has of one worker's interval.
+    pub(super) fn add_part(&mut self, worker: u32, interval: &Interval, part: &PartResult) {
+        self.add_to(worker, interval, &part.counters, &part.latencies);
+    }
+
+    fn add_to(&mut self, worker: u32, interval: &Interval, counters: &Counters, latencies: &Latencies) {
         let second = self.open.entry(interval.start).or_default();
         second.end = second.end.max(interval.end);
         second.workers.insert(worker);
-        second.counters.add(&interval.counters);
-        second.latencies.merge(&interval.latencies);
+        second.counters.add(counters);
+        second.latencies.merge(latencies);
     }
 
     /// How many seconds have not been sealed.

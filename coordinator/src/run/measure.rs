@@ -288,8 +288,14 @@ impl<'a> Course<'a> {
 /// A worker knows the key, and what it says in words is stored and shown.
 fn public(mut news: News, redactor: &Redactor) -> News {
     match &mut news {
-        News::Interval { interval, .. } => redactor.counters(&mut interval.counters),
-        News::Finished(finished) => redactor.counters(&mut finished.totals),
+        News::Interval { interval, .. } => {
+            redactor.counters(&mut interval.counters);
+            interval.parts.iter_mut().for_each(|part| redactor.counters(&mut part.counters));
+        }
+        News::Finished(finished) => {
+            redactor.counters(&mut finished.totals);
+            finished.parts.iter_mut().for_each(|part| redactor.counters(&mut part.counters));
+        }
         News::Refused(words) | News::Lost(words) => *words = redactor.text(words),
         News::Ready { warm_up, .. } => redactor.counters(warm_up),
         News::Started { .. } => {}

@@ -295,7 +295,7 @@ impl Course<'_> {
             witness: self.witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
-        self.config.redactor.scenario(&mut measured.block.scenario);
+        self.config.redactor.block(&mut measured.block);
         Ok(measured)
     }
 
@@ -303,7 +303,7 @@ impl Course<'_> {
     async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Option<RunRecord>, RunError> {
         for block in &plan.blocks {
             let place = Place::in_plan(plan, self.blocks + 1);
-            let measured = self.block(block, place, abort::watch(&self.config.abort_on)).await?;
+            let measured = self.block(block, place, abort::watch(&self.config.abort_on, block)).await?;
             let was_aborted = measured.aborted.is_some();
             record.add(&measured);
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {

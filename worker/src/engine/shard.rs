@@ -42,8 +42,8 @@ pub struct Shard<P: Protocol> {
     pub(super) job: Arc<Job>,
     control: Arc<Control>,
     lane: Lane,
-    /// What is sent: in the warm-up, and in the load.
-    pub(super) rings: [Arc<P::Ring>; 2],
+    /// What is sent of each scenario: in the warm-up, and in the load.
+    pub(super) rings: [Arc<[P::Ring]>; 2],
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) timer: Timer,
@@ -81,8 +81,8 @@ pub struct Wiring<R> {
     pub number: usize,
     /// Its part of the load.
     pub lane: Lane,
-    /// What it sends.
-    pub rings: [Arc<R>; 2],
+    /// What it sends of each scenario: in the warm-up, and in the load.
+    pub rings: [Arc<[R]>; 2],
     /// The engine's clock.
     pub clock: Clock,
     /// The event loop, whose waker the engine keeps.
@@ -109,7 +109,8 @@ impl<P: Protocol> Shard<P> {
             protocol: P::new(&job, wiring.lane),
             next_way: wiring.lane.share.index() as usize,
             deadlines: Deadlines::new(slots as usize),
-            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
+            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed)
+                .dealt(job.dealer(&job.load, wiring.lane)),
             control: wiring.control,
             lane: wiring.lane,
             rings: wiring.rings,
@@ -126,7 +127,7 @@ impl<P: Protocol> Shard<P> {
             spans: Spans::endless(),
             meter: ThreadMeter::default(),
             handing_over: Nanos::ZERO,
-            recorder: Recorder::default(),
+            recorder: job.recorder(),
             last_completion: None,
             reports: wiring.reports,
             spares: wiring.spares,
@@ -148,7 +149,7 @@ impl<P: Protocol> Shard<P> {
         if let Some(limit) = self.job.warm_up {
             self.warm_up(limit, &mut events)?;
         }
-        let warm_up = std::mem::take(&mut self.recorder);
+        let warm_up = std::mem::replace(&mut self.recorder, self.job.recorder());
         self.report(Report::Prepared { warm_up });
 
         let start_lateness = match self.wait_for_start(&mut events)? {
@@ -202,7 +203,9 @@ impl<P: Protocol> Shard<P> {
     }
 
     fn warm_up(&mut self, limit: Limit, events: &mut Events) -> io::Result<()> {
-        let measured = Schedule::new(&self.job.warm_up_load, self.lane, limit, !self.job.seed);
+        let load = &self.job.warm_up_load;
+        let measured =
+            Schedule::new(load, self.lane, limit, !self.job.seed).dealt(self.job.dealer(load, self.lane));
         let measured = std::mem::replace(&mut self.schedule, measured);
         self.is_warm_up = true;
         self.origin = self.clock.now();
@@ -237,7 +240,7 @@ impl<P: Protocol> Shard<P> {
         self.carry(events)?;
         let end = self.last_span_end();
         self.cut_until(end);
-        if self.recorder_is_used() || self.spans.start() < end {
+        if self.recorder.is_used() || self.spans.start() < end {
             self.cut(end);
         }
         Ok(())
@@ -246,8 +249,8 @@ impl<P: Protocol> Shard<P> {
     /// Where all requests were made and answered, the last span ends with the last of them, however late this thread comes
     /// to see it: then whoever reads the spans can check when that was.
     fn last_span_end(&self) -> Nanos {
-        let given_up = self.recorder.counters.abandoned + self.recorder.counters.unsent;
-        if self.schedule.ended_by_requests() && given_up == 0 && !self.is_stopped() {
+        let all_answered = self.recorder.given_up() == 0;
+        if self.schedule.ended_by_requests() && all_answered && !self.is_stopped() {
             self.last_completion.unwrap_or(Nanos::ZERO).max(self.spans.start())
         } else {
             self.clock.now().since(self.origin)
@@ -298,11 +301,14 @@ impl<P: Protocol> Shard<P> {
     /// Gives up on everything that is not over; nothing when all is.
     fn abandon(&mut self) {
         self.count_schedule();
-        self.recorder.counters.unsent += self.schedule.abandon();
-        self.recorder.counters.abandoned += u64::from(self.in_flight);
+        for (_, ticket) in self.schedule.abandon() {
+            self.recorder.of(ticket).counters.unsent += 1;
+        }
         self.in_flight = 0;
         for number in 0..self.slots.len() as u32 {
             if self.slots[number as usize].is_busy() {
+                let ticket = self.slots[number as usize].ticket;
+                self.recorder.of(ticket).counters.abandoned += 1;
                 self.deadlines.clear(number);
                 P::abandon(self, number);
                 self.slots[number as usize].state = State::Idle;

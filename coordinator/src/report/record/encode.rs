@@ -74,6 +74,8 @@ impl BlockRecord {
             seconds_sha256: Some(sha256_of_seconds(&series)),
             series,
             stages: stages.unwrap_or_default(),
+            weight: block.weight.map(NonZeroU32::get),
+            parts: measured.part_blocks().map(|part| Self::new(number, &part)).collect(),
             figures,
         }
     }
