@@ -57,6 +57,7 @@ const FACTS: &[&str] = &[
     "blocks.#.workers.#.warm_up.content_events",
     "blocks.#.workers.#.warm_up.failures.#.detail",
     "blocks.#.workers.#.warm_up.failures.#.status",
+    "blocks.#.workers.#.warm_up.resent",
 ];
 
 /// A run with two arms, streams, failures and thresholds, of which everything that a record holds has a value.
