@@ -1,10 +1,12 @@
 //! Prints how often `compare` calls a run worse that is not, and one that is, over runs that are simulated from seeds.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use coordinator::statistics::compare::{Block, Figure, Outcome, Second, compare};
 use proto::latencies::Histogram;
 
+#[path = "../tests/simulation/arguments.rs"]
+mod arguments;
 #[path = "../tests/simulation/random.rs"]
 mod random;
 
@@ -14,8 +16,9 @@ use random::{Correlated, Random};
 const SHAPE: (usize, usize) = (20, 5_000);
 
 fn main() {
-    let seeds: u64 = std::env::args().nth(1).map_or(200, |seeds| seeds.parse().unwrap());
-    println!("Pairs of runs of 100,000 answers with one block each, over {seeds} seeds.\n");
+    let seeds = arguments::seeds(200);
+    let runs = seeds.end - seeds.start;
+    println!("Pairs of runs of 100,000 answers with one block each, over the seeds {seeds:?}.\n");
     println!(
         "| Second run | Seconds differ by | Tolerance | Called worse: any figure | P99 |\n| --- | ---: | ---: | ---: | ---: |"
     );
@@ -23,7 +26,7 @@ fn main() {
         for drift in [0.0, 0.02] {
             for tolerance in [0.0, 0.05] {
                 let (mut any, mut p99) = (0u64, 0u64);
-                for seed in 0..seeds {
+                for seed in seeds.clone() {
                     let [old, new] =
                         [(2 * seed, 1.0), (2 * seed + 1, tail)].map(|(seed, tail)| block(seed, drift, tail));
                     let differences = compare(&[old], &[new], |_| tolerance);
@@ -33,7 +36,7 @@ fn main() {
                     any += u64::from(Figure::OF_ARM.into_iter().any(is_worse));
                     p99 += u64::from(is_worse(Figure::P99));
                 }
-                let percent = |count: u64| count as f64 * 100.0 / seeds as f64;
+                let percent = |count: u64| count as f64 * 100.0 / runs as f64;
                 println!(
                     "| {name} | {} % | {} % | {:.1} % | {:.1} % |",
                     drift * 100.0,
@@ -44,7 +47,7 @@ fn main() {
                 // With no tolerance at all, each figure has its own chance: shown, and held to nothing.
                 let few = if tolerance > 0.0 { 5.0 } else { 100.0 };
                 assert!(tail > 1.0 || percent(any) <= few, "too many false alarms");
-                assert!(tail == 1.0 || drift > 0.0 || p99 == seeds, "a regression was missed");
+                assert!(tail == 1.0 || drift > 0.0 || p99 == runs, "a regression was missed");
             }
         }
     }

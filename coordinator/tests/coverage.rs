@@ -11,7 +11,7 @@ const SEEDS: u64 = 200;
 
 fn held_against_the_truth(delay: Delay, is_correlated: bool, between: f64) {
     let setup = Setup { delay, is_correlated, between, pairs: 3, requests: 300 };
-    for tally in setup.tally(SEEDS) {
+    for tally in setup.tally(0..SEEDS) {
         assert_eq!(tally.runs, SEEDS as usize);
         assert!((0.90..=0.99).contains(&tally.coverage()), "{setup:?}: {tally:?}");
         assert!(tally.is_unbiased(), "{setup:?}: {tally:?}");

@@ -69,6 +69,20 @@ fn schema() -> Schema {
     if let Some(version) = schema.pointer_mut("/properties/schema_version") {
         version["const"] = json!(SCHEMA_VERSION);
     }
+    // The file's own digest is written behind the record.
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert(
+            "sha256".into(),
+            json!({
+                "description": "The SHA-256 of every line before the one on which it stands, in hexadecimal digits.",
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$"
+            }),
+        );
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.push(json!("sha256"));
+    }
     schema
 }
 

@@ -3,6 +3,7 @@
 //! Whoever works out intervals can be held against the truth here, which no real target tells. Everything follows from
 //! seeds.
 
+use std::ops::Range;
 use std::thread;
 
 use coordinator::statistics::overhead::{Added, ArmBlock, Cell, Estimate, Pair};
@@ -75,11 +76,14 @@ impl Tally {
 }
 
 impl Setup {
-    /// Added P50 and added P95 of so many runs.
-    pub fn tally(&self, seeds: u64) -> [Tally; 2] {
+    /// Added P50 and added P95 of a run for each seed.
+    pub fn tally(&self, seeds: Range<u64>) -> [Tally; 2] {
         let truths = [0.5, 0.95].map(|quantile| self.truth(quantile));
         let parts = thread::scope(|scope| {
-            let part = |first| scope.spawn(move || self.runs((first..seeds).step_by(2), truths));
+            let part = |skipped| {
+                let seeds = seeds.clone().skip(skipped).step_by(2);
+                scope.spawn(move || self.runs(seeds, truths))
+            };
             [part(0), part(1)].map(|part| part.join().unwrap())
         });
         [0, 1].map(|figure| {
