@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 
 use crate::causes::sentence;
-use crate::cli::{Command, CompareArgs, CompareFormat, Given, PkiArgs};
+use crate::cli::{Command, CompareArgs, CompareFormat, Given, ManArgs, PageFormat, PkiArgs};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
 use crate::interrupt::INTERRUPTED;
+use crate::manual;
 use crate::report;
+use crate::report::documents;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
@@ -46,11 +48,11 @@ impl Failure {
     }
 }
 
-/// Carries out one command.
+/// Carries out one command of `program`, which completions and pages are about.
 ///
 /// # Errors
 /// Why it could not be carried out.
-pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
+pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Result<ExitCode, Failure> {
     let failed = |error: &dyn Error| Failure::new(FAILED, error);
     match command {
         Command::Run(args) => {
@@ -80,6 +82,8 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
             in_cloud(setup::cleanup(&config))
         }
+        Command::Completions(args) => print(&manual::completions(program, args.shell)),
+        Command::Man(args) => man(args, program),
     }
 }
 
@@ -212,6 +216,19 @@ fn pki(args: &PkiArgs, given: &Given) -> Result<ExitCode, Failure> {
     let described = describe_worker_bundle(&bundle, &args.fleet_name, &flags, &mut text);
     described.map_err(|error| Failure::new(FAILED, &error))?;
     print(&String::from_utf8_lossy(&text))
+}
+
+fn man(args: &ManArgs, program: &clap::Command) -> Result<ExitCode, Failure> {
+    let pages = manual::pages(program, args.format).map_err(|error| Failure::new(FAILED, &error))?;
+    let Some(folder) = &args.folder else {
+        return match (args.format, pages.first()) {
+            (PageFormat::Roff, Some(page)) => print(&page.text),
+            _ => print(&pages.iter().map(|page| page.text.as_str()).collect::<Vec<_>>().join("\n")),
+        };
+    };
+    let texts = pages.iter().map(|page| (page.name.as_str(), page.text.as_str()));
+    documents::write_pages(folder, texts).map_err(|error| Failure::new(FAILED, &error))?;
+    print(&format!("{} pages are in {}\n", pages.len(), folder.display()))
 }
 
 /// Writes to standard output. A reader that has had enough (`| head`) is no failure.

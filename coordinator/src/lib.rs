@@ -12,6 +12,7 @@ pub mod config;
 pub mod environment;
 pub mod fleet;
 pub mod interrupt;
+pub mod manual;
 pub mod merge;
 pub mod plan;
 pub mod preflight;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 21] = [
+const FLOORS: [&str; 22] = [
     "causes",
     "clock",
     "interrupt",
@@ -18,6 +18,7 @@ const FLOORS: [&str; 21] = [
     "threshold",
     "trust",
     "cli",
+    "manual",
     "plan",
     "capacity",
     "config",

@@ -10,6 +10,7 @@ mod env_file;
 mod error;
 mod gcp;
 mod machines;
+mod manual;
 mod parse;
 mod shape;
 mod ssh;
@@ -39,6 +40,7 @@ pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
+pub use manual::{CompletionsArgs, ManArgs, PageFormat};
 pub use parse::{Given, Invocation, parse};
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
@@ -87,6 +89,10 @@ pub enum Command {
     Status(Box<InventoryArgs>),
     /// Delete everything that a fleet has in Google Cloud
     Cleanup(Box<InventoryArgs>),
+    /// Print what a shell sources to complete commands and flags
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(ManArgs),
 }
 
 /// Where workers run.
