@@ -19,6 +19,7 @@ use crate::report::documents;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
+use crate::starter;
 use crate::statistics::compare::Figure;
 use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
@@ -81,6 +82,10 @@ pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Res
         Command::Cleanup(args) => {
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
             in_cloud(setup::cleanup(&config))
+        }
+        Command::Init => {
+            documents::write_new(Path::new("."), &starter::FILES).map_err(|error| failed(&error))?;
+            print(starter::TOLD)
         }
         Command::Completions(args) => print(&manual::completions(program, args.shell)),
         Command::Man(args) => man(args, program),

@@ -22,6 +22,7 @@ pub mod run;
 pub mod scenario;
 pub mod session;
 pub mod setup;
+pub mod starter;
 pub mod statistics;
 pub mod threshold;
 pub mod trust;

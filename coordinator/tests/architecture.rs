@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 22] = [
+const FLOORS: [&str; 23] = [
     "causes",
     "clock",
     "interrupt",
     "environment",
     "rules",
+    "starter",
     "scenario",
     "threshold",
     "trust",

@@ -89,6 +89,8 @@ pub enum Command {
     Status(Box<InventoryArgs>),
     /// Delete everything that a fleet has in Google Cloud
     Cleanup(Box<InventoryArgs>),
+    /// Write `.env` and a scenario file into the current folder, both with comments and ready to run
+    Init,
     /// Print what a shell sources to complete commands and flags
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for each command
