@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+use crate::catalogue;
 use crate::causes::sentence;
 use crate::cli::{Command, CompareArgs, CompareFormat, Given, ManArgs, PageFormat, PkiArgs};
 use crate::clock;
@@ -86,6 +87,9 @@ pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Res
         Command::Init => {
             documents::write_new(Path::new("."), &starter::FILES).map_err(|error| failed(&error))?;
             print(starter::TOLD)
+        }
+        Command::Scenarios(args) => {
+            print(&catalogue::tell(args, given).map_err(|error| Failure::new(USAGE, &error))?)
         }
         Command::Completions(args) => print(&manual::completions(program, args.shell)),
         Command::Man(args) => man(args, program),

@@ -4,6 +4,7 @@
 //! [`run`] (all of them) → [`merge`] → [`statistics`] → [`report`].
 
 pub mod capacity;
+pub mod catalogue;
 pub mod causes;
 pub mod cli;
 pub mod clock;

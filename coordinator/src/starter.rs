@@ -14,6 +14,7 @@ scenario.toml  a request, and what a good answer to it is
 
 Try them with the built-in mock:
 
+    archestra-bench scenarios scenario.toml
     archestra-bench run --scenario scenario.toml
 
 Then set ARCHESTRA_API_URL and ARCHESTRA_BENCHMARK_API_KEY in .env to load a gateway.

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 23] = [
+const FLOORS: [&str; 24] = [
     "causes",
     "clock",
     "interrupt",
@@ -23,6 +23,7 @@ const FLOORS: [&str; 23] = [
     "plan",
     "capacity",
     "config",
+    "catalogue",
     "merge",
     "statistics",
     "fleet",

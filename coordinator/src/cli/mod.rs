@@ -12,6 +12,7 @@ mod gcp;
 mod machines;
 mod manual;
 mod parse;
+mod scenarios;
 mod shape;
 mod ssh;
 mod target;
@@ -42,6 +43,7 @@ pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupA
 pub use machines::{MachinesArgs, OnPartial};
 pub use manual::{CompletionsArgs, ManArgs, PageFormat};
 pub use parse::{Given, Invocation, parse};
+pub use scenarios::ScenariosArgs;
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
@@ -91,6 +93,8 @@ pub enum Command {
     Cleanup(Box<InventoryArgs>),
     /// Write `.env` and a scenario file into the current folder, both with comments and ready to run
     Init,
+    /// List the scenarios, or show one as it would be sent
+    Scenarios(Box<ScenariosArgs>),
     /// Print what a shell sources to complete commands and flags
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for each command

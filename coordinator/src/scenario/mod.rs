@@ -118,6 +118,9 @@ impl Scenario {
         }
     }
 
+    /// Those that are built in, and what each sends.
+    pub const BUILT_IN: [(&'static str, &'static str); 4] = builtin::ALL;
+
     /// Whether a built-in scenario has this name.
     pub fn is_built_in(name: &str) -> bool {
         builtin::NAMES.contains(&name)
