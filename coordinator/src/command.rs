@@ -13,6 +13,7 @@ use crate::cli::{Command, CompareArgs, CompareFormat, Given, ManArgs, PageFormat
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
+use crate::forecast::forecast;
 use crate::interrupt::INTERRUPTED;
 use crate::manual;
 use crate::report;
@@ -111,6 +112,9 @@ fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<Ex
 }
 
 fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
+    if config.dry_run {
+        return print(&forecast(config));
+    }
     let runtime = runtime()?;
     let failed = |error: RunError| Failure {
         code: if error.is_interruption() { INTERRUPTED } else { FAILED },

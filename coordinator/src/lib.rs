@@ -12,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod environment;
 pub mod fleet;
+pub mod forecast;
 pub mod interrupt;
 pub mod manual;
 pub mod merge;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 24] = [
+const FLOORS: [&str; 25] = [
     "causes",
     "clock",
     "interrupt",
@@ -24,6 +24,7 @@ const FLOORS: [&str; 24] = [
     "capacity",
     "config",
     "catalogue",
+    "forecast",
     "merge",
     "statistics",
     "fleet",

@@ -6,6 +6,7 @@ mod arms;
 mod bodies;
 mod capacity;
 mod compare;
+mod dry_run;
 mod env_file;
 mod error;
 mod gcp;
@@ -37,6 +38,7 @@ pub use arms::{ArmArgs, OrderKind};
 pub use bodies::BodyArgs;
 pub use capacity::{CapacityArgs, Precision};
 pub use compare::{CompareArgs, CompareFormat, Tolerance};
+pub use dry_run::DryRunArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
@@ -322,6 +324,10 @@ pub struct RunArgs {
     /// What figures must be.
     #[command(flatten)]
     pub judge: ThresholdArgs,
+
+    /// Whether the plan is carried out.
+    #[command(flatten)]
+    pub rehearsal: DryRunArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

@@ -83,6 +83,8 @@ pub struct RunConfig {
     pub thresholds: Vec<Threshold>,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
+    /// Only tell the plan.
+    pub dry_run: bool,
     /// Show no progress.
     pub quiet: bool,
     /// How log lines look.
@@ -248,6 +250,7 @@ impl RunConfig {
             seed,
             thresholds,
             results_dir: args.results_dir.clone(),
+            dry_run: args.rehearsal.dry_run,
             quiet: args.quiet,
             log_format: args.log_format,
             lease: args.lease,
