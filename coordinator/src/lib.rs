@@ -16,6 +16,7 @@ pub mod forecast;
 pub mod interrupt;
 pub mod manual;
 pub mod merge;
+pub mod nearest;
 pub mod plan;
 pub mod preflight;
 pub mod report;

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 25] = [
+const FLOORS: [&str; 26] = [
+    "nearest",
     "causes",
     "clock",
     "interrupt",

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::nearest::question;
+
 /// The flags of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
@@ -64,7 +66,8 @@ fn tolerance(text: &str) -> Result<Tolerance, String> {
         )
     };
     let (figure, share) = text.trim().split_once('=').ok_or_else(wrong)?;
-    let figure = Tolerance::FIGURES.into_iter().find(|known| *known == figure.trim()).ok_or_else(wrong)?;
+    let known = Tolerance::FIGURES.into_iter().find(|known| *known == figure.trim());
+    let figure = known.ok_or_else(|| format!("{}{}", wrong(), question(figure, Tolerance::FIGURES)))?;
     let share = share.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     let share = share.filter(|share| (0.0..=10_000.0).contains(share)).ok_or_else(wrong)?;
     Ok(Tolerance { figure, share: share / 100.0 })

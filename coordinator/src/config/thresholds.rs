@@ -3,6 +3,7 @@
 use super::ConfigError;
 use super::error::QuestionError;
 use crate::cli::{Given, RunArgs};
+use crate::nearest::nearest;
 use crate::scenario::Scenario;
 use crate::threshold::{Metric, Statistic, Threshold, Times};
 
@@ -68,8 +69,7 @@ pub(super) fn check_all(
             continue;
         }
         let names = scenarios.iter().map(|scenario| scenario.name.as_str());
-        let distance = |name: &&str| strsim::damerau_levenshtein(name, named);
-        let cure = match names.clone().min_by_key(distance).filter(|nearest| distance(nearest) <= 3) {
+        let cure = match nearest(named, names.clone()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("name one of {}", names.collect::<Vec<_>>().join(", ")),
         };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Comparison, Metric, Quantity, Statistic, Threshold, Times};
+use crate::nearest::nearest;
 
 /// What is no threshold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +85,9 @@ fn metric(text: &str) -> Result<Metric, String> {
     if text.is_empty() {
         return Err("expected a figure, such as p95, failed or throughput".into());
     }
-    let distance = |(name, _): &(String, Metric)| strsim::damerau_levenshtein(name, text);
-    let nearest = metrics().min_by_key(distance).filter(|nearest| distance(nearest) <= 3);
-    Err(match nearest {
-        Some((name, _)) => format!("`{text}` is no figure; did you mean `{name}`?"),
+    let names: Vec<String> = metrics().map(|(name, _)| name).collect();
+    Err(match nearest(text, names.iter().map(String::as_str)) {
+        Some(name) => format!("`{text}` is no figure; did you mean `{name}`?"),
         None => format!(
             "`{text}` is no figure; there are mean, p50, p95, p99, p99.9 and max, the same after `ttft.`, `gap.` and \
              `overhead.`, and failed, dropped and throughput"
