@@ -9,7 +9,9 @@ use tokio::runtime::Runtime;
 
 use crate::catalogue;
 use crate::causes::sentence;
-use crate::cli::{Command, CompareArgs, CompareFormat, Given, ManArgs, PageFormat, PkiArgs};
+use crate::cli::{
+    Command, CompareArgs, CompareFormat, Given, ListArgs, ListFormat, ManArgs, OpenArgs, PageFormat, PkiArgs,
+};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
@@ -18,6 +20,7 @@ use crate::interrupt::INTERRUPTED;
 use crate::manual;
 use crate::report;
 use crate::report::documents;
+use crate::report::history;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::setup::{self, SetupError};
@@ -26,6 +29,7 @@ use crate::statistics::compare::Figure;
 use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
+use crate::viewer;
 
 /// Something failed.
 const FAILED: u8 = 1;
@@ -72,6 +76,8 @@ pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Res
         }
         Command::Verify { path } => verify(path),
         Command::Compare(args) => compare(args),
+        Command::List(args) => list(args),
+        Command::Open(args) => open(args),
         Command::Pki(args) => pki(args, given),
         Command::Setup(args) => {
             let config = SetupConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -229,6 +235,22 @@ fn pki(args: &PkiArgs, given: &Given) -> Result<ExitCode, Failure> {
     let described = describe_worker_bundle(&bundle, &args.fleet_name, &flags, &mut text);
     described.map_err(|error| Failure::new(FAILED, &error))?;
     print(&String::from_utf8_lossy(&text))
+}
+
+fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
+    let failed = |error: &dyn Error| Failure::new(FAILED, error);
+    let zone = clock::local_now().time_zone().clone();
+    let found = history::read(&args.results.results_dir, &zone).map_err(|error| failed(&error))?;
+    match args.format {
+        ListFormat::Text => print(&history::text(&found)),
+        ListFormat::Json => print(&history::to_json(&found).map_err(|error| failed(&error))?),
+    }
+}
+
+fn open(args: &OpenArgs) -> Result<ExitCode, Failure> {
+    let report = history::report_of(&args.results.results_dir, args.run.as_deref());
+    let report = report.map_err(|error| Failure::new(FAILED, &error))?;
+    if viewer::open(&report) { Ok(ExitCode::SUCCESS) } else { print(&format!("{}\n", report.display())) }
 }
 
 fn man(args: &ManArgs, program: &clap::Command) -> Result<ExitCode, Failure> {

@@ -29,3 +29,4 @@ pub mod starter;
 pub mod statistics;
 pub mod threshold;
 pub mod trust;
+pub mod viewer;

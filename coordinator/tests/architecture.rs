@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 26] = [
+const FLOORS: [&str; 27] = [
     "nearest",
     "causes",
     "clock",
@@ -16,6 +16,7 @@ const FLOORS: [&str; 26] = [
     "environment",
     "rules",
     "starter",
+    "viewer",
     "scenario",
     "threshold",
     "trust",

@@ -10,9 +10,11 @@ mod dry_run;
 mod env_file;
 mod error;
 mod gcp;
+mod history;
 mod machines;
 mod manual;
 mod parse;
+mod pki;
 mod scenarios;
 mod shape;
 mod ssh;
@@ -42,9 +44,11 @@ pub use dry_run::DryRunArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
+pub use history::{ListArgs, ListFormat, OpenArgs, ResultsArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use manual::{CompletionsArgs, ManArgs, PageFormat};
 pub use parse::{Given, Invocation, parse};
+pub use pki::PkiArgs;
 pub use scenarios::ScenariosArgs;
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
@@ -85,6 +89,10 @@ pub enum Command {
     },
     /// Compare two runs, and exit with 4 where the later one is worse beyond what is tolerated
     Compare(CompareArgs),
+    /// List past results, the newest first
+    List(ListArgs),
+    /// Open the report of the last run, or of another
+    Open(OpenArgs),
     /// Make the credentials that workers on other machines need
     Pki(PkiArgs),
     /// Make the platform's VM in Google Cloud, wait until it answers, and write benchmark-config.env
@@ -350,28 +358,6 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_LOG_FORMAT")]
     #[arg(help_heading = OUTPUT)]
     pub log_format: LogFormat,
-}
-
-/// The flags of `pki`.
-#[derive(Debug, Clone, Args)]
-pub struct PkiArgs {
-    /// Whose certificate authority; made when there is none of this name
-    #[arg(long, value_name = "NAME", default_value = FleetName::DEFAULT, value_parser = values::fleet_name)]
-    #[arg(env = "ARCHESTRA_BENCH_FLEET_NAME")]
-    pub fleet_name: FleetName,
-
-    /// Folder that worker.pem is written to
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub out: PathBuf,
-
-    /// Overwrite a worker.pem that is already there
-    #[arg(long)]
-    pub force: bool,
-
-    /// Folder for certificate authorities
-    /// [default: $XDG_STATE_HOME/archestra-bench, or ~/.local/state/archestra-bench]
-    #[arg(long, value_name = "DIR", env = "ARCHESTRA_BENCH_STATE_DIR")]
-    pub state_dir: Option<PathBuf>,
 }
 
 const FLEET: &str = "Fleet";

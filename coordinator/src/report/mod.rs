@@ -6,12 +6,14 @@
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
+//! - [`history`]: past records.
 //! - [`documents`]: files that are written because they were asked for.
 //! - [`progress`]: a line on the terminal while a block runs.
 
 pub mod compare;
 pub mod documents;
 pub mod files;
+pub mod history;
 pub mod interval_log;
 pub mod json;
 pub mod markdown;
