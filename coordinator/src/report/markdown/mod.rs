@@ -13,6 +13,7 @@ mod capacity;
 mod format;
 mod phases;
 mod stages;
+mod streams;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ pub fn summary(record: &RunRecord) -> String {
         section("Connections", tables::connections(record)),
         section("Stages", stages::table_of(record)),
         section("Failures", tables::failures(record)),
-        section("Streams", tables::streams(record)),
+        section("Streams", streams::table_of(record)),
         section("Workers", tables::workers(record)),
         section("Environment", Some(tables::environment(record))),
         section("Files", Some(files(record))),
