@@ -10,7 +10,8 @@ use tokio::runtime::Runtime;
 use crate::catalogue;
 use crate::causes::sentence;
 use crate::cli::{
-    Command, CompareArgs, CompareFormat, Given, ListArgs, ListFormat, ManArgs, OpenArgs, PageFormat, PkiArgs,
+    Amount, Command, CompareArgs, CompareFormat, Given, ListArgs, ListFormat, ManArgs, OpenArgs, PageFormat,
+    PkiArgs,
 };
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
@@ -205,14 +206,23 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
         );
         return Err(Failure { code: USAGE, sentence });
     }
-    let tolerance = |figure: Figure| {
+    let tolerance = |figure: Figure, of_gateway: Option<f64>| {
         // The last one counts.
         let given = args.tolerances.iter().rfind(|tolerance| tolerance.figure == figure.name());
         let default = if figure == Figure::Failed { TOLERANCE_OF_FAILURES } else { TOLERANCE };
-        given.map_or(default, |tolerance| tolerance.share)
+        match given.map_or(Amount::Share(default), |tolerance| tolerance.amount) {
+            // Of the figure itself, or of what the gateway took.
+            Amount::Share(share) => share * of_gateway.unwrap_or(1.0),
+            Amount::Nanos(nanos) => nanos,
+        }
     };
     let compared = report::compare::compare_runs(&old, &new, differences, tolerance);
     let comparison = compared.map_err(|error| failed(&error))?;
+    if comparison.scenarios.is_empty() {
+        let sentence = "the runs have no scenario under the same load in common, so there is nothing to compare; compare two \
+                        results of `archestra-bench run`";
+        return Err(Failure { code: USAGE, sentence: sentence.into() });
+    }
     let written = match args.format {
         CompareFormat::Text => report::compare::text(&comparison),
         CompareFormat::Markdown => report::compare::markdown(&comparison),

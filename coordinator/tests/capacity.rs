@@ -8,6 +8,10 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use coordinator::report::json::from_json;
+use coordinator::report::verify::verify;
+use serde_json::Value;
+
 use support::clock::now;
 use support::process::{Bench, Finished};
 use support::request::Reply;
@@ -87,7 +91,30 @@ fn a_search_ends_at_its_bounds() {
     let flags = ["--start-rate", "50", "--max-rate", "100", "--step", "1s", "--workers", "1"];
     let finished = search(&bench, &target, &flags);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    assert_eq!(Results::of(&bench).report["capacities"][0]["conclusion"], "beyond_most");
+    let report = Results::of(&bench).report;
+    assert_eq!(report["capacities"][0]["conclusion"], "beyond_most");
+    // What the search says follows from its steps, and they from their blocks.
+    let is_honest = |report: &Value| {
+        let checks = verify(&from_json(report.to_string().as_bytes()).unwrap());
+        checks.iter().all(|check| check.problem.is_none())
+    };
+    assert!(is_honest(&report));
+    for (place, forged) in [
+        ("/highest_passing_millihertz", 50_000.into()),
+        ("/lowest_failing_millihertz", 110_000.into()),
+        ("/conclusion", "found".into()),
+        ("/more_workers", 3.into()),
+        ("/steps/0/rate_millihertz", 100_000.into()),
+        ("/steps/0/duration_ns", 1.into()),
+        ("/steps/1/failure", "too slow".into()),
+        ("/steps/1/is_generators_fault", true.into()),
+        ("/steps/0/block", 2.into()),
+        ("/steps", Value::Array(Vec::new())),
+    ] {
+        let mut tampered = report.clone();
+        *tampered["capacities"][0].pointer_mut(place).unwrap() = forged;
+        assert!(!is_honest(&tampered), "{place}");
+    }
 
     let few = Bench::new();
     let finished = search(

@@ -39,7 +39,7 @@ use crate::trust::FleetName;
 pub use arms::{ArmArgs, OrderKind};
 pub use bodies::BodyArgs;
 pub use capacity::{CapacityArgs, Precision};
-pub use compare::{CompareArgs, CompareFormat, Tolerance};
+pub use compare::{Amount, CompareArgs, CompareFormat, Tolerance};
 pub use dry_run::DryRunArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::record::{OLDEST_SCHEMA_VERSION, RecordError, RunRecord, SCHEMA_VERSION};
+use super::seal::seal;
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,18 +36,24 @@ pub enum ReadError {
 /// # Errors
 /// When it cannot be read, or is no record of this version.
 pub fn read(path: &Path) -> Result<RunRecord, ReadError> {
-    let json = fs::read(path).map_err(|source| ReadError::Unreadable { path: path.to_owned(), source })?;
-    from_json(&json).map_err(|source| ReadError::Unusable { path: path.to_owned(), source })
+    read_with_bytes(path).map(|(record, _)| record)
 }
 
-/// The record as indented JSON with a line's end.
+/// The same, with the bytes of the file.
+pub(super) fn read_with_bytes(path: &Path) -> Result<(RunRecord, Vec<u8>), ReadError> {
+    let json = fs::read(path).map_err(|source| ReadError::Unreadable { path: path.to_owned(), source })?;
+    match from_json(&json) {
+        Ok(record) => Ok((record, json)),
+        Err(source) => Err(ReadError::Unusable { path: path.to_owned(), source }),
+    }
+}
+
+/// The record as indented JSON with its own SHA-256 and a line's end.
 ///
 /// # Errors
 /// When the environment holds what JSON cannot say.
 pub fn to_json(record: &RunRecord) -> Result<Vec<u8>, serde_json::Error> {
-    let mut json = serde_json::to_vec_pretty(record)?;
-    json.push(b'\n');
-    Ok(json)
+    serde_json::to_vec_pretty(record).map(seal)
 }
 
 /// Reads what [`to_json`] wrote.

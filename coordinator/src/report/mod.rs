@@ -4,6 +4,7 @@
 //! - [`markdown`]: the summary, made of the record alone.
 //! - [`interval_log`]: every interval of every worker, as it came.
 //! - [`files`]: where all of it lands, and how it gets there whole.
+//! - `seal`: the digest at the end of `report.json`.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
 //! - [`history`]: past records.
@@ -20,6 +21,7 @@ pub mod markdown;
 pub mod progress;
 pub mod provisioning;
 pub mod record;
+mod seal;
 pub mod verify;
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use crate::config::CapacityConfig;
 use crate::merge::Live;
 use crate::plan::{Block, Plan, Purpose};
 use crate::report::record::{BlockRecord, CapacityRecord, RunRecord, StepRecord};
-use crate::statistics::thresholds::{Measured, judge};
 
 /// What goes before each step, at its own rate.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -47,7 +46,7 @@ pub(super) async fn search(
             let was_interrupted = measured.interrupted;
             record.add(&measured);
             let Some(last) = record.blocks.last() else { break };
-            let (failure, is_generators_fault) = came_of(last, step, &objectives);
+            let (failure, is_generators_fault) = last.came_of(step, &objectives);
             let offered = last.figures.offered;
             let drain = drain(last, &search);
             let mut of_step = StepRecord::new(last.number, step, failure.clone(), is_generators_fault);
@@ -105,33 +104,6 @@ fn watch(step: Step) -> super::measure::Watch<'static> {
         backlog::grows(&lengths, step.rate.per_second())
             .then(|| format!("{waiting} requests wait, and more with every second"))
     })
-}
-
-/// Why a step failed, if it did, and whether that was the fault of the machines that carry the load.
-fn came_of(block: &BlockRecord, step: Step, objectives: &[String]) -> (Option<String>, bool) {
-    let busy =
-        block.findings.iter().find(|finding| ["generator_cpu", "starved"].contains(&finding.rule.as_str()));
-    let failure = failure(block, step, objectives);
-    match (failure, busy) {
-        (Some(failure), Some(busy)) => (Some(format!("{failure}; {}", busy.reason)), true),
-        (failure, _) => (failure, false),
-    }
-}
-
-fn failure(block: &BlockRecord, step: Step, objectives: &[String]) -> Option<String> {
-    if let Some(why) = &block.aborted {
-        return Some(why.clone());
-    }
-    let measured = Measured { scenario: &block.scenario.name, load: None, figures: &block.figures };
-    if let Some(missed) = judge(objectives, &[measured], &[]).iter().find(|judged| judged.is_missed()) {
-        return Some(missed.sentence());
-    }
-    let lengths = block.queue_lengths(step.duration);
-    if backlog::grows(&lengths, step.rate.per_second()) {
-        let waiting = lengths.last().copied().unwrap_or_default();
-        return Some(format!("the queue grew to {waiting} requests, and more with every second"));
-    }
-    None
 }
 
 /// How long the target needs for what a step has left in it, at the best rate that it has shown.

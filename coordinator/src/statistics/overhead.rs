@@ -201,14 +201,42 @@ fn blocks<'a>(pairs: &'a [Pair<'a>]) -> impl Iterator<Item = &'a ArmBlock<'a>> {
 }
 
 fn added(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram, statistic: Statistic) -> Cell<Estimate> {
-    let too_few_pairs = Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS };
+    let estimate = differences(pairs, times, statistic).and_then(|Differences { sample, resolution }| {
+        let interval = sample.interval().ok_or_else(|| too_few_pairs(pairs))?;
+        let half_width = interval.half_width.hypot(resolution);
+        Ok(Estimate {
+            added_ns: interval.mean,
+            low_ns: interval.mean - half_width,
+            high_ns: interval.mean + half_width,
+            pairs: sample.count,
+        })
+    });
+    estimate.map_or_else(Cell::Unknown, Cell::Known)
+}
+
+/// What pairs say of one statistic, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Differences {
+    /// Gateway less direct.
+    pub(super) sample: Sample,
+    /// What the bounds of buckets hide.
+    pub(super) resolution: f64,
+}
+
+/// # Errors
+/// Why they say nothing.
+pub(super) fn differences(
+    pairs: &[Pair<'_>],
+    times: fn(&Latencies) -> &Histogram,
+    statistic: Statistic,
+) -> Result<Differences, Reason> {
     if pairs.len() < FEWEST_PAIRS {
-        return Cell::Unknown(too_few_pairs);
+        return Err(too_few_pairs(pairs));
     }
     let samples = blocks(pairs).map(|block| times(block.latencies).count()).min().unwrap_or_default();
     let needed = statistic.needed();
     if samples < needed {
-        return Cell::Unknown(Reason::TooFewSamples { samples, needed });
+        return Err(Reason::TooFewSamples { samples, needed });
     }
 
     let read = |block: &ArmBlock<'_>| statistic.read(times(block.latencies));
@@ -218,23 +246,18 @@ fn added(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram, statistic: Sta
         .unzip();
     // Blocks of answers that all take the same time agree to the nanosecond, and are wrong by the same part of a bucket.
     let resolution = errors.iter().sum::<f64>() / errors.len() as f64;
-    let interval = Sample::of(&differences).and_then(|sample| sample.interval());
-    interval.map_or(Cell::Unknown(too_few_pairs), |interval| {
-        let half_width = interval.half_width.hypot(resolution);
-        Cell::Known(Estimate {
-            added_ns: interval.mean,
-            low_ns: interval.mean - half_width,
-            high_ns: interval.mean + half_width,
-            pairs: differences.len(),
-        })
-    })
+    let sample = Sample::of(&differences).ok_or_else(|| too_few_pairs(pairs))?;
+    Ok(Differences { sample, resolution })
+}
+
+fn too_few_pairs(pairs: &[Pair<'_>]) -> Reason {
+    Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS }
 }
 
 /// On the scale of logarithms, where twice and half as much are equally far from the same.
 fn ratio(pairs: &[Pair<'_>]) -> Cell<Ratio> {
-    let too_few_pairs = Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS };
     if pairs.len() < FEWEST_PAIRS {
-        return Cell::Unknown(too_few_pairs);
+        return Cell::Unknown(too_few_pairs(pairs));
     }
     let throughput = |block: &ArmBlock<'_>| block.throughput.filter(|rate| rate.is_normal() && *rate > 0.0);
     let logarithm = |pair: &Pair<'_>| Some((throughput(&pair.gateway)? / throughput(&pair.direct)?).ln());
@@ -242,7 +265,7 @@ fn ratio(pairs: &[Pair<'_>]) -> Cell<Ratio> {
         return Cell::Unknown(Reason::NoThroughput);
     };
     let interval = Sample::of(&logarithms).and_then(|sample| sample.interval());
-    interval.map_or(Cell::Unknown(too_few_pairs), |interval| {
+    interval.map_or(Cell::Unknown(too_few_pairs(pairs)), |interval| {
         Cell::Known(Ratio {
             ratio: interval.mean.exp(),
             low: (interval.mean - interval.half_width).exp(),

@@ -23,7 +23,8 @@ pub fn differences(old: &RunRecord, new: &RunRecord) -> Vec<String> {
         if record.verdict == Verdict::Invalid {
             found.push(format!("the {which} run's verdict is invalid"));
         }
-        if record.interrupted || record.run.finished.is_none() {
+        let was_aborted = record.blocks.iter().any(|block| block.aborted.is_some());
+        if record.interrupted || was_aborted || record.run.finished.is_none() {
             found.push(format!("the {which} run did not come to its end"));
         }
     }
@@ -32,7 +33,7 @@ pub fn differences(old: &RunRecord, new: &RunRecord) -> Vec<String> {
         |groups: &[super::Group<'_>]| groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>();
     differ(&mut found, "the scenarios", &names(&was).join(", "), &names(&is).join(", "));
     for group in &was {
-        let Some(other) = is.iter().find(|other| other.name == group.name) else { continue };
+        let Some(other) = group.partner(&was, &is) else { continue };
         blocks(&mut found, &group.name, group.blocks[0], other.blocks[0]);
     }
     found

@@ -16,7 +16,9 @@ pub fn text(comparison: &Comparison) -> String {
 
 /// A row for each scenario.
 pub fn markdown(comparison: &Comparison) -> String {
-    let names: Vec<&str> = Figure::ALL.iter().map(|figure| figure.name()).collect();
+    let has_added = comparison.scenarios.iter().any(|scenario| scenario.figures.len() > Figure::OF_ARM.len());
+    let added = Figure::ADDED.iter().filter(|_| has_added);
+    let names: Vec<&str> = Figure::OF_ARM.iter().chain(added).map(|figure| figure.name()).collect();
     let mut text = format!("# {} against {}\n\n", visible(&comparison.new), visible(&comparison.old));
     text.extend(comparison.differences.iter().map(|difference| format!("- differs: {}\n", cell(difference))));
     if !comparison.differences.is_empty() {
@@ -28,7 +30,8 @@ pub fn markdown(comparison: &Comparison) -> String {
         " ---: |".repeat(names.len())
     );
     text.extend(comparison.scenarios.iter().map(|scenario| {
-        let figures: Vec<String> = scenario.figures.iter().map(change).collect();
+        let mut figures: Vec<String> = scenario.figures.iter().map(change).collect();
+        figures.resize(names.len(), "–".into());
         format!("| {} | {} | {} |\n", cell(&scenario.name), state(scenario), figures.join(" | "))
     }));
     text
@@ -71,6 +74,7 @@ pub fn junit(comparison: &Comparison) -> String {
 
 fn state(scenario: &ScenarioComparison) -> &'static str {
     match scenario.worse().next() {
+        _ if scenario.is_control => "control",
         Some(_) => "WORSE",
         None if scenario.is_unknown() => "unknown",
         None => "ok",
@@ -82,20 +86,33 @@ fn figure(difference: &Difference) -> String {
     let name = difference.figure.name();
     let why = difference.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     let worse = match difference.outcome {
-        Outcome::Worse => format!(", WORSE than {} %", (difference.tolerance * 1e4).round() / 1e2),
+        Outcome::Worse => format!(", WORSE than {}", tolerated(difference)),
         Outcome::Tolerated | Outcome::Unknown => String::new(),
     };
     format!("{name} {}{why}{worse}", change(difference))
 }
 
-/// `+10.2 % [+8.1, +12.4]`; of failures, in percentage points.
+fn tolerated(difference: &Difference) -> String {
+    match Figure::ADDED.contains(&difference.figure) {
+        true => format!("{:.3} ms", difference.tolerance / 1e6),
+        false => format!("{} %", (difference.tolerance * 1e4).round() / 1e2),
+    }
+}
+
+/// `+10.2 % [+8.1, +12.4]`; of failures in percentage points, of what is added in milliseconds.
 fn change(difference: &Difference) -> String {
     let Some(change) = difference.change else { return "–".into() };
-    let unit = if difference.figure == Figure::Failed { "pp" } else { "%" };
+    let (unit, scale, decimals) = match difference.figure {
+        figure if Figure::ADDED.contains(&figure) => ("ms", 1e-6, 3),
+        Figure::Failed => ("pp", 1e2, 1),
+        _ => ("%", 1e2, 1),
+    };
     // What rounds to nothing has no sign of its own.
-    let percent = |share: f64| format!("{:+.1}", (share * 1e3).round() / 10.0 + 0.0);
-    let interval = difference.interval.map(|[low, high]| format!(" [{}, {}]", percent(low), percent(high)));
-    format!("{} {unit}{}", percent(change), interval.unwrap_or_default())
+    let round = 10f64.powi(decimals);
+    let digits = decimals as usize;
+    let number = |value: f64| format!("{:+.digits$}", (value * scale * round).round() / round + 0.0);
+    let interval = difference.interval.map(|[low, high]| format!(" [{}, {}]", number(low), number(high)));
+    format!("{} {unit}{}", number(change), interval.unwrap_or_default())
 }
 
 fn cell(text: &str) -> String {

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use proto::latencies::Latencies;
 use serde::Serialize;
 
 use super::REPORT_FILE;
 use super::json::{ReadError, read};
-use super::record::{BlockRecord, RecordError, RunRecord, SeriesRecord, recompute};
-use crate::plan::Arm;
-use crate::statistics::compare::{Block, Difference, Figure, Outcome, Second, compare};
+use super::record::{BlockRecord, RecordError, RunRecord, SeriesRecord, pairs, recompute};
+use crate::plan::{Arm, Purpose};
+use crate::statistics::compare::{Block, Difference, Figure, Outcome, Second, compare, compare_added};
+use crate::statistics::overhead::{ArmBlock, Pair};
 
 mod comparable;
 mod formats;
@@ -38,7 +40,9 @@ pub struct ScenarioComparison {
     pub name: String,
     /// How many blocks the old and the new run have of it.
     pub blocks: [usize; 2],
-    /// Each figure.
+    /// Whether it is the upstream's, which is shown and never fails a comparison: it is not what is tested.
+    pub is_control: bool,
+    /// Each figure; of a gateway with a direct arm beside it also what it adds.
     pub figures: Vec<Difference>,
 }
 
@@ -55,9 +59,9 @@ impl ScenarioComparison {
 }
 
 impl Comparison {
-    /// Whether any figure is worse than tolerated.
+    /// Whether any figure of the system under test is worse than tolerated.
     pub fn is_worse(&self) -> bool {
-        self.scenarios.iter().any(|scenario| scenario.worse().next().is_some())
+        self.scenarios.iter().any(|scenario| !scenario.is_control && scenario.worse().next().is_some())
     }
 }
 
@@ -84,7 +88,8 @@ fn report_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Compares two runs; `differences` are those that were waved through.
+/// Compares two runs; `differences` are those that were waved through, and `tolerance` says how much worse a figure may be,
+/// given the gateway's old one.
 ///
 /// # Errors
 /// When a histogram cannot be read.
@@ -92,54 +97,124 @@ pub fn compare_runs(
     old: &RunRecord,
     new: &RunRecord,
     differences: Vec<String>,
-    tolerance: impl Fn(Figure) -> f64,
+    tolerance: impl Fn(Figure, Option<f64>) -> f64,
 ) -> Result<Comparison, RecordError> {
-    let mut scenarios = Vec::new();
-    for group in groups(old) {
-        let others = groups(new).into_iter().find(|other| other.name == group.name);
-        let Some(others) = others else { continue };
-        let blocks = |group: &Group<'_>| {
-            group.blocks.iter().map(|block| content(block)).collect::<Result<Vec<_>, _>>()
-        };
-        let (was, is) = (blocks(&group)?, blocks(&others)?);
-        let figures = compare(&was, &is, &tolerance);
-        scenarios.push(ScenarioComparison { name: group.name, blocks: [was.len(), is.len()], figures });
-    }
+    let (was, is) = (groups(old), groups(new));
+    let scenarios = was.iter().filter_map(|group| Some((group, group.partner(&was, &is)?)));
+    let scenarios = scenarios.map(|(was, is)| scenario(was, is, &tolerance)).collect::<Result<_, _>>()?;
     let [old, new] = [old, new].map(|record| record.run.results_folder.clone());
     Ok(Comparison { old, new, differences, scenarios })
 }
 
-/// Blocks of the same scenario, arm and load.
+fn scenario(
+    old: &Group<'_>,
+    new: &Group<'_>,
+    tolerance: impl Fn(Figure, Option<f64>) -> f64,
+) -> Result<ScenarioComparison, RecordError> {
+    let contents = |group: &Group<'_>| {
+        group.blocks.iter().map(|block| content(block)).collect::<Result<Vec<_>, RecordError>>()
+    };
+    let (was, is) = (contents(old)?, contents(new)?);
+    let mut figures = compare(&was, &is, |figure| tolerance(figure, None));
+    let (was_pairs, is_pairs) = (Paired::of(old)?, Paired::of(new)?);
+    if !was_pairs.is_empty() && !is_pairs.is_empty() {
+        let [was, is] =
+            [&was_pairs, &is_pairs].map(|pairs| pairs.iter().map(Paired::pair).collect::<Vec<_>>());
+        let of_gateway: Vec<_> =
+            Figure::ADDED.into_iter().zip(&figures).map(|(added, own)| (added, own.old)).collect();
+        let allowed = |figure: Figure| {
+            let own = of_gateway.iter().find(|(added, _)| *added == figure);
+            tolerance(figure, own.and_then(|(_, old)| *old))
+        };
+        figures.extend(compare_added(&was, &is, allowed));
+    }
+    Ok(ScenarioComparison {
+        name: old.name.clone(),
+        blocks: [old, new].map(|group| group.blocks.len()),
+        is_control: old.blocks[0].arm == Arm::Direct,
+        figures,
+    })
+}
+
+/// Measured blocks of the same scenario, arm and load.
 struct Group<'a> {
     name: String,
     blocks: Vec<&'a BlockRecord>,
+    /// Those of the other arm.
+    direct: Vec<&'a BlockRecord>,
+}
+
+impl Group<'_> {
+    fn is_of(&self, block: &BlockRecord) -> bool {
+        self.is_like(block) && self.blocks[0].load == block.load
+    }
+
+    fn is_like(&self, block: &BlockRecord) -> bool {
+        (&self.blocks[0].scenario.name, self.blocks[0].arm) == (&block.scenario.name, block.arm)
+    }
+
+    /// What it is compared with: the same load; where both runs have only one, whatever that is.
+    fn partner<'b, 'c>(&self, own: &[Self], others: &'b [Group<'c>]) -> Option<&'b Group<'c>> {
+        let like: Vec<_> = others.iter().filter(|other| other.is_like(self.blocks[0])).collect();
+        let is_only_one = own.iter().filter(|group| group.is_like(self.blocks[0])).count() == 1;
+        match like[..] {
+            [other] if is_only_one => Some(other),
+            _ => like.into_iter().find(|other| other.is_of(self.blocks[0])),
+        }
+    }
 }
 
 fn groups(record: &RunRecord) -> Vec<Group<'_>> {
+    let is_measured = |block: &&BlockRecord| block.purpose == Purpose::Measurement;
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for block in &record.blocks {
-        let name = match block.arm {
-            Arm::Gateway => block.scenario.name.clone(),
-            Arm::Direct => format!("{} (direct)", block.scenario.name),
-        };
-        let is_same = |group: &Group<'_>| {
-            let first = group.blocks[0];
-            (&first.scenario.name, first.arm, &first.load) == (&block.scenario.name, block.arm, &block.load)
-        };
-        if let Some(at) = groups.iter().position(is_same) {
-            groups[at].blocks.push(block);
-            continue;
+    for block in record.blocks.iter().filter(is_measured) {
+        match groups.iter_mut().find(|group| group.is_of(block)) {
+            Some(group) => group.blocks.push(block),
+            None => groups.push(Group { name: String::new(), blocks: vec![block], direct: Vec::new() }),
         }
-        let before = groups.iter().filter(|group| {
-            (&group.blocks[0].scenario.name, group.blocks[0].arm) == (&block.scenario.name, block.arm)
-        });
-        let name = match before.count() {
-            0 => name,
-            loads => format!("{name} (load {})", loads + 1),
+    }
+    let names: Vec<String> = groups.iter().map(|group| name(group, &groups)).collect();
+    for (group, name) in groups.iter_mut().zip(names) {
+        group.name = name;
+        let is_other = |block: &&BlockRecord| {
+            let first = group.blocks[0];
+            let is_pair = (first.arm, block.arm) == (Arm::Gateway, Arm::Direct);
+            is_pair && (&first.scenario.name, &first.load) == (&block.scenario.name, &block.load)
         };
-        groups.push(Group { name, blocks: vec![block] });
+        group.direct = record.blocks.iter().filter(is_measured).filter(is_other).collect();
     }
     groups
+}
+
+/// The scenario, with what it takes to tell it from others of the same name.
+fn name(group: &Group<'_>, all: &[Group<'_>]) -> String {
+    let first = group.blocks[0];
+    let has_levels = all.iter().filter(|other| other.is_like(first)).count() > 1;
+    let level = if has_levels { format!(" at {}", first.load.level()) } else { String::new() };
+    let arm = if first.arm == Arm::Direct { " (direct)" } else { "" };
+    format!("{}{level}{arm}", first.scenario.name)
+}
+
+/// What a pair of blocks has stored.
+struct Paired {
+    gateway: Latencies,
+    direct: Latencies,
+}
+
+impl Paired {
+    fn of(group: &Group<'_>) -> Result<Vec<Self>, RecordError> {
+        let all: Vec<&BlockRecord> = group.blocks.iter().chain(&group.direct).copied().collect();
+        let stored = |(gateway, direct): (&&BlockRecord, &&BlockRecord)| {
+            Ok(Self { gateway: gateway.stored_sum()?.1, direct: direct.stored_sum()?.1 })
+        };
+        pairs(&all, |block| block).into_iter().map(stored).collect()
+    }
+
+    fn pair(&self) -> Pair<'_> {
+        let [gateway, direct] =
+            [&self.gateway, &self.direct].map(|latencies| ArmBlock { latencies, throughput: None });
+        Pair { gateway, direct }
+    }
 }
 
 fn content(block: &BlockRecord) -> Result<Block, RecordError> {

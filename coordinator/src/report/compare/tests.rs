@@ -1,6 +1,7 @@
 use super::*;
-use crate::merge::BlockMerge;
 use crate::merge::fixtures::{block, closed, interval, requests, seconds, totals};
+use crate::merge::{BlockMerge, MeasuredBlock};
+use crate::plan::Block;
 use crate::report::fixtures;
 use proto::interval::EndReason;
 
@@ -8,7 +9,21 @@ const MS: u64 = 1_000_000;
 
 /// 10 seconds of 200 answers that take 10 to 12 ms, times `factor`.
 fn run(factor: f64) -> RunRecord {
-    let mut merge = BlockMerge::new(block(closed(10), requests(2_000)), 1);
+    fixtures::record_of(&[measured(block(closed(10), requests(2_000)), factor)])
+}
+
+/// Pairs of an upstream that takes `upstream` times 10 to 12 ms, and a gateway that adds so many milliseconds to it.
+fn paired(upstream: f64, added: &[f64]) -> RunRecord {
+    let pair = |(repeat, added): (u32, &f64)| {
+        [(Arm::Gateway, upstream + added / 11.0), (Arm::Direct, upstream)].map(|(arm, factor)| {
+            measured(Block { arm, repeat, ..block(closed(10), requests(2_000)) }, factor)
+        })
+    };
+    fixtures::record_of(&(1..).zip(added).flat_map(pair).collect::<Vec<_>>())
+}
+
+fn measured(planned: Block, factor: f64) -> MeasuredBlock {
+    let mut merge = BlockMerge::new(planned, 1);
     let intervals: Vec<_> = (0..10u64)
         .map(|second| {
             let times: Vec<u64> = (0..200u64)
@@ -20,11 +35,11 @@ fn run(factor: f64) -> RunRecord {
     intervals.iter().for_each(|interval| assert!(merge.interval(0, interval).unwrap()));
     merge.started(0, seconds(0.0), seconds(0.000_2));
     merge.finished(0, totals(&intervals, EndReason::Requests));
-    fixtures::record_of(&[merge.finish(false)])
+    merge.finish(false)
 }
 
 fn compared(old: &RunRecord, new: &RunRecord) -> Comparison {
-    compare_runs(old, new, Vec::new(), |_| 0.05).unwrap()
+    compare_runs(old, new, Vec::new(), |_, of_gateway| 0.05 * of_gateway.unwrap_or(1.0)).unwrap()
 }
 
 #[test]
@@ -59,6 +74,62 @@ fn a_slower_run_is_worse_in_every_format() {
     let json: serde_json::Value = serde_json::from_str(&json(&comparison).unwrap()).unwrap();
     assert_eq!(json["scenarios"][0]["figures"][1]["outcome"], "worse");
     assert!(!compared(&run(1.2), &run(1.0)).is_worse());
+}
+
+#[test]
+fn what_the_gateway_adds_is_compared_and_the_upstream_is_no_ones_failure() {
+    // A slower upstream: every figure of both arms is worse, and what the gateway adds is what it was.
+    let (old, slower) = (paired(1.0, &[1.0, 1.1, 1.2]), paired(1.2, &[1.2, 1.0, 1.1]));
+    let comparison = compared(&old, &slower);
+    let [gateway, direct] = &comparison.scenarios[..] else { panic!("{comparison:?}") };
+    assert_eq!((gateway.name.as_str(), direct.name.as_str()), ("simple_chat", "simple_chat (direct)"));
+    let added = |comparison: &Comparison| {
+        let figures = comparison.scenarios[0].figures.iter();
+        figures.clone().find(|one| one.figure == Figure::AddedP50).unwrap().clone()
+    };
+    let p50 = added(&comparison);
+    assert_eq!(p50.outcome, Outcome::Tolerated, "{p50:?}");
+    assert!(p50.change.unwrap().abs() < 0.05e6 && (p50.old.unwrap() - 1.1e6).abs() < 0.05e6, "{p50:?}");
+    let lines = text(&comparison);
+    assert!(lines.contains("\ncontrol simple_chat (direct): mean +20.0 % ["), "{lines}");
+    let control_alone = Comparison { scenarios: vec![direct.clone()], ..comparison.clone() };
+    assert!(!control_alone.is_worse() && !junit(&control_alone).contains("<failure"));
+
+    // A gateway that adds 5 % of its own latency more, beyond doubt; without pairs nothing is said of it.
+    let costlier = added(&compared(&old, &paired(1.0, &[3.0, 3.1, 3.2])));
+    assert_eq!(costlier.outcome, Outcome::Worse, "{costlier:?}");
+    let [low, high] = costlier.interval.unwrap();
+    assert!(low < 2.0e6 && 2.0e6 < high && low > 1.5e6, "{costlier:?}");
+    assert!((costlier.tolerance - 0.05 * 12.1e6).abs() < 0.05e6, "{costlier:?}");
+    let too_few = added(&compared(&old, &paired(1.0, &[9.0, 9.0])));
+    assert_eq!(too_few.outcome, Outcome::Unknown);
+    assert!(too_few.why.unwrap().contains("the new run: too few pairs (2 of 3)"));
+
+    let table = markdown(&comparison);
+    assert!(table.contains(" | failed | added_mean | added_p50 |"), "{table}");
+    let of_direct =
+        table.lines().find(|line| line.starts_with("| simple_chat (direct) | control |")).unwrap();
+    assert!(of_direct.ends_with("| – | – | – | – |"), "{table}");
+}
+
+#[test]
+fn levels_are_compared_with_their_likes() {
+    let at = |concurrency: u32, factor: f64| measured(block(closed(concurrency), requests(2_000)), factor);
+    let old = fixtures::record_of(&[at(10, 1.0), at(50, 3.0)]);
+    let new = fixtures::record_of(&[at(50, 3.0), at(10, 1.0)]);
+    let comparison = compared(&old, &new);
+    assert!(!comparison.is_worse(), "{}", text(&comparison));
+    let names: Vec<_> = comparison.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    assert_eq!(names, ["simple_chat at 10 in flight", "simple_chat at 50 in flight"]);
+
+    // Of a run with other levels only what both have; of runs with one level each, that.
+    let of_one = compared(&old, &fixtures::record_of(&[at(50, 3.0)]));
+    assert_eq!(text(&of_one).lines().count(), 1);
+    assert_eq!(of_one.scenarios[0].name, "simple_chat at 50 in flight");
+    assert_eq!(compared(&run(1.0), &fixtures::record_of(&[at(50, 3.0)])).scenarios.len(), 1);
+    let mut check = run(1.0);
+    check.blocks[0].purpose = Purpose::QueueingCheck;
+    assert_eq!(compared(&run(1.0), &check).scenarios.len(), 0);
 }
 
 #[test]

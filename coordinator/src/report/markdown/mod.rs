@@ -12,6 +12,7 @@ mod arms;
 mod capacity;
 mod format;
 mod phases;
+mod proof;
 mod stages;
 mod streams;
 mod tables;
@@ -43,6 +44,7 @@ pub fn summary(record: &RunRecord) -> String {
         section("Failures", tables::failures(record)),
         section("Streams", streams::table_of(record)),
         section("Workers", tables::workers(record)),
+        section("Merge proof", proof::table_of(record)),
         section("Environment", Some(tables::environment(record))),
         section("Files", Some(files(record))),
         section("Command", Some(format!("    {}", visible(&record.run.command_line)))),

@@ -1,7 +1,5 @@
 //! What came of a search for the highest rate.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{BlockRecord, LoadRecord, RunRecord, nanos};
@@ -116,24 +114,6 @@ impl StepRecord {
     }
 }
 
-impl BlockRecord {
-    /// How many requests were due and not answered at the end of each whole second within the block's first `duration`.
-    pub fn queue_lengths(&self, duration: Duration) -> Vec<u64> {
-        let within = self.series.iter().filter(|second| second.end_ns <= nanos(duration));
-        let mut waiting = 0u64;
-        let lengths = within.map(|second| {
-            let counters = second.counters.content();
-            let ended = counters.successes + counters.failed() + counters.dropped;
-            waiting = waiting.saturating_add(counters.offered).saturating_sub(ended);
-            waiting
-        });
-        lengths.collect()
-    }
-}
-
-/// An engine thread that is this busy has room for bursts.
-const COMFORTABLE: f64 = 0.6;
-
 impl RunRecord {
     /// Adds a step to the search that goes on.
     pub fn add_step(&mut self, step: StepRecord) {
@@ -144,7 +124,8 @@ impl RunRecord {
 
     /// Ends the search that goes on, and makes its figures those of the highest rate that held.
     pub fn conclude_search(&mut self, search: &Search, conclusion: Conclusion) {
-        let more_workers = (conclusion == Conclusion::Generator).then(|| self.more_workers());
+        let last = self.blocks.last().filter(|_| conclusion == Conclusion::Generator);
+        let more_workers = last.map(BlockRecord::more_workers);
         let Some(capacity) = self.capacities.last_mut() else { return };
         capacity.highest_passing_millihertz = search.highest_passing().map(|rate| rate.millihertz());
         capacity.lowest_failing_millihertz = search.lowest_failing().map(|rate| rate.millihertz());
@@ -158,15 +139,5 @@ impl RunRecord {
         });
         let concluded = self.conclude();
         debug_assert!(concluded.is_ok());
-    }
-
-    /// How many more of the same would have carried the last step with room to spare.
-    fn more_workers(&self) -> u32 {
-        let Some(last) = self.blocks.last() else { return 1 };
-        let busiest =
-            last.workers.iter().map(|worker| worker.host.busiest_thread + worker.host.scheduler_lag);
-        let workers = last.workers.len() as f64;
-        let needed = (workers * busiest.fold(0.0, f64::max) / COMFORTABLE).ceil();
-        (needed - workers).max(1.0) as u32
     }
 }

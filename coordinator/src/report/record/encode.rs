@@ -13,6 +13,7 @@ use proto::route::Route;
 use proto::target::{HttpVersion, Target};
 use proto::tls::TlsSession;
 
+use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
 use super::{
     BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
@@ -37,6 +38,7 @@ impl BlockRecord {
         let figures = Figures::of_block(&evidence, &merged);
         let stages = stage_figures(&block.load, figures.window, &series);
         debug_assert!(stages.is_ok());
+        let latencies = LatenciesRecord::from(&merged.latencies);
         Self {
             number,
             scenario: (&block.scenario).into(),
@@ -58,12 +60,14 @@ impl BlockRecord {
             witness: measured.witness.as_ref().map(Into::into),
             findings: judge(&evidence, &figures),
             totals: (&merged.totals).into(),
-            latencies: (&merged.latencies).into(),
+            histograms_sha256: Some(latencies.sha256()),
+            latencies,
             workers: measured
                 .workers
                 .iter()
                 .map(|worker| WorkerRecord::new(figures.window, worker))
                 .collect(),
+            seconds_sha256: Some(sha256_of_seconds(&series)),
             series,
             stages: stages.unwrap_or_default(),
             figures,
@@ -80,6 +84,7 @@ pub(super) fn medians(series: &[SeriesRecord]) -> Vec<u64> {
 
 impl WorkerRecord {
     fn new(window: Window, worker: &MeasuredWorker) -> Self {
+        let latencies = LatenciesRecord::from(&worker.latencies);
         Self {
             number: worker.number,
             end: (&worker.end).into(),
@@ -100,7 +105,8 @@ impl WorkerRecord {
             started_in_window: worker.started_in_window,
             warm_up: (&worker.warm_up).into(),
             totals: (&worker.totals).into(),
-            latencies: (&worker.latencies).into(),
+            histograms_sha256: Some(latencies.sha256()),
+            latencies,
         }
     }
 }

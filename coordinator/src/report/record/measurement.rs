@@ -54,6 +54,9 @@ pub struct WorkerRecord {
     pub totals: CountersRecord,
     /// The sum of its intervals.
     pub latencies: LatenciesRecord,
+    /// The SHA-256 of these histograms; `None` in older records.
+    #[serde(default)]
+    pub histograms_sha256: Option<String>,
 }
 
 /// What is spoken with a target.

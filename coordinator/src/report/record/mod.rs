@@ -17,10 +17,12 @@ mod capacity;
 mod decode;
 mod encode;
 mod measurement;
+mod proof;
 mod recompute;
 mod results;
 mod run;
 mod stages;
+mod steps;
 mod thresholds;
 mod witness;
 
@@ -31,7 +33,9 @@ pub use measurement::{
     ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord,
     LatenciesRecord, PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
 };
+pub(super) use proof::sha256;
 pub use recompute::recompute;
+pub(super) use results::pairs;
 pub use results::{ArmRecord, ResultRecord};
 pub use stages::StageRecord;
 pub use witness::WitnessRecord;
@@ -226,10 +230,16 @@ pub struct BlockRecord {
     pub totals: CountersRecord,
     /// All workers' histograms together.
     pub latencies: LatenciesRecord,
+    /// The SHA-256 of these histograms; `None` in older records.
+    #[serde(default)]
+    pub histograms_sha256: Option<String>,
     /// One entry per worker of the fleet.
     pub workers: Vec<WorkerRecord>,
     /// All workers together, second by second.
     pub series: Vec<SeriesRecord>,
+    /// The SHA-256 of the histograms of all seconds.
+    #[serde(default)]
+    pub seconds_sha256: Option<String>,
     /// What came of each stage, where the load had stages.
     #[serde(default)]
     pub stages: Vec<StageFigures>,

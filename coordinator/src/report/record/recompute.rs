@@ -1,6 +1,7 @@
 //! Every figure worked out again, from a record's counts and histograms alone.
 
 use super::encode::medians;
+use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
 use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
 use crate::statistics::verdict::judge;
@@ -13,7 +14,8 @@ use crate::statistics::{Distribution, Figures, Merged};
 /// When a histogram or a number cannot be read.
 pub fn recompute(record: &RunRecord) -> Result<RunRecord, RecordError> {
     let blocks = record.blocks.iter().map(recompute_block).collect::<Result<Vec<_>, _>>()?;
-    let mut again = RunRecord { blocks, ..record.clone() };
+    let capacities = record.capacities.iter().map(|search| search.again(&blocks)).collect();
+    let mut again = RunRecord { blocks, capacities, ..record.clone() };
     again.conclude()?;
     Ok(again)
 }
@@ -35,7 +37,10 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     again.latencies = (&merged.latencies).into();
     for (record, worker) in again.workers.iter_mut().zip(&content.workers) {
         record.figures = Figures::of_worker(figures.window, worker);
+        record.histograms_sha256 = record.histograms_sha256.as_ref().map(|_| record.latencies.sha256());
     }
+    again.histograms_sha256 = block.histograms_sha256.as_ref().map(|_| block.latencies.sha256());
+    again.seconds_sha256 = block.seconds_sha256.as_ref().map(|_| sha256_of_seconds(&series));
     again.series = series;
     again.stages = stage_figures(evidence.load, figures.window, &again.series)?;
     again.figures = figures;

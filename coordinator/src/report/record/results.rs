@@ -138,13 +138,9 @@ fn result(parts: &[Part<'_>]) -> Option<ResultRecord> {
     let of = |arm: Arm| parts.iter().filter(move |part| part.block.arm == arm);
     let gateway = arm(of(Arm::Gateway))?;
     let direct = arm(of(Arm::Direct));
-    let pairs: Vec<Pair<'_>> = of(Arm::Gateway)
-        .filter_map(|part| {
-            let other = of(Arm::Direct).find(|other| other.block.repeat == part.block.repeat)?;
-            // Half a block is no half of a pair.
-            let is_whole = !part.block.is_cut() && !other.block.is_cut();
-            is_whole.then(|| Pair { gateway: part.arm(), direct: other.arm() })
-        })
+    let pairs: Vec<Pair<'_>> = pairs(parts, |part| part.block)
+        .into_iter()
+        .map(|(gateway, direct)| Pair { gateway: gateway.arm(), direct: direct.arm() })
         .collect();
     let first = &parts.first()?.block;
     Some(ResultRecord {
@@ -155,6 +151,18 @@ fn result(parts: &[Part<'_>]) -> Option<ResultRecord> {
         direct,
         findings: Vec::new(),
     })
+}
+
+/// The pairs among blocks of the same scenario and load: gateway and direct.
+pub(in crate::report) fn pairs<T>(all: &[T], block: impl Fn(&T) -> &BlockRecord) -> Vec<(&T, &T)> {
+    let of = |arm: Arm| all.iter().map(|one| (one, block(one))).filter(move |(_, block)| block.arm == arm);
+    of(Arm::Gateway)
+        .filter_map(|(gateway, own)| {
+            let (direct, other) = of(Arm::Direct).find(|(_, other)| other.repeat == own.repeat)?;
+            // Half a block is no half of a pair.
+            (!own.is_cut() && !other.is_cut()).then_some((gateway, direct))
+        })
+        .collect()
 }
 
 /// `None` without blocks.

@@ -8,7 +8,7 @@ use proto::stages::{Stage, Stages};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Check, spans};
+use super::{Check, spans, whole};
 use crate::merge::{counters_difference, latencies_difference};
 use crate::report::record::{
     BlockRecord, CountersRecord, HttpRecord, LoadRecord, RecordError, StageRecord, TraceRecord,
@@ -26,6 +26,8 @@ pub(super) fn check_block(version: u32, stored: &BlockRecord, again: &BlockRecor
         check("the seconds add up", seconds(stored).unwrap_or_else(|error| Some(error.to_string()))),
         check("the seconds' figures follow from their histograms", second_figures(stored, again)),
         check("the stages follow from the seconds", stages(stored, again)),
+        check("every interval is accounted for", whole::missing_intervals(stored)),
+        check("the digests are those of the histograms", whole::digests(version, stored, again)),
         check("every request is accounted for", of_workers(stored, unaccounted)),
         check(
             "every connection is accounted for",
@@ -148,7 +150,13 @@ fn of_workers(stored: &BlockRecord, problem: impl Fn(&WorkerRecord) -> Option<St
 
 /// A lost worker may have had requests under way, so that only too many of them are wrong.
 fn unaccounted(worker: &WorkerRecord) -> Option<String> {
-    let totals = worker.totals.content();
+    let of_warm_up =
+        || unbalanced(worker, &worker.warm_up).map(|problem| format!("{problem} in the warm-up"));
+    unbalanced(worker, &worker.totals).or_else(of_warm_up)
+}
+
+fn unbalanced(worker: &WorkerRecord, counters: &CountersRecord) -> Option<String> {
+    let totals = counters.content();
     let ended = totals.successes.saturating_add(totals.failed()).saturating_add(totals.abandoned);
     let begun = totals.started.saturating_add(totals.dropped).saturating_add(totals.unsent);
     let wrong = match worker.end {

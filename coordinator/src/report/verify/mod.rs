@@ -6,9 +6,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use super::INTERVALS_FILE;
-use super::json::{ReadError, read};
+use super::json::{ReadError, read_with_bytes};
 use super::markdown::visible;
 use super::record::{BlockRecord, RunRecord, recompute};
+use super::seal;
 use blocks::check_block;
 
 mod blocks;
@@ -16,6 +17,7 @@ mod intervals;
 mod spans;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use intervals::verify_intervals;
 
@@ -52,8 +54,10 @@ impl fmt::Display for Check {
 /// # Errors
 /// When the file cannot be read at all; whatever is wrong inside it is a failed check.
 pub fn verify_file(path: &Path) -> Result<Vec<Check>, ReadError> {
-    let record = read(path)?;
+    let (record, json) = read_with_bytes(path)?;
     let mut checks = verify(&record);
+    let problem = seal::problem(&json, record.schema_version);
+    checks.push(Check::new("the file is as the run wrote it", problem));
     let log = path.with_file_name(INTERVALS_FILE);
     if log.exists() {
         let file = File::open(&log).map_err(|source| ReadError::Unreadable { path: log, source })?;
@@ -69,8 +73,13 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
         Err(error) => return vec![Check::new("every histogram can be read", Some(error.to_string()))],
     };
     let mut checks = vec![Check::new("every histogram can be read", None)];
+    checks.push(Check::new("the blocks are those that were planned", whole::out_of_order(record)));
     for (stored, again) in record.blocks.iter().zip(&again.blocks) {
         checks.extend(check_block(record.schema_version, stored, again));
+    }
+    if !record.capacities.is_empty() {
+        let problem = whole::searches(record, &again);
+        checks.push(Check::new("the search follows from its steps", problem));
     }
     if record.schema_version > 2 {
         let problem = (record.results != again.results).then(|| results_problem(record, &again));

@@ -26,6 +26,10 @@ fn skew(stored: &BlockRecord) -> Option<String> {
         spread_ns: stored.workers.iter().filter_map(last_thread).max().unwrap_or_default(),
         uncertainty_ns: round_trip / 2,
     };
+    let first = stored.workers.iter().filter_map(|worker| worker.start_offset_ns).min();
+    if let Some(offset) = first.filter(|offset| *offset > 0) {
+        return Some(format!("the first worker began {offset} ns after the first worker"));
+    }
     (stored.start_skew != should_be).then(|| {
         let SkewRecord { spread_ns, uncertainty_ns } = stored.start_skew;
         format!(

@@ -7,7 +7,8 @@
 //! order statistics would take requests for independent, which they are not. What batches cannot know is how the same
 //! target differs from one run to the next: only repeated blocks tell.
 //!
-//! Times and throughputs are compared by the logarithm of their ratio, failure rates by their difference.
+//! Times and throughputs are compared by the logarithm of their ratio, failure rates by their difference. Where both runs
+//! have a direct arm, what the gateway adds is compared as well ([`added`]).
 
 use proto::latencies::Histogram;
 use serde::Serialize;
@@ -15,10 +16,12 @@ use serde::Serialize;
 use super::overhead::Statistic;
 use super::student;
 
+mod added;
 mod batches;
 #[cfg(test)]
 mod tests;
 
+pub use added::compare_added;
 pub use batches::Second;
 
 /// One block of a scenario.
@@ -50,11 +53,22 @@ pub enum Figure {
     Throughput,
     /// Failures among the requests that came to an end.
     Failed,
+    /// What the gateway adds to the mean.
+    AddedMean,
+    /// What the gateway adds to the median.
+    AddedP50,
+    /// What the gateway adds to the 95th percentile.
+    AddedP95,
+    /// What the gateway adds to the 99th percentile.
+    AddedP99,
 }
 
 impl Figure {
-    /// All, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Throughput, Self::Failed];
+    /// Those of one arm, in the order in which they are shown.
+    pub const OF_ARM: [Self; 6] =
+        [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Throughput, Self::Failed];
+    /// Those of both arms, in the order in which they are shown.
+    pub const ADDED: [Self; 4] = [Self::AddedMean, Self::AddedP50, Self::AddedP95, Self::AddedP99];
 
     /// The name in flags and reports.
     pub fn name(self) -> &'static str {
@@ -65,15 +79,19 @@ impl Figure {
             Self::P99 => "p99",
             Self::Throughput => "throughput",
             Self::Failed => "failed",
+            Self::AddedMean => "added_mean",
+            Self::AddedP50 => "added_p50",
+            Self::AddedP95 => "added_p95",
+            Self::AddedP99 => "added_p99",
         }
     }
 
     fn statistic(self) -> Option<Statistic> {
         match self {
-            Self::Mean => Some(Statistic::Mean),
-            Self::P50 => Some(Statistic::Percentile(50)),
-            Self::P95 => Some(Statistic::Percentile(95)),
-            Self::P99 => Some(Statistic::Percentile(99)),
+            Self::Mean | Self::AddedMean => Some(Statistic::Mean),
+            Self::P50 | Self::AddedP50 => Some(Statistic::Percentile(50)),
+            Self::P95 | Self::AddedP95 => Some(Statistic::Percentile(95)),
+            Self::P99 | Self::AddedP99 => Some(Statistic::Percentile(99)),
             Self::Throughput | Self::Failed => None,
         }
     }
@@ -88,11 +106,11 @@ pub struct Difference {
     pub old: Option<f64>,
     /// Of the new run.
     pub new: Option<f64>,
-    /// New ÷ old − 1; of failures, new − old.
+    /// New ÷ old − 1; of failures and of what is added, new − old.
     pub change: Option<f64>,
     /// Between these it lies with a confidence of 95 %.
     pub interval: Option<[f64; 2]>,
-    /// How much worse it may be.
+    /// How much worse it may be, in the unit of the change.
     pub tolerance: f64,
     /// What follows.
     pub outcome: Outcome,
@@ -122,9 +140,9 @@ struct Reading {
     error: f64,
 }
 
-/// Every figure of a scenario, with its tolerance.
+/// Every figure of one arm of a scenario, with its tolerance.
 pub fn compare(old: &[Block], new: &[Block], tolerance: impl Fn(Figure) -> f64) -> Vec<Difference> {
-    Figure::ALL.map(|figure| difference(figure, old, new, tolerance(figure))).to_vec()
+    Figure::OF_ARM.map(|figure| difference(figure, old, new, tolerance(figure))).to_vec()
 }
 
 fn difference(figure: Figure, old: &[Block], new: &[Block], tolerance: f64) -> Difference {
@@ -135,14 +153,20 @@ fn difference(figure: Figure, old: &[Block], new: &[Block], tolerance: f64) -> D
         Ok(interval) => (Some(interval), None),
         Err(why) => (None, Some(why)),
     };
-    let outcome = match interval {
-        None => Outcome::Unknown,
-        // Where less is worse, as far below as the tolerance reaches above elsewhere.
-        Some([_, high]) if figure == Figure::Throughput && high < -tolerance => Outcome::Worse,
-        Some([low, _]) if figure != Figure::Throughput && low > tolerance => Outcome::Worse,
-        Some(_) => Outcome::Tolerated,
-    };
+    let outcome = Outcome::of(figure, interval, tolerance);
     Difference { figure, old: was, new: is, change, interval, tolerance, outcome, why }
+}
+
+impl Outcome {
+    fn of(figure: Figure, interval: Option<[f64; 2]>, tolerance: f64) -> Self {
+        match interval {
+            None => Self::Unknown,
+            // Where less is worse, as far below as the tolerance reaches above elsewhere.
+            Some([_, high]) if figure == Figure::Throughput && high < -tolerance => Self::Worse,
+            Some([low, _]) if figure != Figure::Throughput && low > tolerance => Self::Worse,
+            Some(_) => Self::Tolerated,
+        }
+    }
 }
 
 /// The mean over the blocks; of times and rates, the geometric one.
@@ -170,15 +194,20 @@ fn of_times(statistic: Statistic, times: &Histogram) -> Option<(f64, f64)> {
 fn interval(figure: Figure, old: &[Block], new: &[Block]) -> Result<[f64; 2], String> {
     let old = reading(figure, old).map_err(|why| format!("the old run: {why}"))?;
     let new = reading(figure, new).map_err(|why| format!("the new run: {why}"))?;
+    let ends = welch(old, new).ok_or("its seconds vary in no way that is known")?;
+    Ok(if figure == Figure::Failed { ends } else { ends.map(f64::exp_m1) })
+}
+
+/// The ends of the interval for new less old.
+fn welch(old: Reading, new: Reading) -> Option<[f64; 2]> {
     let variance = old.variance + new.variance;
     // Welch and Satterthwaite; where nothing varies it does not matter.
     let squares = old.variance.powi(2) / old.degrees + new.variance.powi(2) / new.degrees;
     let degrees = if squares > 0.0 { variance.powi(2) / squares } else { old.degrees.min(new.degrees) };
-    let critical = student::critical(degrees.max(1.0)).ok_or("its seconds vary in no way that is known")?;
+    let critical = student::critical(degrees.max(1.0))?;
     let half_width = (critical * variance.sqrt()).hypot(old.error + new.error);
     let change = new.value - old.value;
-    let ends = [change - half_width, change + half_width];
-    Ok(if figure == Figure::Failed { ends } else { ends.map(f64::exp_m1) })
+    Some([change - half_width, change + half_width])
 }
 
 fn reading(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {

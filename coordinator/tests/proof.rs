@@ -1,0 +1,193 @@
+//! `verify` against records of real runs of which something was changed: every byte, and every value on its own.
+
+// A helper that fails fails the test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use coordinator::report::json::{from_json, to_json};
+use coordinator::report::verify::{Check, verify, verify_file};
+use serde_json::Value;
+
+use support::process::Bench;
+use support::request::Reply;
+use support::results::Results;
+use support::target::Target;
+
+/// Values on which nothing else in a record depends, so that only the digest of the whole file finds a change of one: what
+/// was asked for and what the machines were, in so far as no count tells. `#` stands for a number; what begins like one of
+/// these is meant.
+const FACTS: &[&str] = &[
+    "run.command_line",
+    "run.direct.",
+    "run.environment.",
+    "run.finished",
+    "run.fleet",
+    "run.order",
+    "run.results_folder",
+    "run.seed",
+    "run.started",
+    "run.target.",
+    "run.tool.",
+    "run.workers.#.",
+    "blocks.#.keep_alive",
+    "blocks.#.scenario.",
+    "blocks.#.seed",
+    "blocks.#.streams",
+    "blocks.#.threads",
+    "blocks.#.timeout_ns",
+    "blocks.#.warm_up.",
+    "blocks.#.workers.#.bodies",
+    "blocks.#.workers.#.end.start_lateness_m",
+    "blocks.#.workers.#.host.",
+    "blocks.#.workers.#.report_delay_ns",
+    "blocks.#.workers.#.start_offset_ns",
+    "blocks.#.workers.#.threads",
+    "blocks.#.workers.#.warm_up.bytes_",
+    "blocks.#.workers.#.warm_up.coalesced_events",
+    "blocks.#.workers.#.warm_up.connections_by_address.#.address",
+    "blocks.#.workers.#.warm_up.content_events",
+    "blocks.#.workers.#.warm_up.failures.#.detail",
+    "blocks.#.workers.#.warm_up.failures.#.status",
+];
+
+/// A run with two arms, streams, failures and thresholds, of which everything that a record holds has a value.
+fn run(bench: &Bench, flags: &[&str]) -> Results {
+    let failing = |number: u64, request: &_| match number % 20 {
+        7 => Reply::json(503, "{}"),
+        _ => Reply::good(request).after(Duration::from_millis(1)),
+    };
+    let (gateway, upstream) = (Target::scripted(failing), Target::good());
+    let (to, direct) = (gateway.url(), upstream.url());
+    let always =
+        ["run", "--quiet", "--target", &to, "--direct", &direct, "--cool-down", "1ms", "--warmup", "20ms"];
+    let finished = bench.run(&[&always, flags].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    Results::of(bench)
+}
+
+/// Paths of all values within, in the order in which they stand.
+fn leaves(value: &Value, path: &str, into: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.iter().for_each(|(name, value)| leaves(value, &format!("{path}/{name}"), into));
+        }
+        Value::Array(values) if !values.is_empty() => {
+            values.iter().enumerate().for_each(|(at, value)| leaves(value, &format!("{path}/{at}"), into));
+        }
+        _ => into.push(path.to_owned()),
+    }
+}
+
+/// Something else of the same kind.
+fn changed(value: &Value) -> Value {
+    match value {
+        Value::Null => 1.into(),
+        Value::Bool(value) => (!value).into(),
+        Value::Number(number) => match number.as_u64() {
+            Some(number) => (number + 1).into(),
+            None => (number.as_f64().unwrap() * 1.5 + 1.0).into(),
+        },
+        Value::String(text) => match text.as_bytes().last() {
+            Some(b'a') => format!("{}b", &text[..text.len() - 1]).into(),
+            // Within a histogram its bytes change, and it may still be one.
+            Some(b'=') => text.replacen(['A', 'e'], "B", 1).into(),
+            Some(_) if text.is_ascii() => format!("{}a", &text[..text.len() - 1]).into(),
+            _ => format!("{text}a").into(),
+        },
+        Value::Array(_) | Value::Object(_) => Value::Null,
+    }
+}
+
+/// Without its numbers, so that the same value of another block has the same.
+fn shape(path: &str) -> String {
+    let names = path.split('/').skip(1);
+    names.map(|name| if name.parse::<u32>().is_ok() { "#" } else { name }).collect::<Vec<_>>().join(".")
+}
+
+fn is_found(json: &Value) -> bool {
+    let Ok(record) = from_json(json.to_string().as_bytes()) else { return true };
+    verify(&record).iter().any(|check| check.problem.is_some())
+}
+
+fn failed(checks: &[Check]) -> Vec<String> {
+    checks.iter().filter(|check| check.problem.is_some()).map(Check::to_string).collect()
+}
+
+#[test]
+fn a_byte_that_is_flipped_anywhere_in_a_real_record_is_found() {
+    let bench = Bench::new();
+    let results = run(&bench, &["--scenario", "simple_chat", "--requests", "40", "--repeats", "1"]);
+    let json = fs::read(&results.report_path).unwrap();
+    assert_eq!(failed(&verify_file(&results.report_path).unwrap()), [""; 0]);
+    // Alone, without the log of the intervals.
+    fs::remove_file(results.report_path.with_file_name("intervals.jsonl")).unwrap();
+    assert_eq!(failed(&verify_file(&results.report_path).unwrap()), [""; 0]);
+
+    let text = String::from_utf8(json).unwrap();
+    let step = text.len() / 400;
+    for at in (0..text.len()).step_by(step) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] ^= 1;
+        fs::write(&results.report_path, &bytes).unwrap();
+        let found = match verify_file(&results.report_path) {
+            Ok(checks) => !failed(&checks).is_empty(),
+            Err(_) => true,
+        };
+        assert!(found, "byte {at}: {}", &text[at.saturating_sub(60)..(at + 60).min(text.len())]);
+    }
+}
+
+#[test]
+fn a_value_that_is_changed_is_found_also_by_whoever_works_out_the_files_digest_anew() {
+    let bench = Bench::new();
+    let flags = [
+        "--scenario",
+        "simple_chat_stream",
+        "--requests",
+        "60",
+        "--concurrency",
+        "4",
+        "--repeats",
+        "3",
+        "--queueing-check=false",
+        "--threshold",
+        "p95<5s",
+        "--accept",
+        "failures",
+    ];
+    let results = run(&bench, &flags);
+    let honest =
+        from_json(&to_json(&from_json(results.report.to_string().as_bytes()).unwrap()).unwrap()).unwrap();
+    assert_eq!(failed(&verify(&honest)), [""; 0]);
+
+    let mut paths = Vec::new();
+    leaves(&results.report, "", &mut paths);
+    // One value of each shape, in another block each time: there are thousands, and a check takes its time.
+    let shapes: BTreeSet<String> = paths.iter().map(|path| shape(path)).collect();
+    assert!(shapes.len() > 500, "only {} shapes", shapes.len());
+    let (report, paths) = (&results.report, &paths);
+    let is_missed = |number: usize, wanted: &String| {
+        let alike: Vec<&String> = paths.iter().filter(|path| shape(path) == *wanted).collect();
+        let mut json = report.clone();
+        let value = json.pointer_mut(alike[number % alike.len()]).unwrap();
+        *value = changed(value);
+        !is_found(&json)
+    };
+    let wanted: Vec<_> = shapes.iter().enumerate().filter(|(_, shape)| *shape != "sha256").collect();
+    let missed: Vec<&String> = std::thread::scope(|scope| {
+        let halves = wanted.chunks(wanted.len().div_ceil(2)).map(|half| {
+            let missed = move || half.iter().filter(move |(number, shape)| is_missed(*number, shape));
+            scope.spawn(move || missed().map(|(_, shape)| *shape).collect::<Vec<_>>())
+        });
+        let halves: Vec<_> = halves.collect();
+        halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
+    });
+    let is_known = |shape: &&String| FACTS.iter().any(|fact| shape.starts_with(fact));
+    let unknown: Vec<_> = missed.iter().filter(|shape| !is_known(shape)).collect();
+    assert!(unknown.is_empty(), "{} of {} shapes: {unknown:#?}", unknown.len(), shapes.len());
+}
