@@ -10,6 +10,7 @@ mod dry_run;
 mod env_file;
 mod error;
 mod gcp;
+mod goodput;
 mod history;
 mod machines;
 mod manual;
@@ -44,6 +45,7 @@ pub use dry_run::DryRunArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
+pub use goodput::{GoalBound, GoodputArgs};
 pub use history::{ListArgs, ListFormat, OpenArgs, ResultsArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use manual::{CompletionsArgs, ManArgs, PageFormat};
@@ -332,6 +334,10 @@ pub struct RunArgs {
     /// What figures must be.
     #[command(flatten)]
     pub judge: ThresholdArgs,
+
+    /// What a request must keep to.
+    #[command(flatten)]
+    pub goal: GoodputArgs,
 
     /// Whether the plan is carried out.
     #[command(flatten)]

@@ -211,6 +211,7 @@ impl RunConfig {
             output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
             varied: direct_target.is_some() && !args.arms.identical_prompts,
             seed,
+            goal: args.goal.goal(),
             ..ScenarioOptions::new(&args.path, &args.model, &args.headers, api_key.expose())
         };
         let scenarios = Scenario::load_all(&args.scenarios, &options)?;
@@ -220,6 +221,7 @@ impl RunConfig {
         };
         arms::check(given, direct.is_some())?;
         bodies::check(args, given, &scenarios)?;
+        thresholds::check_goal(given, &scenarios)?;
         let abort_on = thresholds::watched(args, given, &scenarios)?;
         let thresholds = thresholds::check(args, given, &scenarios, direct.is_some())?;
         let of_direct = direct.as_ref().map(|direct| (&direct.api_key, direct.scenarios.as_slice()));

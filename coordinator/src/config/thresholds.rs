@@ -43,8 +43,17 @@ fn can_be_watched(metric: Metric) -> bool {
             matches!(statistic, Statistic::P50 | Statistic::P95 | Statistic::P99)
         }
         Metric::Failed | Metric::Dropped | Metric::Throughput => true,
-        Metric::Time(..) | Metric::Added(..) => false,
+        Metric::Time(..) | Metric::Added(..) | Metric::Goodput => false,
     }
+}
+
+/// Refuses a goal of what no scenario has.
+pub(super) fn check_goal(given: &Given, scenarios: &[Scenario]) -> Result<(), ConfigError> {
+    let is_of_streams = scenarios.iter().any(|scenario| scenario.expectation.goal.is_of_streams());
+    if is_of_streams && !scenarios.iter().any(|scenario| scenario.expectation.stream) {
+        return Err(QuestionError::GoalNeedsStream { place: given.place("goodput").into() }.into());
+    }
+    Ok(())
 }
 
 /// Refuses what is about a scenario that is not run, or about an upstream that is not measured.
@@ -63,6 +72,12 @@ pub(super) fn check_all(
                 threshold: threshold.to_string(),
             }
             .into());
+        }
+        if threshold.metric == Metric::Goodput
+            && scenarios.iter().all(|scenario| scenario.expectation.goal.is_none())
+        {
+            let threshold = threshold.to_string();
+            return Err(QuestionError::ThresholdNeedsGoal { place: place(), threshold }.into());
         }
         let Some(named) = &threshold.scenario else { continue };
         if scenarios.iter().any(|scenario| scenario.name == *named) {

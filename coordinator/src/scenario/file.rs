@@ -143,6 +143,7 @@ impl From<ExpectTable> for Expectation {
             json: exists.chain(equals).collect(),
             finish_reason: table.finish_reason,
             stream: table.stream,
+            ..Self::default()
         }
     }
 }

@@ -78,9 +78,11 @@ impl<P: Protocol> Shard<P> {
                 slot.backoff.reset();
                 let Slot { due, sent, first, .. } = *slot;
                 self.recorder.success(Times { due, sent, first, done: now });
-                if self.job.criteria.is_stream() {
-                    self.recorder.stream(slot.due, slot.answer.stream());
+                let stream = self.job.criteria.is_stream().then(|| slot.answer.stream());
+                if let Some(stream) = stream {
+                    self.recorder.stream(due, stream);
                 }
+                self.recorder.counters.late += u64::from(self.job.criteria.is_late(due, now, stream));
                 None
             }
             Err(fault) => {

@@ -11,6 +11,7 @@ use proto::target::HttpVersion;
 mod arms;
 mod capacity;
 mod format;
+mod goodput;
 mod phases;
 mod proof;
 mod stages;
@@ -43,6 +44,7 @@ pub fn summary(record: &RunRecord) -> String {
         section("Stages", stages::table_of(record)),
         section("Failures", tables::failures(record)),
         section("Streams", streams::table_of(record)),
+        section("Goodput", goodput::table_of(record)),
         section("Workers", tables::workers(record)),
         section("Merge proof", proof::table_of(record)),
         section("Environment", Some(tables::environment(record))),

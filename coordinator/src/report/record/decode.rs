@@ -160,6 +160,7 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            late: self.late,
             connections: Default::default(),
         };
         for entry in &self.failures {

@@ -116,6 +116,8 @@ pub struct CountersRecord {
     pub content_events: u64,
     pub coalesced_events: u64,
     #[serde(default)]
+    pub late: u64,
+    #[serde(default)]
     pub connections_by_address: Vec<ConnectionRecord>,
 }
 
