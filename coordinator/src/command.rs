@@ -11,7 +11,7 @@ use crate::catalogue;
 use crate::causes::sentence;
 use crate::cli::{
     Amount, Command, CompareArgs, CompareFormat, Given, ListArgs, ListFormat, ManArgs, OpenArgs, PageFormat,
-    PkiArgs,
+    PkiArgs, ReportArgs, ReportFormat,
 };
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
@@ -24,6 +24,7 @@ use crate::report::documents;
 use crate::report::history;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
+use crate::screen::Notices;
 use crate::setup::{self, SetupError};
 use crate::starter;
 use crate::statistics::compare::Figure;
@@ -56,25 +57,28 @@ impl Failure {
     }
 }
 
-/// Carries out one command of `program`, which completions and pages are about.
+/// Carries out one command of `program`, which completions and pages are about. Log lines go through `notices`, which keep
+/// them from tearing a screen.
 ///
 /// # Errors
 /// Why it could not be carried out.
-pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Result<ExitCode, Failure> {
+pub fn execute(
+    command: &Command,
+    given: &Given,
+    program: &clap::Command,
+    notices: &Notices,
+) -> Result<ExitCode, Failure> {
     let failed = |error: &dyn Error| Failure::new(FAILED, error);
     match command {
         Command::Run(args) => {
             let config = RunConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            measure(&config)
+            measure(&config, notices)
         }
         Command::Capacity(args) => {
             let config = RunConfig::of_capacity(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            measure(&config)
+            measure(&config, notices)
         }
-        Command::Report { path } => {
-            let summary = report::summarise_again(path).map_err(|error| failed(&error))?;
-            print(&summary)
-        }
+        Command::Report(args) => report_again(args),
         Command::Verify { path } => verify(path),
         Command::Compare(args) => compare(args),
         Command::List(args) => list(args),
@@ -82,7 +86,7 @@ pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Res
         Command::Pki(args) => pki(args, given),
         Command::Setup(args) => {
             let config = SetupConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            in_cloud(setup::setup(&config))
+            in_cloud(setup::setup(&config, notices))
         }
         Command::Status(args) => {
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -90,7 +94,7 @@ pub fn execute(command: &Command, given: &Given, program: &clap::Command) -> Res
         }
         Command::Cleanup(args) => {
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            in_cloud(setup::cleanup(&config))
+            in_cloud(setup::cleanup(&config, notices))
         }
         Command::Init => {
             documents::write_new(Path::new("."), &starter::FILES).map_err(|error| failed(&error))?;
@@ -118,7 +122,7 @@ fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<Ex
     }
 }
 
-fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
+fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
     if config.dry_run {
         return print(&forecast(config));
     }
@@ -127,12 +131,13 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
         code: if error.is_interruption() { INTERRUPTED } else { FAILED },
         sentence: config.redactor.text(&sentence(&error)),
     };
-    match runtime.block_on(run(config)).map_err(failed)? {
+    match runtime.block_on(run(config, notices)).map_err(failed)? {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }
         RunEnd::Measured { record, results, left } => {
             let summary = report::markdown::summary(&record);
+            show_step_summary(&summary);
             let (summary_path, report_path) = (results.summary_path(), results.report_path());
             print(&format!(
                 "{summary}\nSummary: {}\nReport:  {}\n",
@@ -143,6 +148,7 @@ fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
                 sentence: format!("{}; the results are in {}", failure.sentence, summary_path.display()),
                 ..failure
             })?;
+            write_junit(config.junit.as_deref(), &record)?;
             match left {
                 Some(error) => Err(Failure::new(FAILED, &error)),
                 None => match code_for(&record) {
@@ -180,6 +186,39 @@ fn missed(record: &RunRecord) -> String {
     format!("{} of {count} thresholds missed: {}", missed.len(), missed.join("; "))
 }
 
+fn report_again(args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let record = report::load(&args.path).map_err(|error| Failure::new(FAILED, &error))?;
+    write_junit(args.junit.as_deref(), &record)?;
+    let written = match args.format {
+        ReportFormat::Markdown => report::markdown::summary(&record),
+        ReportFormat::Json => {
+            let json = report::json::to_json(&record).map_err(|error| Failure::new(FAILED, &error))?;
+            String::from_utf8_lossy(&json).into_owned()
+        }
+        ReportFormat::Csv => report::csv::results(&record),
+        ReportFormat::CsvSeconds => report::csv::seconds(&record),
+        ReportFormat::Hlog => report::hlog::log(&record).map_err(|error| Failure::new(FAILED, &error))?,
+    };
+    print(&written)
+}
+
+fn write_junit(path: Option<&Path>, record: &RunRecord) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let written = report::files::write_atomically(path, report::junit::run(record).as_bytes());
+    written.map_err(|error| Failure::new(FAILED, &error))
+}
+
+/// On the page that GitHub Actions shows of a step. A page is a courtesy: it fails nothing.
+fn show_step_summary(markdown: &str) {
+    let Some(path) = report::step_summary::path() else { return };
+    let problem = match report::step_summary::append(&path, markdown) {
+        Ok(true) => return,
+        Ok(false) => "it has no room left".into(),
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!("the step's summary {} is without this one ({problem})", path.display());
+}
+
 fn verify(path: &Path) -> Result<ExitCode, Failure> {
     let checks = report::verify::verify_file(path).map_err(|error| Failure::new(FAILED, &error))?;
     let lines: String = checks.iter().map(|check| format!("{check}\n")).collect();
@@ -195,7 +234,7 @@ const TOLERANCE_OF_FAILURES: f64 = 0.001;
 
 fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
     let failed = |error: &dyn Error| Failure::new(FAILED, error);
-    let load = |path: &Path| report::compare::load(path).map_err(|error| failed(&error));
+    let load = |path: &Path| report::load(path).map_err(|error| failed(&error));
     let (old, new) = (load(&args.old)?, load(&args.new)?);
     let differences = report::compare::differences(&old, &new);
     if !differences.is_empty() && !args.force {
@@ -223,6 +262,7 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
                         results of `archestra-bench run`";
         return Err(Failure { code: USAGE, sentence: sentence.into() });
     }
+    show_step_summary(&report::compare::markdown(&comparison));
     let written = match args.format {
         CompareFormat::Text => report::compare::text(&comparison),
         CompareFormat::Markdown => report::compare::markdown(&comparison),

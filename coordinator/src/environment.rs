@@ -9,6 +9,7 @@ const UNKNOWN: &str = "unknown";
 
 /// Where a run was coordinated from. What cannot be found out is `unknown`, or 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Environment {
     /// As the processor names itself.
     pub cpu_model: String,

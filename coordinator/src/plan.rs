@@ -46,6 +46,17 @@ pub enum Purpose {
     CapacityStep,
 }
 
+impl Purpose {
+    /// The name in JSON and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Measurement => "measurement",
+            Self::QueueingCheck => "queueing_check",
+            Self::CapacityStep => "capacity_step",
+        }
+    }
+}
+
 /// How much is asked of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 27] = [
+const FLOORS: [&str; 28] = [
     "nearest",
     "causes",
     "clock",
@@ -33,6 +33,7 @@ const FLOORS: [&str; 27] = [
     "session",
     "preflight",
     "report",
+    "screen",
     "run",
     "setup",
     "command",

@@ -249,7 +249,43 @@ fn levels_are_measured_one_after_another_and_told_apart() {
     assert_eq!(loads, [(1, "[1,2]".to_owned()), (4, "[3,4]".to_owned())]);
     let rows: Vec<&str> =
         results.summary.lines().filter(|line| line.starts_with("| simple_chat | ")).collect();
+    let section = results.summary.split("\n## By level\n\n").nth(1).unwrap();
+    assert!(section.starts_with("| Test Scenario | Load | ") && !section.contains("Added P50"), "{section}");
     assert!(rows[0].ends_with("| 1 in flight |") && rows[1].ends_with("| 4 in flight |"), "{rows:?}");
+}
+
+#[test]
+fn levels_have_a_table_with_what_the_gateway_adds_at_each() {
+    let bench = Bench::new();
+    let gateway = Target::with_latencies(vec![Duration::from_millis(6)]);
+    let upstream = Target::with_latencies(vec![Duration::from_millis(2)]);
+    let flags = [
+        "--rate",
+        "400,200",
+        "--requests",
+        "200",
+        "--repeats",
+        "3",
+        "--warmup",
+        "20ms",
+        "--cool-down",
+        "1ms",
+    ];
+    let finished = compare(&bench, &gateway, &upstream, &flags);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    let section = results.summary.split("\n## By level\n\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows: Vec<Vec<&str>> =
+        section.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    assert_eq!(rows[0].last(), Some(&"Added P95"), "{section}");
+    assert_eq!(rows.iter().skip(2).map(|row| row[1]).collect::<Vec<_>>(), ["200 req/s", "400 req/s"]);
+    // What stands there is what the record says of that level.
+    let low = &results.report["results"][1];
+    assert_eq!(low["load"]["rate_millihertz"], 200_000);
+    let added = &low["overhead"]["response_time"]["p50"];
+    let added = format!("{:+.3} ms [", added["added_ns"].as_f64().unwrap() / 1e6);
+    assert!(rows[2][7].starts_with(&added), "{added} in {section}");
+    assert!(rows[2][8].contains(" ms ["), "{section}");
 }
 
 #[test]

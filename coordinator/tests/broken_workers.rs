@@ -125,6 +125,47 @@ fn a_worker_that_makes_no_sense_is_told_to_stop() {
 }
 
 #[test]
+fn a_worker_whose_clock_steps_is_named_and_one_whose_clock_goes_right_is_not() {
+    for (end, stepped) in [(Duration::from_secs(2), true), (Duration::from_millis(10), false)] {
+        // It waits as long as it is told to, and then says that so much of the block is over.
+        let worker = ScriptedWorker::start(proto::WIRE_REVISION, move |_, order| match order {
+            Command::Assignment(assignment) => ready(assignment, false),
+            Command::Start(start) => {
+                std::thread::sleep(Duration::from_nanos(start.delay_ns));
+                Reaction::Tell(Box::new(Event::Interval(wire::Interval {
+                    end_ns: end.as_nanos() as u64,
+                    counters: Some(wire::Counters::default()),
+                    latencies: Some(wire::Latencies::default()),
+                    ..wire::Interval::default()
+                })))
+            }
+            Command::Acknowledge(_) => Reaction::Tell(Box::new(Event::Finished(wire::Finished {
+                end_reason: wire::EndReason::Stopped as i32,
+                end_ns: end.as_nanos() as u64,
+                intervals: 1,
+                totals: Some(wire::Counters::default()),
+                latencies: Some(wire::Latencies::default()),
+                ..wire::Finished::default()
+            }))),
+            _ => Reaction::Ignore,
+        });
+        let bench = Bench::new();
+        let ended = start(&bench, worker.address).wait(BOUND);
+        assert_eq!(
+            ended.code,
+            Some(3),
+            "nothing succeeded, which is no fault of this test: {}",
+            ended.stderr
+        );
+        let results = Results::of(&bench);
+        assert_eq!(results.is_blamed_by("clock_stepped"), stepped, "{}", results.summary);
+        assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
+        let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+        assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    }
+}
+
+#[test]
 fn where_one_worker_is_busy_the_others_are_told_to_stop() {
     let willing = Arc::new(ScriptedWorker::start(proto::WIRE_REVISION, |_, order| match order {
         Command::Assignment(assignment) => ready(assignment, false),

@@ -91,7 +91,16 @@ fn a_search_ends_at_its_bounds() {
     let flags = ["--start-rate", "50", "--max-rate", "100", "--step", "1s", "--workers", "1"];
     let finished = search(&bench, &target, &flags);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    let report = Results::of(&bench).report;
+    let Results { report, summary, .. } = Results::of(&bench);
+    for line in [
+        "- **Rate**: searched in 3 steps from 50 to 100 req/s, constant arrivals\n",
+        "- **Duration**: 1 s; 2.5 s\n",
+        "- **HTTP**: 1.1\n",
+        "- **Mode**: open loop, keep-alive, 256 connections a worker, timeout 30 s\n",
+        "- **Warm-up**: 0.5 s\n",
+    ] {
+        assert!(summary.contains(line), "no `{line}` in: {summary}");
+    }
     assert_eq!(report["capacities"][0]["conclusion"], "beyond_most");
     // What the search says follows from its steps, and they from their blocks.
     let is_honest = |report: &Value| {
@@ -135,6 +144,19 @@ fn a_search_finds_the_load_itself() {
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);
         assert!(finished.stderr.contains("has no meaning in a search"), "{}", finished.stderr);
     }
+}
+
+#[test]
+fn what_a_gateway_adds_is_no_objective_of_a_search() {
+    let finished = Bench::new().run(&["capacity", "--slo", "overhead.p50<5ms"]);
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    let cure = "archestra-bench run --direct URL --rate RATE --threshold 'overhead.p50<5ms'";
+    assert!(finished.stderr.contains("--slo") && finished.stderr.contains(cure), "{}", finished.stderr);
+    // The cure can be typed: only the target is missing.
+    let flags = ["run", "--direct", "http://127.0.0.1:9", "--rate", "50", "--threshold", "overhead.p50<5ms"];
+    let cured =
+        Bench::new().run(&[&flags[..], &["--target", "http://127.0.0.1:9", "--duration", "1s"]].concat());
+    assert_eq!(cured.code, Some(1), "it gets as far as the targets: {}", cured.stderr);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn the_readmes_scenario_file_can_be_run() {
 
 #[test]
 fn the_readmes_flags_exist() {
-    let help = ["run", "capacity", "compare", "setup", "pki", "worker", "mock"]
+    let help = ["run", "capacity", "report", "compare", "setup", "pki", "worker", "mock"]
         .map(|command| Bench::new().run(&[command, "--help"]).stdout);
     let known: BTreeSet<&str> = help.iter().flat_map(|text| flags(text)).chain(CARGOS).collect();
     let commands = README.lines().filter(|line| line.contains("archestra-bench") || line.starts_with("| "));

@@ -42,9 +42,12 @@ const FACTS: &[&str] = &[
     "blocks.#.timeout_ns",
     "blocks.#.warm_up.",
     "blocks.#.workers.#.bodies",
+    "blocks.#.workers.#.clock_advance_ns",
     "blocks.#.workers.#.end.start_lateness_m",
     "blocks.#.workers.#.host.",
     "blocks.#.workers.#.report_delay_ns",
+    // Of one worker it decides how sure the start skew is; of the others, of nothing.
+    "blocks.#.workers.#.round_trip_ns",
     "blocks.#.workers.#.start_offset_ns",
     "blocks.#.workers.#.threads",
     "blocks.#.workers.#.warm_up.bytes_",

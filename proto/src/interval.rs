@@ -243,6 +243,7 @@ mod tests {
             content_events: 4,
             coalesced_events: 2,
             late: 3,
+            resent: 1,
             connections: [
                 (ConnectionKind { address: "127.0.0.1:80".into(), tls: None }, 1),
                 (ConnectionKind { address: "[::1]:443".into(), tls: Some(tls) }, 2),

@@ -14,8 +14,10 @@ mod goodput;
 mod history;
 mod machines;
 mod manual;
+mod outputs;
 mod parse;
 mod pki;
+mod report;
 mod scenarios;
 mod shape;
 mod ssh;
@@ -49,8 +51,10 @@ pub use goodput::{GoalBound, GoodputArgs};
 pub use history::{ListArgs, ListFormat, OpenArgs, ResultsArgs};
 pub use machines::{MachinesArgs, OnPartial};
 pub use manual::{CompletionsArgs, ManArgs, PageFormat};
+pub use outputs::OutputArgs;
 pub use parse::{Given, Invocation, parse};
 pub use pki::PkiArgs;
+pub use report::{ReportArgs, ReportFormat};
 pub use scenarios::ScenariosArgs;
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
@@ -79,11 +83,8 @@ pub enum Command {
     /// Find the highest rate that a target carries while it holds its objectives
     #[command(after_help = ABOUT_SETTINGS)]
     Capacity(Box<CapacityArgs>),
-    /// Print the summary of an earlier run again, from its histograms alone
-    Report {
-        /// The run's report.json
-        path: PathBuf,
-    },
+    /// Print an earlier run again, from its histograms alone: its summary, or tables and records for other programs
+    Report(ReportArgs),
     /// Recompute every figure of an earlier run and check that its counts and histograms add up
     Verify {
         /// The run's report.json
@@ -342,6 +343,10 @@ pub struct RunArgs {
     /// Whether the plan is carried out.
     #[command(flatten)]
     pub rehearsal: DryRunArgs,
+
+    /// Where else results go.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

@@ -250,7 +250,7 @@ fn broken_files_stop_a_run_but_neither_help_nor_commands_without_variables() {
     assert_eq!(parse(&["run", "--help"]).unwrap_err().exit_code(), 0);
     assert!(matches!(
         parse(&["report", "report.json"]).unwrap().command.role,
-        Role::Coordinator(Command::Report { path }) if path == Path::new("report.json")
+        Role::Coordinator(Command::Report(args)) if args.path == Path::new("report.json")
     ));
     assert!(parse(&["worker", "--listen", "127.0.0.1:0"]).is_ok());
 }

@@ -72,6 +72,10 @@ impl RunConfig {
 }
 
 fn objectives(args: &CapacityArgs, given: &Given, config: &RunConfig) -> Result<Vec<Threshold>, ConfigError> {
+    if let Some(slo) = args.slos.iter().find(|slo| slo.metric.is_overhead()) {
+        let (place, objective) = (given.place("slos").into(), slo.to_string());
+        return Err(QuestionError::OverheadInASearch { place, objective }.into());
+    }
     super::thresholds::check_all(&args.slos, "slos", given, &config.scenarios, false)?;
     if !args.slos.is_empty() {
         return Ok(args.slos.clone());

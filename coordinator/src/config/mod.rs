@@ -81,6 +81,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// What figures must be; each scenario that one names is there.
     pub thresholds: Vec<Threshold>,
+    /// Where the run goes as test cases.
+    pub junit: Option<PathBuf>,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Only tell the plan.
@@ -251,6 +253,7 @@ impl RunConfig {
             threads: args.threads,
             seed,
             thresholds,
+            junit: args.outputs.junit.clone(),
             results_dir: args.results_dir.clone(),
             dry_run: args.rehearsal.dry_run,
             quiet: args.quiet,

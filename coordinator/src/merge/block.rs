@@ -1,15 +1,17 @@
 //! Merging one block: what the workers send goes in, in any order across workers; a [`MeasuredBlock`] comes out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
+use proto::outcome::FailureKind;
 use proto::target::HttpVersion;
 
 use super::series::Series;
 use super::worker::WorkerMerge;
-use super::{Live, MeasuredBlock, MeasuredWorker, Percentiles, StartSkew, WorkerEnd};
+use super::{Arrival, Live, MeasuredBlock, MeasuredWorker, Percentiles, StartSkew, WorkerEnd};
 use crate::plan::Block;
 
 /// An interval that cannot belong to the block.
@@ -160,10 +162,10 @@ impl BlockMerge {
         Ok(true)
     }
 
-    /// The report of an interval came this long after the interval's end.
-    pub fn delayed(&mut self, worker: u32, delay: Duration) {
+    /// The report of an interval came at this time.
+    pub fn arrived(&mut self, worker: u32, arrival: Arrival) {
         if let Some(worker) = self.worker_mut(worker) {
-            worker.delayed(delay);
+            worker.arrived(arrival);
         }
     }
 
@@ -207,7 +209,19 @@ impl BlockMerge {
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,
             workers: active as u32,
+            failures: self.failures(),
+            of_workers: self.workers.iter().map(WorkerMerge::live).collect(),
+            last_minute: self.series.last_minute(),
         }
+    }
+
+    fn failures(&self) -> BTreeMap<FailureKind, u64> {
+        let mut failures: BTreeMap<FailureKind, u64> = BTreeMap::new();
+        for (failure, count) in self.workers.iter().flat_map(|worker| &worker.measured.totals.failures) {
+            let sum = failures.entry(failure.kind).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        failures
     }
 
     /// The block as it stands; a worker that has not reported its totals counts as lost.
@@ -227,6 +241,7 @@ impl BlockMerge {
             block: self.block,
             workers: self.workers.into_iter().map(with_offset).collect(),
             series: self.series.finish(),
+            started: None,
             start_skew,
             interrupted,
             aborted: None,

@@ -46,7 +46,7 @@ pub(crate) fn completion_problem(
     }
 }
 
-fn rows(counters: &Counters) -> [(&'static str, u64); 13] {
+fn rows(counters: &Counters) -> [(&'static str, u64); 14] {
     [
         ("offered", counters.offered),
         ("started", counters.started),
@@ -61,6 +61,7 @@ fn rows(counters: &Counters) -> [(&'static str, u64); 13] {
         ("content events", counters.content_events),
         ("coalesced events", counters.coalesced_events),
         ("late", counters.late),
+        ("resent", counters.resent),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::ZonedDateTime;
 use proto::counters::Counters;
 use proto::interval::{EndReason, HostReading};
 use proto::latencies::{Histogram, Latencies};
@@ -9,6 +10,7 @@ use proto::target::HttpVersion;
 
 use crate::plan::Block;
 
+mod arrival;
 mod block;
 mod compare;
 mod live;
@@ -21,9 +23,10 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 
+pub use arrival::Arrival;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
-pub use live::{LastSecond, Live, Percentiles};
+pub use live::{LastSecond, Live, LiveWorker, Percentiles, WorkerReading, WorkerState};
 pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.
@@ -35,6 +38,8 @@ pub struct MeasuredBlock {
     pub workers: Vec<MeasuredWorker>,
     /// All workers together, second by second.
     pub series: Vec<SeriesPoint>,
+    /// When its load began, on the coordinator's clock; `None` where it never did.
+    pub started: Option<ZonedDateTime>,
     /// How far apart the workers began.
     pub start_skew: StartSkew,
     /// Whether it was cut short by the user.
@@ -93,6 +98,8 @@ pub struct MeasuredWorker {
     pub round_trip: Duration,
     /// The longest that a report of an interval took to come, from the interval's end.
     pub report_delay: Duration,
+    /// The furthest that an interval ended after its report had come, which no clock that goes right can say.
+    pub clock_advance: Duration,
     /// The highest readings of any interval; shares only of intervals that are long enough to mean something.
     pub host: HostReading,
     /// How its totals disagree with the sum of its intervals; `None` when they agree or never came.

@@ -6,7 +6,7 @@ use proto::interval::Interval;
 
 use super::series::Series;
 use super::worker::WorkerMerge;
-use super::{MeasuredWorker, SeriesPoint};
+use super::{Arrival, MeasuredWorker, SeriesPoint};
 
 /// More seconds than any lease lets one worker be ahead of another: each that is open takes up to two megabytes.
 const MOST_OPEN_SECONDS: usize = 600;
@@ -33,7 +33,7 @@ impl Replay {
     ///
     /// # Errors
     /// What is wrong with it, to be read after "it".
-    pub(crate) fn add(&mut self, worker: u32, interval: &Interval, delay: Duration) -> Result<(), String> {
+    pub(crate) fn add(&mut self, worker: u32, interval: &Interval, arrival: Arrival) -> Result<(), String> {
         let Some(sender) = self.workers.get_mut(worker as usize) else {
             return Err(format!("speaks of worker {worker}, which the record lacks"));
         };
@@ -45,7 +45,7 @@ impl Replay {
             return Err(format!("goes back in time, in interval {found} of worker {worker}"));
         }
         sender.add(interval, self.duration);
-        sender.delayed(delay);
+        sender.arrived(arrival);
         self.series.add(worker, interval);
         self.series.seal_before(self.slowest());
         if self.series.open_seconds() > MOST_OPEN_SECONDS {

@@ -6,7 +6,10 @@ use proto::counters::Counters;
 use proto::interval::{Finished, HostReading, Interval};
 use proto::latencies::Latencies;
 
-use super::{MeasuredWorker, WorkerEnd, completion_problem, counters_difference, latencies_difference};
+use super::{
+    Arrival, LiveWorker, MeasuredWorker, WorkerEnd, WorkerReading, WorkerState, completion_problem,
+    counters_difference, latencies_difference,
+};
 
 /// A share of a shorter interval is noise: in 20 ms, a single preemption of 2 ms would read as a tenth.
 const SHORTEST_READING: Duration = Duration::from_millis(200);
@@ -22,6 +25,8 @@ pub(super) struct WorkerMerge {
     pub(super) planned_start: Option<Duration>,
     /// The last interval in which a request came to its end, from its start to its end.
     pub(super) last_ended: Option<(Duration, Duration)>,
+    /// Of the last interval that was long enough.
+    reading: Option<WorkerReading>,
 }
 
 impl WorkerMerge {
@@ -50,10 +55,11 @@ impl WorkerMerge {
             start_offset: None,
             round_trip: Duration::ZERO,
             report_delay: Duration::ZERO,
+            clock_advance: Duration::ZERO,
             host: HostReading::default(),
             mismatch: None,
         };
-        Self { measured, running: active, planned_start: None, last_ended: None }
+        Self { measured, running: active, planned_start: None, last_ended: None, reading: None }
     }
 
     /// Adds the next interval. `duration` is the block's, if it has one.
@@ -71,12 +77,35 @@ impl WorkerMerge {
         if interval.counters.successes > 0 || interval.counters.failed() > 0 {
             self.last_ended = Some((interval.start, interval.end));
         }
-        raise(&mut measured.host, &interval.host, interval.end.saturating_sub(interval.start));
+        let span = interval.end.saturating_sub(interval.start);
+        raise(&mut measured.host, &interval.host, span);
+        if span >= SHORTEST_READING {
+            self.reading = Some(WorkerReading {
+                throughput: interval.counters.successes as f64 / span.as_secs_f64(),
+                cores: interval.host.process_cores,
+                send_lag: interval.latencies.send_lag.quantile(0.99).map(Duration::from_nanos),
+            });
+        }
     }
 
-    /// Notes how long an interval's report took to come.
-    pub(super) fn delayed(&mut self, delay: Duration) {
-        self.measured.report_delay = self.measured.report_delay.max(delay);
+    /// How far it is.
+    pub(super) fn live(&self) -> LiveWorker {
+        let state = match &self.measured.end {
+            WorkerEnd::Idle => WorkerState::Idle,
+            WorkerEnd::Finished { .. } => WorkerState::Finished,
+            WorkerEnd::Lost { .. } if !self.running => WorkerState::Lost,
+            WorkerEnd::Lost { .. } if self.measured.intervals > 0 => WorkerState::Running,
+            WorkerEnd::Lost { .. } if self.planned_start.is_some() => WorkerState::Ready,
+            WorkerEnd::Lost { .. } => WorkerState::Preparing,
+        };
+        LiveWorker { number: self.measured.number, state, reading: self.reading }
+    }
+
+    /// Notes when an interval's report came.
+    pub(super) fn arrived(&mut self, arrival: Arrival) {
+        let MeasuredWorker { report_delay, clock_advance, .. } = &mut self.measured;
+        let furthest = Arrival { delay: *report_delay, advance: *clock_advance }.max(arrival);
+        (*report_delay, *clock_advance) = (furthest.delay, furthest.advance);
     }
 
     /// Takes the worker's own totals, and notes whether its intervals add up to them.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, ZonedDateTime};
 use super::json::to_json;
 use super::markdown::summary;
 use super::record::RunRecord;
-use super::{INTERVALS_FILE, REPORT_FILE};
+use super::{HLOG_FILE, INTERVALS_FILE, REPORT_FILE, hlog};
 
 /// How many seconds are tried when other runs took the same name.
 const MAX_TAKEN: i64 = 60;
@@ -109,7 +109,12 @@ impl ResultsFolder {
         self.path().join(INTERVALS_FILE)
     }
 
-    /// Writes the record and the summary, in the place of earlier ones. Called after every block, so that whatever
+    /// The log of histograms.
+    pub fn hlog_path(&self) -> PathBuf {
+        self.path().join(HLOG_FILE)
+    }
+
+    /// Writes the record, the log of histograms and the summary, in the place of earlier ones. Called after every block, so that whatever
     /// goes wrong later loses nothing.
     ///
     /// # Errors
@@ -118,6 +123,9 @@ impl ResultsFolder {
         let path = self.report_path();
         let json = to_json(record).map_err(|error| FilesError::write(&path, error.into()))?;
         write_atomically(&path, &json)?;
+        let path = self.hlog_path();
+        let log = hlog::log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
+        write_atomically(&path, log.as_bytes())?;
         write_atomically(&self.summary_path(), summary(record).as_bytes())
     }
 
@@ -169,7 +177,7 @@ pub(super) mod tests {
     use super::*;
     use crate::report::fixtures;
     use crate::report::json::from_json;
-    use crate::report::summarise_again;
+    use crate::report::load;
 
     /// A folder that goes away with the test.
     pub(in crate::report) struct TemporaryFolder(PathBuf);
@@ -230,14 +238,14 @@ pub(super) mod tests {
         }
         assert_eq!(from_json(&fs::read(results.report_path()).unwrap()).unwrap(), record);
         assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));
-        assert_eq!(summarise_again(&results.report_path()).unwrap(), summary(&record));
+        assert_eq!(summary(&load(&results.report_path()).unwrap()), summary(&record));
         let names = |path: &Path| {
             let mut names: Vec<_> =
                 fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             names.sort();
             names
         };
-        assert_eq!(names(&results.path()), ["report.json"]);
+        assert_eq!(names(&results.path()), ["histograms.hlog", "report.json"]);
         assert_eq!(names(folder.path()), ["20261001_120059", "summary_20261001_120059.md"]);
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::FilesError;
 use super::record::{CountersRecord, HostRecord, LatenciesRecord, RecordError, nanos};
+use crate::merge::Arrival;
 
 /// One worker's interval, as a line of the log holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct IntervalRecord {
     /// From the end of the interval until its report came.
     #[serde(default)]
     pub delay_ns: u64,
+    /// From its report until the end of the interval, where that came first.
+    #[serde(default)]
+    pub advance_ns: u64,
     /// The worker's machine in this interval.
     pub host: HostRecord,
     /// Of this interval only.
@@ -37,7 +41,7 @@ pub struct IntervalRecord {
 
 impl IntervalRecord {
     /// Blocks are numbered from 1, workers from 0.
-    pub fn new(block: u32, worker: u32, interval: &Interval, delay: Duration) -> Self {
+    pub fn new(block: u32, worker: u32, interval: &Interval, arrival: Arrival) -> Self {
         Self {
             block,
             worker,
@@ -45,7 +49,8 @@ impl IntervalRecord {
             start_ns: nanos(interval.start),
             end_ns: nanos(interval.end),
             counters: (&interval.counters).into(),
-            delay_ns: nanos(delay),
+            delay_ns: nanos(arrival.delay),
+            advance_ns: nanos(arrival.advance),
             host: interval.host.into(),
             latencies: (&interval.latencies).into(),
         }
@@ -53,6 +58,12 @@ impl IntervalRecord {
 }
 
 impl IntervalRecord {
+    /// When its report came.
+    pub(super) fn arrival(&self) -> Arrival {
+        let [delay, advance] = [self.delay_ns, self.advance_ns].map(Duration::from_nanos);
+        Arrival { delay, advance }
+    }
+
     /// The interval; `place` names it.
     pub(super) fn content(&self, place: &str) -> Result<Interval, RecordError> {
         Ok(Interval {
@@ -93,9 +104,9 @@ impl IntervalLog {
         block: u32,
         worker: u32,
         interval: &Interval,
-        delay: Duration,
+        arrival: Arrival,
     ) -> Result<(), FilesError> {
-        let record = IntervalRecord::new(block, worker, interval, delay);
+        let record = IntervalRecord::new(block, worker, interval, arrival);
         let line = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             self.file.write_all(&line)
@@ -110,6 +121,10 @@ mod tests {
     use crate::merge::fixtures;
     use crate::report::files::tests::TemporaryFolder;
 
+    fn late() -> Arrival {
+        Arrival { delay: Duration::from_millis(3), advance: Duration::from_millis(4) }
+    }
+
     #[test]
     fn every_line_is_an_interval() {
         let folder = TemporaryFolder::new("interval_log");
@@ -117,15 +132,13 @@ mod tests {
         let intervals = [fixtures::interval(0, (0.0, 1.0), &[5, 7]), fixtures::interval(1, (1.0, 1.5), &[])];
         for interval in &intervals {
             // Opened anew each time: the log is continued, not overwritten.
-            IntervalLog::open(&path).unwrap().append(1, 0, interval, Duration::from_millis(3)).unwrap();
+            IntervalLog::open(&path).unwrap().append(1, 0, interval, late()).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<IntervalRecord> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(
-            lines,
-            intervals.map(|interval| IntervalRecord::new(1, 0, &interval, Duration::from_millis(3)))
-        );
+        assert_eq!(lines, intervals.map(|interval| IntervalRecord::new(1, 0, &interval, late())));
+        assert_eq!(lines[0].arrival(), late());
         assert_eq!(lines[0].latencies.content("here").unwrap().response_time.count(), 2);
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! - [`record`]: the whole run as data; [`json`] writes and reads it as `report.json`.
 //! - [`markdown`]: the summary, made of the record alone.
+//! - [`csv`]: results, and seconds, as tables for other programs.
+//! - [`hlog`]: the histograms of each second, for HdrHistogram's own tools.
+//! - [`junit`]: thresholds and rules as test results; [`step_summary`]: the page that GitHub shows of a step.
 //! - [`interval_log`]: every interval of every worker, as it came.
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - `seal`: the digest at the end of `report.json`.
@@ -9,40 +12,74 @@
 //! - [`compare`]: two records beside each other.
 //! - [`history`]: past records.
 //! - [`documents`]: files that are written because they were asked for.
-//! - [`progress`]: a line on the terminal while a block runs.
 
 pub mod compare;
+pub mod csv;
 pub mod documents;
 pub mod files;
 pub mod history;
+pub mod hlog;
 pub mod interval_log;
 pub mod json;
+pub mod junit;
 pub mod markdown;
-pub mod progress;
-pub mod provisioning;
 pub mod record;
 mod seal;
+pub mod step_summary;
 pub mod verify;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod schema;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use json::ReadError;
 pub(crate) use markdown::visible;
+use record::RunRecord;
 
 /// The record's name in a run's folder.
 pub const REPORT_FILE: &str = "report.json";
 /// The interval log's name in a run's folder.
 pub const INTERVALS_FILE: &str = "intervals.jsonl";
+/// The log of histograms' name in a run's folder.
+pub const HLOG_FILE: &str = "histograms.hlog";
 
-/// The summary of a run, made again from the counts and histograms that its `report.json` holds.
+/// Reads a run, which is named by its folder, its report or its summary, with every figure worked out again from its
+/// histograms.
 ///
 /// # Errors
-/// When the file cannot be read, or holds what no run can have written.
-pub fn summarise_again(path: &Path) -> Result<String, ReadError> {
-    let record = record::recompute(&json::read(path)?);
-    let record = record.map_err(|source| ReadError::Unusable { path: path.to_owned(), source })?;
-    Ok(markdown::summary(&record))
+/// When it is not there, or holds what no run can have written.
+pub fn load(path: &Path) -> Result<RunRecord, ReadError> {
+    let path = report_of(path);
+    let record = record::recompute(&json::read(&path)?);
+    record.map_err(|source| ReadError::Unusable { path, source })
+}
+
+/// The report of a run that is named by its folder, its report, or its summary with or without the ending.
+fn report_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(".md").unwrap_or(&name);
+    if path.is_dir() {
+        return path.join(REPORT_FILE);
+    }
+    match stem.strip_prefix("summary_") {
+        Some(stamp) => path.with_file_name(stamp).join(REPORT_FILE),
+        None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_its_folder_its_report_or_its_summary() {
+        for named in ["results/summary_1.md", "results/summary_1", "results/1/report.json"] {
+            assert_eq!(report_of(Path::new(named)), Path::new("results/1/report.json"));
+        }
+        let folder = std::env::temp_dir();
+        assert_eq!(report_of(&folder), folder.join("report.json"));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::ZonedDateTime;
 use proto::share::Share;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
@@ -16,7 +17,7 @@ use crate::merge::{BlockMerge, Live, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::files::FilesError;
 use crate::report::interval_log::IntervalLog;
-use crate::report::progress::Progress;
+use crate::screen::Screen;
 use crate::session::{BlockSession, News, WorkerSession};
 
 use super::witness::{Testimony, Witness};
@@ -56,7 +57,7 @@ pub(super) struct Measurement<'a> {
     pub(super) workers: &'a [WorkerSession],
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
-    pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) screen: &'a Screen,
     pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
     /// Looks at the block while it runs, and says why it is to be ended.
@@ -80,6 +81,8 @@ struct Course<'a> {
     /// What the upstream had seen when all were ready.
     before: Option<Testimony>,
     start: Option<Instant>,
+    /// The same by the wall clock.
+    started: Option<ZonedDateTime>,
     stopped: bool,
     /// Why the watch ended it.
     aborted: Option<String>,
@@ -96,15 +99,16 @@ impl Measurement<'_> {
         if followed.is_err() {
             course.stop();
         }
-        course.measurement.progress.end_block();
+        course.show();
+        course.measurement.screen.end_block();
         course.end().await;
         followed?;
         let after = course.ask_upstream().await;
         let witness = after.zip(course.before.take()).and_then(|(after, before)| after.since(&before));
-        let aborted = course.aborted.take();
+        let (aborted, started) = (course.aborted.take(), course.started.take());
         let measured = course.merge.finish(course.stopped);
         let interrupted = measured.interrupted && aborted.is_none();
-        Ok(MeasuredBlock { interrupted, aborted, witness, ..measured })
+        Ok(MeasuredBlock { interrupted, aborted, started, witness, ..measured })
     }
 }
 
@@ -129,6 +133,7 @@ impl<'a> Course<'a> {
             longest_round_trip: Duration::ZERO,
             before: None,
             start: None,
+            started: None,
             stopped: false,
             aborted: None,
             measurement,
@@ -185,11 +190,11 @@ impl<'a> Course<'a> {
                     self.start.map_or(Duration::ZERO, |start| planned_start.saturating_duration_since(start));
                 self.merge.planned_start(worker, offset);
             }
-            News::Interval { interval, delay } => match self.merge.interval(worker, &interval) {
+            News::Interval { interval, arrival } => match self.merge.interval(worker, &interval) {
                 Ok(is_new) => {
                     if is_new {
-                        self.merge.delayed(worker, delay);
-                        self.measurement.log.append(self.measurement.number, worker, &interval, delay)?;
+                        self.merge.arrived(worker, arrival);
+                        self.measurement.log.append(self.measurement.number, worker, &interval, arrival)?;
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
                         session.acknowledge(interval.sequence);
@@ -230,8 +235,10 @@ impl<'a> Course<'a> {
         }
         // The warm-up is over, and nothing of the load has been sent: from here on the counts must agree.
         self.before = self.ask_upstream().await;
-        let at = clock::now() + SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
+        let delay = SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
+        let at = clock::now() + delay;
         self.start = Some(at);
+        self.started = clock::local_now().checked_add(delay).ok();
         for session in self.sessions.iter().flatten() {
             session.start(at);
         }
@@ -260,11 +267,21 @@ impl<'a> Course<'a> {
 
     /// Shows how far it is, and whether it is to be ended.
     fn look(&mut self) -> bool {
-        let Some(start) = self.start else { return false };
-        let (live, elapsed) = (self.merge.live(), clock::now().saturating_duration_since(start));
-        self.measurement.progress.update(&live, self.measurement.block, elapsed);
+        let live = self.show();
+        if self.start.is_none() {
+            return false;
+        }
         self.aborted = (self.measurement.watch)(&live);
         self.aborted.is_some()
+    }
+
+    fn show(&self) -> Live {
+        let live = self.merge.live();
+        let now = clock::now();
+        // The start is agreed on before it comes.
+        let elapsed = self.start.and_then(|start| now.checked_duration_since(start));
+        self.measurement.screen.update(&live, elapsed);
+        live
     }
 }
 

@@ -7,16 +7,16 @@ use proto::counters::Counters;
 use proto::interval::{Finished, Interval};
 use proto::target::HttpVersion;
 use proto::wire::{self, command, event};
-use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::Streaming;
 
+use super::WorkerSession;
 use super::round_trip::RoundTrip;
-use super::{WorkerSession, client, in_words};
-use crate::causes::innermost;
+use super::stream::{Left, broken, dismiss, nonsense, open, send};
 use crate::clock;
+use crate::merge::Arrival;
 
 /// Between two pings until enough have been answered, and after that; a lease lasts several of them.
 const FIRST_PINGS: Duration = Duration::from_millis(10);
@@ -26,8 +26,6 @@ const PINGS_IN_A_LEASE: u32 = 4;
 const PING_SAMPLES: u32 = 5;
 /// Between two attempts to take up a broken stream.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-/// How long a worker that is of no use any more may take to stop.
-const DISMISSAL_LIMIT: Duration = Duration::from_millis(500);
 
 /// What a worker has to say about its part of a block.
 #[derive(Debug)]
@@ -58,8 +56,8 @@ pub enum News {
     Interval {
         /// What the worker did in it.
         interval: Box<Interval>,
-        /// From the end of the span until the report of it came.
-        delay: Duration,
+        /// When the report of it came, against the end of the span.
+        arrival: Arrival,
     },
     /// It has ended.
     Finished(Box<Finished>),
@@ -156,24 +154,10 @@ struct Course {
     last_heard: Instant,
 }
 
-/// Why a stream was left.
-enum Left {
-    /// The worker has said its last word, or nobody listens any more.
-    Over,
-    /// The stream broke; the worker may still be there.
-    Broken(String),
-    /// The worker does not take the assignment on.
-    Refused(String),
-    /// The worker is at work, but makes no sense.
-    Senseless(String),
-    /// The worker is lost.
-    Lost(String),
-}
-
 impl Course {
     async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
         loop {
-            let left = match self.open().await {
+            let left = match open(&self.worker, &self.assignment, self.stopped).await {
                 Ok((commands, events)) => self.follow(&mut orders, &commands, events).await,
                 Err(left) => left,
             };
@@ -192,31 +176,6 @@ impl Course {
                     sleep(RETRY_PAUSE).await;
                 }
             }
-        }
-    }
-
-    /// Opens a stream and names the assignment, which begins or resumes it.
-    async fn open(&mut self) -> Result<(Sender<wire::Command>, Streaming<wire::Event>), Left> {
-        let channel = match timeout(self.assignment.lease, self.worker.access.dial()).await {
-            Ok(Ok(channel)) => channel,
-            Ok(Err(error)) if is_refused(&error) => {
-                return Err(Left::Lost("nothing listens at its address any more".into()));
-            }
-            Ok(Err(error)) => return Err(Left::Broken(innermost(&error))),
-            Err(_) => return Err(Left::Broken("it cannot be reached".into())),
-        };
-        let (commands, outgoing) = channel_for_commands();
-        let assignment = command::Command::Assignment((&self.assignment).into());
-        // The channel is new and has room.
-        let _ = commands.send(wire::Command { command: Some(assignment) }).await;
-        if self.stopped {
-            // The order may have been lost with the stream before.
-            send(&commands, command::Command::Stop(wire::Stop {})).await;
-        }
-        match timeout(self.assignment.lease, client(channel).run(ReceiverStream::new(outgoing))).await {
-            Ok(Ok(events)) => Ok((commands, events.into_inner())),
-            Ok(Err(status)) => Err(Left::Broken(in_words(&status))),
-            Err(_) => Err(Left::Broken("it does not answer".into())),
         }
     }
 
@@ -315,9 +274,8 @@ impl Course {
             event::Event::Interval(interval) => {
                 let interval = Interval::try_from(interval).map_err(nonsense)?;
                 let ended = self.planned_start.map(|start| start + interval.end);
-                let delay =
-                    ended.map_or(Duration::ZERO, |end| self.last_heard.saturating_duration_since(end));
-                self.tell(News::Interval { interval: Box::new(interval), delay }).await;
+                let arrival = ended.map_or_else(Arrival::default, |end| Arrival::of(end, self.last_heard));
+                self.tell(News::Interval { interval: Box::new(interval), arrival }).await;
             }
             event::Event::Finished(finished) => {
                 let finished = Finished::try_from(finished).map_err(nonsense)?;
@@ -355,49 +313,4 @@ impl Course {
         // Nobody listens when the block has been given up.
         let _ = self.news.send((self.worker.access.number, news)).await;
     }
-}
-
-fn channel_for_commands() -> (Sender<wire::Command>, Receiver<wire::Command>) {
-    channel(16)
-}
-
-async fn send(commands: &Sender<wire::Command>, command: command::Command) {
-    // A stream that broke is noticed by its events.
-    let _ = commands.send(wire::Command { command: Some(command) }).await;
-}
-
-/// Has a worker stop that is not listened to any more, and gives the order time to arrive.
-async fn dismiss(commands: &Sender<wire::Command>, events: &mut Streaming<wire::Event>) {
-    send(commands, command::Command::Stop(wire::Stop {})).await;
-    let last_word = async {
-        while let Ok(Some(wire::Event { event })) = events.message().await {
-            if matches!(event, Some(event::Event::Finished(_) | event::Event::Fault(_))) {
-                return;
-            }
-        }
-    };
-    // One that does not end is ended by its lease.
-    let _ = timeout(DISMISSAL_LIMIT, last_word).await;
-}
-
-fn nonsense(error: proto::InvalidMessage) -> Left {
-    Left::Senseless(format!("it sent what makes no sense: {error}"))
-}
-
-fn broken(status: &Status) -> String {
-    format!("the connection broke: {}", in_words(status))
-}
-
-fn is_refused(error: &tonic::transport::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        // A tunnel that is gone leaves no socket.
-        let kinds = [std::io::ErrorKind::ConnectionRefused, std::io::ErrorKind::NotFound];
-        let refused = |error: &std::io::Error| kinds.contains(&error.kind());
-        if error.downcast_ref::<std::io::Error>().is_some_and(refused) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

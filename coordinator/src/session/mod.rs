@@ -2,6 +2,7 @@
 
 mod block;
 mod round_trip;
+mod stream;
 
 use std::time::Duration;
 

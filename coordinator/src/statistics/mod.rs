@@ -71,6 +71,7 @@ impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
 
 /// A block's figures, or one worker's share of them. Times in nanoseconds, rates a second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Figures {
     /// Requests that the schedule wanted.
     pub offered: u64,
@@ -130,6 +131,7 @@ pub struct Figures {
 
 /// What a histogram says, in nanoseconds, to its three digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Distribution {
     /// How many values there are.
     pub count: u64,

@@ -44,6 +44,7 @@ pub struct ArmBlock<'a> {
 
 /// What the gateway adds to one scenario under one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Overhead {
     /// Due to last byte.
     pub response_time: Added,
@@ -57,6 +58,7 @@ pub struct Overhead {
 
 /// What is added to one kind of time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Added {
     /// To the mean.
     pub mean: Cell<Estimate>,
@@ -70,6 +72,7 @@ pub struct Added {
 
 /// A figure, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Cell<T> {
     /// There is one.
@@ -80,6 +83,7 @@ pub enum Cell<T> {
 
 /// A difference in nanoseconds, with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Estimate {
     /// The mean of the pairs' differences.
     pub added_ns: f64,
@@ -93,6 +97,7 @@ pub struct Estimate {
 
 /// A ratio, with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ratio {
     /// The geometric mean of the pairs' ratios.
     pub ratio: f64,
@@ -106,6 +111,7 @@ pub struct Ratio {
 
 /// Why there is no figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// Nothing is known about how the pairs vary.

@@ -8,6 +8,7 @@ use super::{Distribution, Window};
 
 /// What came of one stage: what happened in it, whenever it had been due. Times in nanoseconds, rates a second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StageFigures {
     /// From the start of the block.
     pub start_ns: u64,

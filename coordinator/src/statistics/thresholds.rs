@@ -32,6 +32,7 @@ pub struct Compared<'a> {
 
 /// A threshold and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judged {
     /// As it is written.
     pub threshold: String,
@@ -49,6 +50,7 @@ pub struct Judged {
 
 /// Whether a figure is what it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It is.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Both sides of one arm, over its blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Upstream {
     /// Requests that the workers sent, with those that failed or were given up.
     pub sent: u64,

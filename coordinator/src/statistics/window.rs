@@ -10,6 +10,7 @@ use crate::merge::{MeasuredWorker, WorkerEnd};
 
 /// A span from the common start, in which what is counted is divided by its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Window {
     /// How long it is.
     pub length_ns: u64,
@@ -19,6 +20,7 @@ pub struct Window {
 
 /// How a window's end was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowEnd {
     /// The block's duration: what completed after it was drained, and is no part of a rate.

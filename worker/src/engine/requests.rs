@@ -90,6 +90,7 @@ impl<P: Protocol> Shard<P> {
                 slot.backoff.after(fault)
             }
         };
+        slot.answer.give_back(&mut self.spare_memory);
         match rest.max(self.schedule.rest(number)) {
             None => self.release(number, elapsed, now),
             Some(rest) => {

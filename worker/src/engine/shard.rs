@@ -20,6 +20,7 @@ use super::schedule::{Lane, Limit, Schedule};
 use super::slot::{Slot, State};
 use super::span::Spans;
 use super::timer::Timer;
+use crate::answer::SpareMemory;
 use crate::clock::{Clock, Nanos};
 use crate::host::ThreadMeter;
 
@@ -47,6 +48,7 @@ pub struct Shard<P: Protocol> {
     pub(super) poll: Poll,
     pub(super) timer: Timer,
     pub(super) buffer: Box<[u8]>,
+    pub(super) spare_memory: SpareMemory,
     pub(super) slots: Vec<Slot<P::Carrier>>,
     pub(super) protocol: P,
     /// Which of the job's ways the next connection takes; each thread begins with another.
@@ -115,6 +117,7 @@ impl<P: Protocol> Shard<P> {
             poll: wiring.poll,
             timer,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            spare_memory: SpareMemory::default(),
             idle: VecDeque::new(),
             resting: BinaryHeap::with_capacity(slots as usize),
             in_flight: 0,

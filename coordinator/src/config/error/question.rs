@@ -73,4 +73,15 @@ pub enum QuestionError {
         /// The threshold.
         threshold: String,
     },
+    /// What a gateway adds, as the objective of a search.
+    #[error(
+        "{place}: `{objective}` is no objective of a search, which measures one target and no upstream; search without it, \
+         and judge it with `archestra-bench run --direct URL --rate RATE --threshold '{objective}'`"
+    )]
+    OverheadInASearch {
+        /// The flag or variable.
+        place: String,
+        /// As it was written.
+        objective: String,
+    },
 }

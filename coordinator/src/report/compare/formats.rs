@@ -1,7 +1,8 @@
 //! A comparison as text, Markdown, JSON and JUnit.
 
 use super::{Comparison, ScenarioComparison};
-use crate::report::markdown::visible;
+use crate::report::junit::{Case, State, suite};
+use crate::report::markdown::{escape, visible};
 use crate::statistics::compare::{Difference, Figure, Outcome};
 
 /// A line for each scenario, and one for each reason against comparing at all.
@@ -19,8 +20,10 @@ pub fn markdown(comparison: &Comparison) -> String {
     let has_added = comparison.scenarios.iter().any(|scenario| scenario.figures.len() > Figure::OF_ARM.len());
     let added = Figure::ADDED.iter().filter(|_| has_added);
     let names: Vec<&str> = Figure::OF_ARM.iter().chain(added).map(|figure| figure.name()).collect();
-    let mut text = format!("# {} against {}\n\n", visible(&comparison.new), visible(&comparison.old));
-    text.extend(comparison.differences.iter().map(|difference| format!("- differs: {}\n", cell(difference))));
+    let mut text = format!("# {} against {}\n\n", escape(&comparison.new), escape(&comparison.old));
+    text.extend(
+        comparison.differences.iter().map(|difference| format!("- differs: {}\n", escape(difference))),
+    );
     if !comparison.differences.is_empty() {
         text.push('\n');
     }
@@ -32,7 +35,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     text.extend(comparison.scenarios.iter().map(|scenario| {
         let mut figures: Vec<String> = scenario.figures.iter().map(change).collect();
         figures.resize(names.len(), "–".into());
-        format!("| {} | {} | {} |\n", cell(&scenario.name), state(scenario), figures.join(" | "))
+        format!("| {} | {} | {} |\n", escape(&scenario.name), state(scenario), figures.join(" | "))
     }));
     text
 }
@@ -47,29 +50,19 @@ pub fn json(comparison: &Comparison) -> Result<String, serde_json::Error> {
 
 /// A test case for each scenario; one that cannot be judged is skipped.
 pub fn junit(comparison: &Comparison) -> String {
-    let count =
-        |state_is: &str| comparison.scenarios.iter().filter(|scenario| state(scenario) == state_is).count();
-    let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"archestra-bench compare\" tests=\"{}\" \
-         failures=\"{}\" errors=\"0\" skipped=\"{}\">\n",
-        comparison.scenarios.len(),
-        count("WORSE"),
-        count("unknown"),
-    );
-    for scenario in &comparison.scenarios {
-        let figures = escape(&scenario.figures.iter().map(figure).collect::<Vec<_>>().join(", "));
-        let inner = match state(scenario) {
-            "WORSE" => {
-                let worse: Vec<String> = scenario.worse().map(figure).collect();
-                format!("<failure message=\"{}\">{figures}</failure>", escape(&worse.join(", ")))
-            }
-            "unknown" => format!("<skipped message=\"{figures}\"/>"),
-            _ => format!("<system-out>{figures}</system-out>"),
+    let cases = comparison.scenarios.iter().map(|scenario| {
+        let all = |figures: &mut dyn Iterator<Item = &Difference>| {
+            figures.map(figure).collect::<Vec<_>>().join(", ")
         };
-        let name = escape(&scenario.name);
-        xml += &format!("    <testcase classname=\"archestra-bench\" name=\"{name}\">{inner}</testcase>\n");
-    }
-    xml + "  </testsuite>\n</testsuites>\n"
+        let figures = all(&mut scenario.figures.iter());
+        let state = match state(scenario) {
+            "WORSE" => State::Failed(all(&mut scenario.worse())),
+            "unknown" => State::Skipped(figures.clone()),
+            _ => State::Passed,
+        };
+        Case { class: "archestra-bench", name: scenario.name.clone(), state, text: figures }
+    });
+    suite("archestra-bench compare", &cases.collect::<Vec<_>>())
 }
 
 fn state(scenario: &ScenarioComparison) -> &'static str {
@@ -113,14 +106,4 @@ fn change(difference: &Difference) -> String {
     let number = |value: f64| format!("{:+.digits$}", (value * scale * round).round() / round + 0.0);
     let interval = difference.interval.map(|[low, high]| format!(" [{}, {}]", number(low), number(high)));
     format!("{} {unit}{}", number(change), interval.unwrap_or_default())
-}
-
-fn cell(text: &str) -> String {
-    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|")
-}
-
-fn escape(text: &str) -> String {
-    // Control characters, which XML has no way to write, are replaced already.
-    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

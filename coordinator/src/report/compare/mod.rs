@@ -1,13 +1,9 @@
 //! Two runs beside each other: whether they can be compared, and how their figures differ.
 
-use std::path::{Path, PathBuf};
-
 use proto::latencies::Latencies;
 use serde::Serialize;
 
-use super::REPORT_FILE;
-use super::json::{ReadError, read};
-use super::record::{BlockRecord, RecordError, RunRecord, SeriesRecord, pairs, recompute};
+use super::record::{BlockRecord, RecordError, RunRecord, SeriesRecord, pairs};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::compare::{Block, Difference, Figure, Outcome, Second, compare, compare_added};
 use crate::statistics::overhead::{ArmBlock, Pair};
@@ -62,29 +58,6 @@ impl Comparison {
     /// Whether any figure of the system under test is worse than tolerated.
     pub fn is_worse(&self) -> bool {
         self.scenarios.iter().any(|scenario| !scenario.is_control && scenario.worse().next().is_some())
-    }
-}
-
-/// Reads a run, with every figure worked out again from its histograms.
-///
-/// # Errors
-/// When it is not there, or holds what no run can have written.
-pub fn load(path: &Path) -> Result<RunRecord, ReadError> {
-    let path = report_of(path);
-    let unusable = |source: RecordError| ReadError::Unusable { path: path.clone(), source };
-    recompute(&read(&path)?).map_err(unusable)
-}
-
-/// The report of a run that is named by its folder, its report, or its summary with or without the ending.
-fn report_of(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = name.strip_suffix(".md").unwrap_or(&name);
-    if path.is_dir() {
-        return path.join(REPORT_FILE);
-    }
-    match stem.strip_prefix("summary_") {
-        Some(stamp) => path.with_file_name(stamp).join(REPORT_FILE),
-        None => path.to_owned(),
     }
 }
 

@@ -1,8 +1,24 @@
 //! The highest rate that held, and what each rate cost.
 
 use super::format::{NONE, escape, milliseconds, percent, rate, seconds, table};
-use crate::report::record::{CapacityRecord, ConclusionRecord, RunRecord, StepKindRecord};
+use crate::report::record::{CapacityRecord, ConclusionRecord, LoadRecord, RunRecord, StepKindRecord};
 use crate::statistics::Distribution;
+
+/// Which rates were tried, over all steps; `None` without a search.
+pub(super) fn rates(record: &RunRecord) -> Option<String> {
+    let steps = || record.capacities.iter().flat_map(|capacity| &capacity.steps);
+    let lowest = steps().map(|step| step.rate_millihertz).min()?;
+    let highest = steps().map(|step| step.rate_millihertz).max()?;
+    let arrivals = record.blocks.iter().find_map(|block| match &block.load {
+        LoadRecord::Open { arrivals, .. } => Some(arrivals.name()),
+        LoadRecord::Closed { .. } => None,
+    })?;
+    let [lowest, highest] = [lowest, highest].map(|rate| rate as f64 / 1e3);
+    Some(format!(
+        "searched in {} steps from {lowest} to {highest} req/s, {arrivals} arrivals",
+        steps().count()
+    ))
+}
 
 /// The knees; `None` without a search.
 pub(super) fn knees(record: &RunRecord) -> Option<String> {

@@ -47,10 +47,16 @@ pub(super) fn window(window: Window) -> String {
 }
 
 /// Other people's text as Markdown that shows it and does nothing else, in a table's cell too.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in visible(text).chars() {
+    let text = visible(text);
+    let (mut rest, mut before) = (text.chars(), ' ');
+    while let Some(character) = rest.next() {
+        let is_within_a_word =
+            before.is_alphanumeric() && rest.clone().next().is_some_and(char::is_alphanumeric);
+        before = character;
         match character {
+            '_' if !is_within_a_word => escaped.push_str("\\_"),
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
@@ -104,6 +110,6 @@ mod tests {
     fn other_peoples_text_does_nothing() {
         assert_eq!(escape("a|b `c` <b>&\\"), "a\\|b \\`c\\` &lt;b&gt;&amp;\\\\");
         assert_eq!(escape("one\ntwo\u{1b}[2J\u{202e}"), "one\u{fffd}two\u{fffd}\\[2J\u{fffd}");
-        assert_eq!(escape("simple_chat"), "simple_chat");
+        assert_eq!(escape("simple_chat _x_ __y"), "simple_chat \\_x\\_ \\_\\_y");
     }
 }

@@ -3,7 +3,7 @@
 use super::record::{
     BlockRecord, ExtentRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord,
 };
-use super::{INTERVALS_FILE, REPORT_FILE};
+use super::{HLOG_FILE, INTERVALS_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
@@ -12,6 +12,7 @@ mod arms;
 mod capacity;
 mod format;
 mod goodput;
+mod levels;
 mod phases;
 mod proof;
 mod stages;
@@ -21,8 +22,8 @@ mod tables;
 mod tests;
 mod thresholds;
 
-pub(crate) use format::visible;
-use format::{escape, seconds};
+use format::seconds;
+pub(crate) use format::{escape, visible};
 
 /// The summary of a run, as `summary_<timestamp>.md` holds it.
 pub fn summary(record: &RunRecord) -> String {
@@ -36,6 +37,7 @@ pub fn summary(record: &RunRecord) -> String {
         Some(notes(record)),
         section("Thresholds", thresholds::table_of(record)),
         section("Arms", arms::arms(record)),
+        section("By level", levels::table_of(record)),
         section("Latency by rate", capacity::curve(record)),
         section("Upstream", arms::upstream(record)),
         section("Load", tables::load(record)),
@@ -146,7 +148,7 @@ fn head(record: &RunRecord) -> String {
         ("Requests", distinct(record, |block| requests(&block.extent))),
         ("Duration", distinct(record, |block| block.extent.duration_ns.map(seconds))),
         ("Concurrency", distinct(record, concurrency)),
-        ("Rate", distinct(record, |block| offered_rate(&block.load))),
+        ("Rate", capacity::rates(record).or_else(|| distinct(record, |block| offered_rate(&block.load)))),
         ("HTTP", distinct(record, |block| Some(http(block)))),
         ("Mode", distinct(record, |block| Some(mode(block)))),
         ("Warm-up", distinct(record, |block| Some(warm_up(&block.warm_up)))),
@@ -191,8 +193,8 @@ fn target(target: &TargetRecord) -> String {
 /// What the blocks say, each thing once; `None` when none says anything.
 fn distinct(record: &RunRecord, say: impl Fn(&BlockRecord) -> Option<String>) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
-    let measurements = record.blocks.iter().filter(|block| block.purpose == Purpose::Measurement);
-    for text in measurements.filter_map(say) {
+    let blocks = record.blocks.iter().filter(|block| block.purpose != Purpose::QueueingCheck);
+    for text in blocks.filter_map(say) {
         if !said.contains(&text) {
             said.push(text);
         }
@@ -386,6 +388,7 @@ fn files(record: &RunRecord) -> String {
     let mut lines = vec![
         format!("- {folder}/{REPORT_FILE}: everything above, and every histogram that it comes from"),
         format!("- {folder}/{INTERVALS_FILE}: every interval of every worker"),
+        format!("- {folder}/{HLOG_FILE}: the histograms of every second, for tools of HdrHistogram"),
     ];
     if record.run.fleet == "local" {
         lines.push(format!("- {folder}/worker-N.log: what each worker logged"));

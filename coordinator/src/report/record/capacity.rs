@@ -7,6 +7,7 @@ use crate::capacity::{Conclusion, Search, Step, StepKind};
 
 /// The search with one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CapacityRecord {
     /// The scenario's name.
     pub scenario: String,
@@ -26,6 +27,7 @@ pub struct CapacityRecord {
 
 /// One step of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepRecord {
     /// The block's number.
     pub block: u32,
@@ -45,6 +47,7 @@ pub struct StepRecord {
 
 /// Why a rate was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepKindRecord {
     /// Twice the one before.
@@ -57,6 +60,7 @@ pub enum StepKindRecord {
 
 /// Why a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConclusionRecord {
     /// Both sides are confirmed and close together.

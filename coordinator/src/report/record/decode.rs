@@ -138,6 +138,7 @@ impl WorkerRecord {
             start_offset: self.start_offset_ns.map(Duration::from_nanos),
             round_trip: Duration::from_nanos(self.round_trip_ns),
             report_delay: Duration::from_nanos(self.report_delay_ns),
+            clock_advance: Duration::from_nanos(self.clock_advance_ns),
             host: self.host.into(),
             mismatch: self.mismatch.clone(),
         })
@@ -161,6 +162,7 @@ impl CountersRecord {
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
             late: self.late,
+            resent: self.resent,
             connections: Default::default(),
         };
         for entry in &self.failures {

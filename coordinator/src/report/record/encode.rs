@@ -56,6 +56,10 @@ impl BlockRecord {
             threads: block.threads.map(NonZeroU32::get),
             interrupted: measured.interrupted,
             aborted: measured.aborted.clone(),
+            started: measured
+                .started
+                .as_ref()
+                .map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()),
             start_skew: measured.start_skew.into(),
             witness: measured.witness.as_ref().map(Into::into),
             findings: judge(&evidence, &figures),
@@ -98,6 +102,7 @@ impl WorkerRecord {
             start_offset_ns: worker.start_offset.map(nanos),
             round_trip_ns: nanos(worker.round_trip),
             report_delay_ns: nanos(worker.report_delay),
+            clock_advance_ns: nanos(worker.clock_advance),
             host: worker.host.into(),
             mismatch: worker.mismatch.clone(),
             figures: Figures::of_worker(window, worker),
@@ -310,6 +315,7 @@ impl From<&Counters> for CountersRecord {
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
             late: counters.late,
+            resent: counters.resent,
             connections_by_address: counters.connections.iter().map(connections).collect(),
         }
     }

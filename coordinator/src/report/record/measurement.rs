@@ -9,6 +9,7 @@ use super::{EndReason, FailureKind, Figures, HostReading};
 
 /// One worker's part of a block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkerRecord {
     /// From 0.
     pub number: u32,
@@ -38,6 +39,9 @@ pub struct WorkerRecord {
     /// The longest that a report of an interval took to come, from the interval's end.
     #[serde(default)]
     pub report_delay_ns: u64,
+    /// The furthest that an interval ended after its report had come, on the coordinator's clock.
+    #[serde(default)]
+    pub clock_advance_ns: u64,
     /// The highest readings of any interval.
     pub host: HostRecord,
     /// How its totals disagree with the sum of its intervals.
@@ -61,6 +65,7 @@ pub struct WorkerRecord {
 
 /// What is spoken with a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum HttpRecord {
     /// HTTP/1.1.
     #[default]
@@ -76,6 +81,7 @@ pub enum HttpRecord {
 
 /// How a worker's part ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum WorkerEndRecord {
     /// It had nothing to do.
@@ -99,30 +105,48 @@ pub enum WorkerEndRecord {
     },
 }
 
-/// Counts; see [`proto::counters::Counters`].
+/// Counts of one span.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CountersRecord {
+    /// Requests that the schedule wanted.
     pub offered: u64,
+    /// Requests that were given a connection.
     pub started: u64,
+    /// Requests whose answer was good.
     pub successes: u64,
+    /// All others that came to an end.
     pub failures: Vec<FailureRecord>,
+    /// Arrivals beyond the limit of requests in flight.
     pub dropped: u64,
+    /// Due, but still waiting for a connection when the block ended.
     pub unsent: u64,
+    /// In flight when the block was stopped.
     pub abandoned: u64,
+    /// Bytes handed to the target's connections, before TLS.
     pub bytes_sent: u64,
+    /// Bytes of answers, after TLS.
     pub bytes_received: u64,
+    /// Connections that were made.
     pub connections_opened: u64,
+    /// Server-sent events that carried content.
     pub content_events: u64,
+    /// Content events that arrived in one read with the content event before them.
     pub coalesced_events: u64,
+    /// Requests that were sent again, because a connection of HTTP/2 ended in peace and left them over; each time counts.
+    #[serde(default)]
+    pub resent: u64,
+    /// Successes that did not keep to the goal.
     #[serde(default)]
     pub late: u64,
+    /// Where connections went, and what TLS they spoke.
     #[serde(default)]
     pub connections_by_address: Vec<ConnectionRecord>,
 }
 
 /// Connections of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConnectionRecord {
     /// Address and port, or `unix:` and a path.
     pub address: String,
@@ -132,17 +156,21 @@ pub struct ConnectionRecord {
     pub count: u64,
 }
 
-/// What TLS a connection spoke; see [`proto::tls::TlsSession`].
+/// What TLS a connection spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TlsRecord {
+    /// Such as `TLSv1.3`.
     pub version: String,
+    /// As rustls names it.
     pub cipher_suite: String,
+    /// Whether it took up an earlier session.
     pub resumed: bool,
 }
 
 /// Failures of one kind, status and detail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailureRecord {
     /// The kind.
     #[serde(with = "FailureKindRecord")]
@@ -155,27 +183,37 @@ pub struct FailureRecord {
     pub count: u64,
 }
 
-/// The histograms of one span; see [`proto::latencies::Latencies`].
+/// The histograms of one span.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LatenciesRecord {
+    /// Due to last byte, of successes.
     pub response_time: HistogramRecord,
+    /// Send to last byte, of successes.
     pub service_time: HistogramRecord,
+    /// Due to send, of every request that was written.
     pub send_lag: HistogramRecord,
+    /// Due to first content event, of successful streams.
     pub time_to_first_token: HistogramRecord,
+    /// Content event to next content event, of successful streams.
     pub inter_token_gap: HistogramRecord,
+    /// From the attempt until the connection stood, TLS apart, of connections that were made within the block.
     #[serde(default)]
     pub connect_time: HistogramRecord,
+    /// From there until requests could be sent, of those that speak TLS.
     #[serde(default)]
     pub tls_handshake_time: HistogramRecord,
+    /// Send to the first byte that came back, of successes.
     #[serde(default)]
     pub time_to_first_byte: HistogramRecord,
+    /// First byte to last byte, of successes; 0 where one read brought both.
     #[serde(default)]
     pub transfer_time: HistogramRecord,
 }
 
 /// One histogram.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HistogramRecord {
     /// Base64 of HdrHistogram's V2 encoding with DEFLATE, values in nanoseconds; empty when there are none.
     pub v2_deflate: String,
@@ -187,6 +225,7 @@ pub struct HistogramRecord {
 
 /// All workers together in one span.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SeriesRecord {
     /// From the start of the block.
     pub start_ns: u64,
@@ -210,15 +249,19 @@ pub struct SeriesRecord {
 
 /// What is shown of a second's histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PercentilesRecord {
+    /// The median.
     pub p50_ns: u64,
+    /// The 95th percentile.
     pub p95_ns: u64,
+    /// The 99th percentile.
     pub p99_ns: u64,
 }
 
 /// How far apart the workers began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SkewRecord {
     /// From the first worker's first thread to the last worker's last thread.
     pub spread_ns: u64,
@@ -226,25 +269,34 @@ pub struct SkewRecord {
     pub uncertainty_ns: u64,
 }
 
-/// A worker's machine; see [`proto::interval::HostReading`].
+/// A worker's process and its machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HostRecord {
+    /// Cores that the worker's process used.
     pub process_cores: f64,
+    /// Share of the span for which the busiest engine thread ran, 0 to 1.
     pub busiest_thread: f64,
+    /// Share of the span for which engine threads were ready to run but had no core, summed over them.
     pub scheduler_lag: f64,
+    /// Share of the machine's time that the hypervisor gave to others, 0 to 1.
     pub steal: f64,
+    /// Resident memory of the worker's process, in bytes.
     pub resident_bytes: u64,
     // Records that were written before these were read have none.
+    /// How often the engine threads gave their core up, because there was nothing to do; together.
     #[serde(default)]
     pub voluntary_switches: u64,
+    /// How often their core was taken from the engine threads; together.
     #[serde(default)]
     pub involuntary_switches: u64,
+    /// What the engine threads spent on ending the span and handing over what they had measured; together.
     #[serde(default)]
     pub reporting_ns: u64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(remote = "EndReason", rename_all = "snake_case")]
 enum EndReasonRecord {
     Requests,
@@ -254,12 +306,14 @@ enum EndReasonRecord {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(remote = "FailureKind", rename_all = "snake_case")]
 enum FailureKindRecord {
     Connect,
     Tls,
     Timeout,
     Reset,
+    Refused,
     Protocol,
     Status,
     Body,

@@ -4,7 +4,6 @@
 //! Values of headers are never part of it.
 
 use proto::interval::{EndReason, HostReading};
-use proto::load::Arrivals;
 use proto::outcome::FailureKind;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,7 @@ use crate::statistics::{Figures, StageFigures};
 mod capacity;
 mod decode;
 mod encode;
+mod load;
 mod measurement;
 mod proof;
 mod recompute;
@@ -30,6 +30,7 @@ mod witness;
 pub use capacity::{CapacityRecord, ConclusionRecord, StepKindRecord, StepRecord};
 pub use decode::RecordError;
 pub(super) use encode::nanos;
+pub use load::{ExtentRecord, LoadRecord, ThinkTimeRecord, TraceRecord, WarmUpRecord};
 pub use measurement::{
     ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord,
     LatenciesRecord, PercentilesRecord, SeriesRecord, SkewRecord, TlsRecord, WorkerEndRecord, WorkerRecord,
@@ -49,8 +50,9 @@ pub const OLDEST_SCHEMA_VERSION: u32 = 1;
 
 /// A run: what was asked for, on what, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunRecord {
-    /// [`SCHEMA_VERSION`].
+    /// Of what this file means; it changes when a reader of an earlier one would be misled.
     pub schema_version: u32,
     /// What is known without having measured anything.
     pub run: RunHead,
@@ -73,6 +75,7 @@ pub struct RunRecord {
 
 /// What is known of a run without having measured anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunHead {
     /// What measured.
     pub tool: ToolRecord,
@@ -100,6 +103,7 @@ pub struct RunHead {
     /// Seeds Poisson arrivals, think times, what is random in bodies, and back-off.
     pub seed: u64,
     /// The coordinator's machine.
+    #[cfg_attr(test, schemars(with = "crate::environment::Environment"))]
     pub environment: serde_json::Value,
     /// The fleet, in order.
     pub workers: Vec<FleetWorkerRecord>,
@@ -115,6 +119,7 @@ pub struct RunHead {
 
 /// What measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToolRecord {
     /// Of the software.
     pub version: String,
@@ -124,6 +129,7 @@ pub struct ToolRecord {
 
 /// What was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetRecord {
     /// The base URL.
     pub url: String,
@@ -152,6 +158,7 @@ pub struct TargetRecord {
 
 /// One worker of the fleet and its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FleetWorkerRecord {
     /// From 0.
     pub number: u32,
@@ -179,6 +186,7 @@ pub struct FleetWorkerRecord {
 
 /// One block: what was asked for, what every worker measured, and what it adds up to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BlockRecord {
     /// From 1.
     pub number: u32,
@@ -219,6 +227,10 @@ pub struct BlockRecord {
     /// Why it was ended before its time, where that was not the user's doing.
     #[serde(default)]
     pub aborted: Option<String>,
+    /// When its load began, on the coordinator's clock, in RFC 3339; `None` where it never did, or an earlier version wrote
+    /// this.
+    #[serde(default)]
+    pub started: Option<String>,
     /// How far apart the workers began.
     pub start_skew: SkewRecord,
     /// What the upstream says of it; `None` where it says nothing.
@@ -247,91 +259,13 @@ pub struct BlockRecord {
     pub stages: Vec<StageFigures>,
 }
 
-/// How requests came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum LoadRecord {
-    /// A fixed number in flight.
-    Closed {
-        /// Over the whole fleet.
-        concurrency: u32,
-        /// How long a connection rested after an answer; `None` for not at all.
-        #[serde(default)]
-        think_time: Option<ThinkTimeRecord>,
-    },
-    /// Arrivals that did not wait for the target.
-    Open {
-        /// Thousandths of a request a second, over the whole fleet; `None` where there were stages or a trace.
-        rate_millihertz: Option<u64>,
-        /// One after another, in place of a rate.
-        #[serde(default)]
-        stages: Vec<StageRecord>,
-        /// The moments of a trace, in place of a rate.
-        #[serde(default)]
-        trace: Option<TraceRecord>,
-        /// How they were spaced.
-        #[serde(with = "ArrivalsRecord")]
-        arrivals: Arrivals,
-        /// Of each worker.
-        connections: u32,
-        /// Over the whole fleet; `None` for no limit.
-        max_in_flight: Option<u64>,
-    },
-}
-
-/// The moments at which requests were due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TraceRecord {
-    /// How many.
-    pub requests: u64,
-    /// When the last one was.
-    pub duration_ns: u64,
-    /// Base64 of the gaps between them in nanoseconds (LEB128), DEFLATE-compressed.
-    pub gaps_deflate: String,
-}
-
-/// A time, or a range from which it was drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThinkTimeRecord {
-    /// The shortest.
-    pub min_ns: u64,
-    /// The longest.
-    pub max_ns: u64,
-}
-
-/// When a block was to end: at whichever came first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExtentRecord {
-    /// Over the whole fleet.
-    pub requests: Option<u64>,
-    /// From the start of the block.
-    pub duration_ns: Option<u64>,
-}
-
-/// What went before the measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum WarmUpRecord {
-    /// Nothing but making the connections.
-    None,
-    /// This many requests.
-    Requests {
-        /// Over the whole fleet.
-        requests: u64,
-    },
-    /// This long.
-    Duration {
-        /// How long.
-        duration_ns: u64,
-    },
-}
-
 /// Of a record that was written before there were streams.
 fn one() -> u32 {
     1
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(remote = "Arm", rename_all = "snake_case")]
 enum ArmName {
     Gateway,
@@ -339,6 +273,7 @@ enum ArmName {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(remote = "Purpose", rename_all = "snake_case")]
 enum PurposeName {
     Measurement,
@@ -349,11 +284,4 @@ enum PurposeName {
 /// Of a record that was written before blocks had a purpose.
 fn measurement() -> Purpose {
     Purpose::Measurement
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Arrivals", rename_all = "snake_case")]
-enum ArrivalsRecord {
-    Constant,
-    Poisson,
 }

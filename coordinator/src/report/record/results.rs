@@ -13,6 +13,7 @@ use crate::statistics::{Figures, Merged, Upstream, UpstreamPart};
 
 /// All blocks of one scenario at one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ResultRecord {
     /// The scenario's name.
     pub scenario: String,
@@ -30,6 +31,7 @@ pub struct ResultRecord {
 
 /// One arm, over all its blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ArmRecord {
     /// Their numbers.
     pub blocks: Vec<u32>,

@@ -7,6 +7,7 @@ use super::nanos;
 
 /// A request, and what a good answer is, without the values of headers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ScenarioRecord {
     /// As reports name it.
     pub name: String,
@@ -36,6 +37,7 @@ pub struct ScenarioRecord {
 
 /// Bodies that differed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VarietyRecord {
     /// How many were asked for, over the whole fleet.
     pub bodies: u32,
@@ -45,6 +47,7 @@ pub struct VarietyRecord {
 
 /// A value that must be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonExpectationRecord {
     /// RFC 6901.
     pub pointer: String,
@@ -54,6 +57,7 @@ pub struct JsonExpectationRecord {
 
 /// Bounds for one request; see [`Goal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GoalRecord {
     /// Due to last byte.
     pub response_time_ns: Option<u64>,

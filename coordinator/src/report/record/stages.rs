@@ -11,6 +11,7 @@ use crate::statistics::{StageFigures, StageSum, Window};
 
 /// A span in which the rate went in a straight line from one value to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StageRecord {
     /// How long it lasted.
     pub duration_ns: u64,

@@ -7,6 +7,7 @@ use crate::merge::Witnessed;
 
 /// What the upstream was asked for, from just before the load of a block until it had ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WitnessRecord {
     /// Completions that it was asked for.
     pub requests: u64,

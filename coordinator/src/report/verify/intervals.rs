@@ -69,7 +69,7 @@ fn read(record: &RunRecord, lines: impl Iterator<Item = io::Result<String>>) -> 
 
 fn add(replay: &mut Replay, interval: &IntervalRecord, line: u64) -> Result<(), String> {
     let content = interval.content(&format!("line {line}")).map_err(|error| format!("is broken: {error}"))?;
-    replay.add(interval.worker, &content, Duration::from_nanos(interval.delay_ns))
+    replay.add(interval.worker, &content, interval.arrival())
 }
 
 fn disagreement(block: &BlockRecord, stored: &WorkerRecord, logged: &ReplayedWorker) -> Option<String> {
@@ -96,6 +96,7 @@ fn window_differs(stored: &WorkerRecord, logged: &ReplayedWorker) -> Option<Stri
     let measured = &logged.measured;
     let rows = [
         ("ns of delay at most", nanos(measured.report_delay), stored.report_delay_ns),
+        ("ns ahead at most", nanos(measured.clock_advance), stored.clock_advance_ns),
         ("successes in the window", measured.successes_in_window, stored.successes_in_window),
         ("started in the window", measured.started_in_window, stored.started_in_window),
         (

@@ -1,12 +1,11 @@
 use std::fs;
-use std::time::Duration;
 
 use super::{Check, verify, verify_file, verify_intervals};
 use proto::interval::EndReason;
 use proto::target::HttpVersion;
 
-use crate::merge::BlockMerge;
 use crate::merge::fixtures::{block, closed, interval, requests, totals};
+use crate::merge::{Arrival, BlockMerge};
 use crate::report::files::tests::TemporaryFolder;
 use crate::report::fixtures;
 use crate::report::interval_log::IntervalRecord;
@@ -213,7 +212,7 @@ fn three_seconds() -> (RunRecord, Vec<String>) {
         for interval in &intervals {
             merge.interval(worker, interval).unwrap();
             lines.push(
-                serde_json::to_string(&IntervalRecord::new(1, worker, interval, Duration::ZERO)).unwrap(),
+                serde_json::to_string(&IntervalRecord::new(1, worker, interval, Arrival::default())).unwrap(),
             );
         }
         merge.finished(worker, totals(&intervals, EndReason::Requests));
@@ -231,7 +230,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
         failed(&verify_intervals(&record, lines.iter().cloned().map(Ok))).join("\n")
     };
     assert_eq!(check(|_| {}), "");
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("a last completion between 2s and 2.01s against at 200ms", |block| {
             for worker in &mut block.workers {
                 if let WorkerEndRecord::Finished { last_completion_ns, .. } = &mut worker.end {
@@ -244,6 +243,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
             block.workers[0].last_interval_end_ns = 1
         }),
         ("0 ns of delay at most against 5", |block| block.workers[0].report_delay_ns = 5),
+        ("0 ns ahead at most against 6", |block| block.workers[0].clock_advance_ns = 6),
         ("12 successes in the window against 13", |block| {
             block.workers[0].successes_in_window += 1;
             block.workers[1].successes_in_window -= 1;
@@ -266,7 +266,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
 fn the_log_of_a_run_that_was_killed_may_go_on_beyond_the_record() {
     let mut record = fixtures::record_of(&[fixtures::calm_block()]);
     let next = interval(0, (0.0, 1.0), &[10_000_000]);
-    let next = serde_json::to_string(&IntervalRecord::new(2, 0, &next, Duration::ZERO)).unwrap();
+    let next = serde_json::to_string(&IntervalRecord::new(2, 0, &next, Arrival::default())).unwrap();
     let lines = [log_lines(), vec![next.clone(), next[..50].to_owned()]].concat();
     let check = |record: &RunRecord, lines: &[String]| {
         failed(&verify_intervals(record, lines.iter().cloned().map(Ok)))
@@ -281,7 +281,7 @@ fn the_log_of_a_run_that_was_killed_may_go_on_beyond_the_record() {
 fn log_lines() -> Vec<String> {
     let only = interval(0, (0.0, 1.0), &[10_000_000; 500]);
     let line =
-        |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only, Duration::ZERO)).unwrap();
+        |worker| serde_json::to_string(&IntervalRecord::new(1, worker, &only, Arrival::default())).unwrap();
     vec![line(0), line(1)]
 }
 

@@ -18,6 +18,7 @@ pub use results::{ResultEvidence, Side, judge_result};
 
 /// Whether figures can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing speaks against them.
@@ -53,6 +54,7 @@ impl fmt::Display for Verdict {
 
 /// One thing that a reader of the figures should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule's name.
     pub rule: String,

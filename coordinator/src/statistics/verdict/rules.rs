@@ -12,7 +12,7 @@ use crate::statistics::{Evidence, Figures};
 type Rule = fn(&Evidence<'_>, &Figures) -> Option<Finding>;
 
 /// In the order in which findings are shown.
-pub(super) const ALL: [Rule; 15] = [
+pub(super) const ALL: [Rule; 16] = [
     no_success,
     totals_disagree,
     worker_lost,
@@ -25,6 +25,7 @@ pub(super) const ALL: [Rule; 15] = [
     generator_cpu,
     starved,
     stalled,
+    clock_stepped,
     start_skew,
     not_settled,
     too_few_samples,
@@ -215,6 +216,24 @@ fn stalled(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
             worker.report_delay.as_secs_f64()
         );
         Finding::new("stalled", Verdict::Suspect, reason)
+    })
+}
+
+/// All times of a worker are spans on its monotonic clock, which nobody sets; its wall clock may be set as anybody likes. But
+/// a machine that is moved or restored may come back with another time, and a report of what is still to come shows that. A
+/// clock that falls behind looks like a report that is late, which is [`stalled`].
+const FURTHEST_AHEAD: Duration = Duration::from_millis(100);
+
+fn clock_stepped(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let ahead = |worker: &MeasuredWorker| worker.clock_advance.saturating_sub(worker.round_trip);
+    let worker = evidence.workers.iter().max_by_key(|worker| ahead(worker))?;
+    (ahead(worker) > FURTHEST_AHEAD).then(|| {
+        let reason = format!(
+            "the clock of worker {} stepped: it reported a span that went on for another {:.0} ms by the coordinator's clock",
+            worker.number,
+            worker.clock_advance.as_secs_f64() * 1e3
+        );
+        Finding::new("clock_stepped", Verdict::Suspect, reason)
     })
 }
 

@@ -213,6 +213,25 @@ fn stalled() {
 }
 
 #[test]
+fn clock_stepped() {
+    let ahead = |advance| {
+        changed(calm_closed(), |measured| {
+            measured.workers[1].round_trip = Duration::from_millis(50);
+            measured.workers[1].clock_advance = Duration::from_millis(advance);
+        })
+    };
+    assert_eq!(names(&ahead(150)), [""; 0], "a tenth of a second beyond the round trip");
+    let found = findings(&ahead(151));
+    assert_eq!((found[0].rule.as_str(), found[0].verdict), ("clock_stepped", Verdict::Suspect));
+    assert!(
+        found[0]
+            .reason
+            .starts_with("the clock of worker 1 stepped: it reported a span that went on for another 151 ms"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn start_skew() {
     let skewed = |spread, uncertainty| {
         let (spread, uncertainty) = (Duration::from_millis(spread), Duration::from_millis(uncertainty));

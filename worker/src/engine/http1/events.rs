@@ -134,6 +134,7 @@ impl Shard<Http1> {
         if slot.first == Nanos::ZERO {
             slot.first = now;
         }
+        slot.answer.lend(&mut self.spare_memory);
         let reading = &mut slot.answer.reading(&self.job.criteria, now);
         match slot.carrier.response.feed(&self.buffer[..bytes], reading) {
             Ok(None) => true,

@@ -4,7 +4,7 @@ use mio::event::Event;
 use mio::{Events, Token};
 
 use super::{Http2, Link, Place};
-use crate::answer::Criteria;
+use crate::answer::{Criteria, SpareMemory};
 use crate::clock::Nanos;
 use crate::connection::{Connection, Received};
 use crate::engine::protocol::READS_IN_A_ROW;
@@ -112,7 +112,12 @@ impl Shard<Http2> {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
         let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return };
-        let mut judging = Judging { slots: &mut self.slots, criteria: &self.job.criteria, now };
+        let mut judging = Judging {
+            slots: &mut self.slots,
+            spare: &mut self.spare_memory,
+            criteria: &self.job.criteria,
+            now,
+        };
         let fed = link.session.feed(&self.buffer[..bytes], &mut judging);
         let (line, is_known) = (link.line, link.session.is_known());
         if fed.is_err() && is_known {
@@ -148,6 +153,7 @@ impl Shard<Http2> {
 /// Hands the answers of a connection's streams on to the slots whose requests they answer.
 struct Judging<'a> {
     slots: &'a mut [Slot<Place>],
+    spare: &'a mut SpareMemory,
     criteria: &'a Criteria,
     now: Nanos,
 }
@@ -163,7 +169,9 @@ impl Answers for Judging<'_> {
 
     #[inline]
     fn head(&mut self, place: u32, head: &Head) {
-        self.slots[place as usize].answer.reading(self.criteria, self.now).head(head);
+        let answer = &mut self.slots[place as usize].answer;
+        answer.lend(self.spare);
+        answer.reading(self.criteria, self.now).head(head);
     }
 
     #[inline]

@@ -37,6 +37,8 @@ impl Shard<Http2> {
     #[cold]
     fn begin_again(&mut self, slot: u32, now: Nanos) {
         let begun = &mut self.slots[slot as usize];
+        // One that was still waiting to be written is not sent again.
+        self.recorder.counters.resent += u64::from(begun.sent != Nanos::ZERO);
         begun.state = State::Sending;
         begun.first = Nanos::ZERO;
         begun.answer.begin();
