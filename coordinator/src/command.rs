@@ -7,21 +7,31 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+use crate::catalogue;
 use crate::causes::sentence;
-use crate::cli::{Amount, Command, CompareArgs, CompareFormat, Given, PkiArgs, ReportArgs, ReportFormat};
+use crate::cli::{
+    Amount, Command, CompareArgs, CompareFormat, Given, ListArgs, ListFormat, ManArgs, OpenArgs, PageFormat,
+    PkiArgs, ReportArgs, ReportFormat,
+};
 use crate::clock;
 use crate::config::gcp::{GcpConfig, SetupConfig};
 use crate::config::{ConfigError, RunConfig, shell_quoted, state_dir};
+use crate::forecast::forecast;
 use crate::interrupt::INTERRUPTED;
+use crate::manual;
 use crate::report;
+use crate::report::documents;
+use crate::report::history;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
 use crate::screen::Notices;
 use crate::setup::{self, SetupError};
+use crate::starter;
 use crate::statistics::compare::Figure;
 use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
 use crate::trust::{describe_worker_bundle, make_worker_bundle};
+use crate::viewer;
 
 /// Something failed.
 const FAILED: u8 = 1;
@@ -47,11 +57,18 @@ impl Failure {
     }
 }
 
-/// Carries out one command. Log lines go through `notices`, which keep them from tearing a screen.
+/// Carries out one command of `program`, which completions and pages are about. Log lines go through `notices`, which keep
+/// them from tearing a screen.
 ///
 /// # Errors
 /// Why it could not be carried out.
-pub fn execute(command: &Command, given: &Given, notices: &Notices) -> Result<ExitCode, Failure> {
+pub fn execute(
+    command: &Command,
+    given: &Given,
+    program: &clap::Command,
+    notices: &Notices,
+) -> Result<ExitCode, Failure> {
+    let failed = |error: &dyn Error| Failure::new(FAILED, error);
     match command {
         Command::Run(args) => {
             let config = RunConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -64,6 +81,8 @@ pub fn execute(command: &Command, given: &Given, notices: &Notices) -> Result<Ex
         Command::Report(args) => report_again(args),
         Command::Verify { path } => verify(path),
         Command::Compare(args) => compare(args),
+        Command::List(args) => list(args),
+        Command::Open(args) => open(args),
         Command::Pki(args) => pki(args, given),
         Command::Setup(args) => {
             let config = SetupConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -77,6 +96,15 @@ pub fn execute(command: &Command, given: &Given, notices: &Notices) -> Result<Ex
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
             in_cloud(setup::cleanup(&config, notices))
         }
+        Command::Init => {
+            documents::write_new(Path::new("."), &starter::FILES).map_err(|error| failed(&error))?;
+            print(starter::TOLD)
+        }
+        Command::Scenarios(args) => {
+            print(&catalogue::tell(args, given).map_err(|error| Failure::new(USAGE, &error))?)
+        }
+        Command::Completions(args) => print(&manual::completions(program, args.shell)),
+        Command::Man(args) => man(args, program),
     }
 }
 
@@ -95,6 +123,9 @@ fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<Ex
 }
 
 fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
+    if config.dry_run {
+        return print(&forecast(config));
+    }
     let runtime = runtime()?;
     let failed = |error: RunError| Failure {
         code: if error.is_interruption() { INTERRUPTED } else { FAILED },
@@ -254,6 +285,35 @@ fn pki(args: &PkiArgs, given: &Given) -> Result<ExitCode, Failure> {
     let described = describe_worker_bundle(&bundle, &args.fleet_name, &flags, &mut text);
     described.map_err(|error| Failure::new(FAILED, &error))?;
     print(&String::from_utf8_lossy(&text))
+}
+
+fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
+    let failed = |error: &dyn Error| Failure::new(FAILED, error);
+    let zone = clock::local_now().time_zone().clone();
+    let found = history::read(&args.results.results_dir, &zone).map_err(|error| failed(&error))?;
+    match args.format {
+        ListFormat::Text => print(&history::text(&found)),
+        ListFormat::Json => print(&history::to_json(&found).map_err(|error| failed(&error))?),
+    }
+}
+
+fn open(args: &OpenArgs) -> Result<ExitCode, Failure> {
+    let report = history::report_of(&args.results.results_dir, args.run.as_deref());
+    let report = report.map_err(|error| Failure::new(FAILED, &error))?;
+    if viewer::open(&report) { Ok(ExitCode::SUCCESS) } else { print(&format!("{}\n", report.display())) }
+}
+
+fn man(args: &ManArgs, program: &clap::Command) -> Result<ExitCode, Failure> {
+    let pages = manual::pages(program, args.format).map_err(|error| Failure::new(FAILED, &error))?;
+    let Some(folder) = &args.folder else {
+        return match (args.format, pages.first()) {
+            (PageFormat::Roff, Some(page)) => print(&page.text),
+            _ => print(&pages.iter().map(|page| page.text.as_str()).collect::<Vec<_>>().join("\n")),
+        };
+    };
+    let texts = pages.iter().map(|page| (page.name.as_str(), page.text.as_str()));
+    documents::write_pages(folder, texts).map_err(|error| Failure::new(FAILED, &error))?;
+    print(&format!("{} pages are in {}\n", pages.len(), folder.display()))
 }
 
 /// Writes to standard output. A reader that has had enough (`| head`) is no failure.

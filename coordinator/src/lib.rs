@@ -4,6 +4,7 @@
 //! [`run`] (all of them) → [`merge`] → [`statistics`] → [`report`].
 
 pub mod capacity;
+pub mod catalogue;
 pub mod causes;
 pub mod cli;
 pub mod clock;
@@ -11,8 +12,11 @@ pub mod command;
 pub mod config;
 pub mod environment;
 pub mod fleet;
+pub mod forecast;
 pub mod interrupt;
+pub mod manual;
 pub mod merge;
+pub mod nearest;
 pub mod plan;
 pub mod preflight;
 pub mod report;
@@ -22,7 +26,9 @@ pub mod scenario;
 pub mod screen;
 pub mod session;
 pub mod setup;
+pub mod starter;
 pub mod statistics;
 pub mod telemetry;
 pub mod threshold;
 pub mod trust;
+pub mod viewer;

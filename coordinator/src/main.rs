@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use coordinator::causes;
 use coordinator::cli::{self, UsageError};
 use coordinator::command::{self, Failure};
@@ -59,7 +59,7 @@ fn play() -> Result<ExitCode, Failure> {
         Role::Coordinator(command) => {
             // Each host and each worker takes a few.
             worker::host::raise_open_files_limit();
-            command::execute(command, &invocation.given, &notices)
+            command::execute(command, &invocation.given, &Program::command(), &notices)
         }
         Role::Worker(args) => {
             worker::cli::main(args).map(|()| ExitCode::SUCCESS).map_err(|error| failed(&error))

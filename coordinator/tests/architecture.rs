@@ -8,19 +8,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 23] = [
+const FLOORS: [&str; 29] = [
+    "nearest",
     "causes",
     "clock",
     "interrupt",
     "environment",
     "rules",
+    "starter",
+    "viewer",
     "scenario",
     "threshold",
     "trust",
     "cli",
+    "manual",
     "plan",
     "capacity",
     "config",
+    "catalogue",
+    "forecast",
     "merge",
     "statistics",
     "fleet",

@@ -78,10 +78,32 @@ fn what_is_no_command_or_flag_is_named_in_one_line() {
 }
 
 #[test]
+fn near_misses_are_asked_for() {
+    let bench = Bench::new();
+    for (arguments, meant) in [
+        (&["run", "--fleet", "loacl"][..], "did you mean `local`?"),
+        (&["run", "--arrivals", "poison"], "did you mean `poisson`?"),
+        (&["run", "--accept", "send_lags"], "did you mean `send_lag`?"),
+        (&["compare", "a", "b", "--tolerance", "p98=1%"], "did you mean `p95`?"),
+        (&["scenarios", "simple_chatstream"], "did you mean `simple_chat_stream`?"),
+        (&["mokc"], "'mock'"),
+    ] {
+        refused(&bench, arguments, 2, &[meant]);
+    }
+    bench.file(".env", "ARCHESTRA_BENCH_THRESHOLD='p95<80ms'\n");
+    refused(&bench, &["run"], 2, &["line 1", "did you mean `ARCHESTRA_BENCH_THRESHOLDS`?"]);
+}
+
+#[test]
 fn a_scenario_file_is_held_to_what_it_may_say() {
     let bench = Bench::new();
     bench.file("typo.toml", "path = \"/v1/x\"\nbdoy = \"{}\"\n");
-    refused(&bench, &["run", "--scenario", "typo.toml"], 2, &["typo.toml", "line 2", "bdoy"]);
+    refused(
+        &bench,
+        &["run", "--scenario", "typo.toml"],
+        2,
+        &["typo.toml", "line 2", "bdoy", "did you mean `body`?"],
+    );
     bench.file("typo.json", "{\n\"path\": \"/v1/x\",\n\"expcet\": {}\n}");
     refused(&bench, &["run", "--scenario", "typo.json"], 2, &["typo.json", "line 3", "expcet"]);
     bench.file("cut.toml", "path = \"/v1/x\"\n[expect\n");

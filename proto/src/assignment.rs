@@ -208,6 +208,7 @@ pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidM
 mod tests {
     use super::*;
     use crate::expectation::JsonExpectation;
+    use crate::goal::Goal;
     use crate::load::{Arrivals, Rate, ThinkTime};
     use crate::route::Route;
     use crate::stages::{Stage, Stages};
@@ -243,6 +244,7 @@ mod tests {
                 json: vec![JsonExpectation { pointer: "/a".into(), equals: Some("1".into()) }],
                 finish_reason: Some("stop".into()),
                 stream: true,
+                goal: Goal { mean_gap: Some(Duration::from_millis(7)), ..Goal::NONE },
             },
             load,
             extent,

@@ -1,5 +1,6 @@
 //! What a good answer is.
 
+use crate::goal::Goal;
 use crate::{InvalidMessage, wire};
 
 /// What an answer must be to count as a success. What is not asked for is not looked at.
@@ -13,6 +14,8 @@ pub struct Expectation {
     pub finish_reason: Option<String>,
     /// The answer is a stream of server-sent events that carries content and ends with `data: [DONE]`.
     pub stream: bool,
+    /// What a success that is not late keeps to.
+    pub goal: Goal,
 }
 
 /// A value that must be there.
@@ -95,6 +98,7 @@ impl From<&Expectation> for wire::Expectation {
                 .collect(),
             finish_reason: expectation.finish_reason.clone().unwrap_or_default(),
             stream: expectation.stream,
+            goal: (!expectation.goal.is_none()).then(|| expectation.goal.into()),
         }
     }
 }
@@ -111,6 +115,7 @@ impl TryFrom<wire::Expectation> for Expectation {
             json: json.map(|json| JsonExpectation { pointer: json.pointer, equals: json.equals }).collect(),
             finish_reason: Some(expectation.finish_reason).filter(|reason| !reason.is_empty()),
             stream: expectation.stream,
+            goal: expectation.goal.map(Goal::try_from).transpose()?.unwrap_or_default(),
         };
         expectation.check()?;
         Ok(expectation)

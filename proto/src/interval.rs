@@ -278,6 +278,7 @@ mod tests {
             connections_opened: 3,
             content_events: 4,
             coalesced_events: 2,
+            late: 3,
             resent: 1,
             connections: [
                 (ConnectionKind { address: "127.0.0.1:80".into(), tls: None }, 1),

@@ -15,6 +15,7 @@ pub mod assignment;
 pub mod counters;
 pub mod description;
 pub mod expectation;
+pub mod goal;
 pub mod interval;
 pub mod latencies;
 pub mod load;
@@ -36,7 +37,7 @@ pub mod wire {
 }
 
 /// The revision of the meaning of `loadtest.v1`; a coordinator refuses a worker of another revision.
-pub const WIRE_REVISION: u32 = 2;
+pub const WIRE_REVISION: u32 = 3;
 
 /// The version of this software, as both sides show it.
 pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::values;
+use crate::nearest::nearest;
 use crate::rules::RULES;
 use crate::scenario::Header;
 
@@ -99,9 +100,6 @@ fn rule(text: &str) -> Result<String, String> {
     if RULES.contains(&text) {
         return Ok(text.to_owned());
     }
-    let rated = RULES.iter().map(|known| (strsim::jaro_winkler(known, text), *known));
-    let nearest =
-        rated.filter(|(likeness, _)| *likeness > 0.8).max_by(|left, right| left.0.total_cmp(&right.0));
-    let meant = nearest.map(|(_, known)| format!("did you mean `{known}`? ")).unwrap_or_default();
+    let meant = nearest(text, RULES).map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
     Err(format!("must be a rule of the verdict, not `{text}`; {meant}there are {}", RULES.join(", ")))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::values::duration;
+use crate::nearest::question;
 
 /// The flags of `compare`.
 #[derive(Debug, Clone, Args)]
@@ -79,8 +80,9 @@ fn tolerance(text: &str) -> Result<Tolerance, String> {
         )
     };
     let (figure, amount) = text.trim().split_once('=').ok_or_else(wrong)?;
-    let mut figures = Tolerance::FIGURES.into_iter().chain(Tolerance::ADDED);
-    let figure = figures.find(|known| *known == figure.trim()).ok_or_else(wrong)?;
+    let figures = Tolerance::FIGURES.into_iter().chain(Tolerance::ADDED);
+    let known = figures.clone().find(|known| *known == figure.trim());
+    let figure = known.ok_or_else(|| format!("{}{}", wrong(), question(figure, figures)))?;
     let amount = match amount.trim().strip_suffix('%') {
         Some(number) => {
             let share = number.trim().parse::<f64>().ok().filter(|share| (0.0..=10_000.0).contains(share));

@@ -32,6 +32,16 @@ pub enum UsageError {
         /// Reads on from the place.
         problem: String,
     },
+    /// A variable is named as this program's are, and is none of them.
+    #[error("{name} in {place} is no setting{}", all_or_meant(meant.as_deref()))]
+    UnknownVariable {
+        /// Such as `ARCHESTRA_BENCH_SCENARIO`.
+        name: String,
+        /// Where it is set.
+        place: String,
+        /// The one that was probably meant.
+        meant: Option<String>,
+    },
     /// A file of variables, which may be somebody else's, names a program.
     #[error(
         "{place} names a program to run, which no file may do; give it as {flag} or in the process's environment"
@@ -72,6 +82,13 @@ pub enum UsageError {
         /// From 1.
         line: usize,
     },
+}
+
+fn all_or_meant(meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("; did you mean `{meant}`?"),
+        None => "; `archestra-bench init` writes a file with all that there are".into(),
+    }
 }
 
 impl UsageError {

@@ -6,14 +6,20 @@ mod arms;
 mod bodies;
 mod capacity;
 mod compare;
+mod dry_run;
 mod env_file;
 mod error;
 mod gcp;
+mod goodput;
+mod history;
 mod machines;
+mod manual;
 mod mix;
 mod outputs;
 mod parse;
+mod pki;
 mod report;
+mod scenarios;
 mod shape;
 mod ssh;
 mod target;
@@ -38,14 +44,20 @@ pub use arms::{ArmArgs, OrderKind};
 pub use bodies::BodyArgs;
 pub use capacity::{CapacityArgs, Precision};
 pub use compare::{Amount, CompareArgs, CompareFormat, Tolerance};
+pub use dry_run::DryRunArgs;
 pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
+pub use goodput::{GoalBound, GoodputArgs};
+pub use history::{ListArgs, ListFormat, OpenArgs, ResultsArgs};
 pub use machines::{MachinesArgs, OnPartial};
+pub use manual::{CompletionsArgs, ManArgs, PageFormat};
 pub use mix::{MixArgs, Weighted};
 pub use outputs::OutputArgs;
 pub use parse::{Given, Invocation, parse};
+pub use pki::PkiArgs;
 pub use report::{ReportArgs, ReportFormat};
+pub use scenarios::ScenariosArgs;
 pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
@@ -82,6 +94,10 @@ pub enum Command {
     },
     /// Compare two runs, and exit with 4 where the later one is worse beyond what is tolerated
     Compare(CompareArgs),
+    /// List past results, the newest first
+    List(ListArgs),
+    /// Open the report of the last run, or of another
+    Open(OpenArgs),
     /// Make the credentials that workers on other machines need
     Pki(PkiArgs),
     /// Make the platform's VM in Google Cloud, wait until it answers, and write benchmark-config.env
@@ -90,6 +106,14 @@ pub enum Command {
     Status(Box<InventoryArgs>),
     /// Delete everything that a fleet has in Google Cloud
     Cleanup(Box<InventoryArgs>),
+    /// Write `.env` and a scenario file into the current folder, both with comments and ready to run
+    Init,
+    /// List the scenarios, or show one as it would be sent
+    Scenarios(Box<ScenariosArgs>),
+    /// Print what a shell sources to complete commands and flags
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(ManArgs),
 }
 
 /// Where workers run.
@@ -318,6 +342,14 @@ pub struct RunArgs {
     #[command(flatten)]
     pub judge: ThresholdArgs,
 
+    /// What a request must keep to.
+    #[command(flatten)]
+    pub goal: GoodputArgs,
+
+    /// Whether the plan is carried out.
+    #[command(flatten)]
+    pub rehearsal: DryRunArgs,
+
     /// Where else results go.
     #[command(flatten)]
     pub outputs: OutputArgs,
@@ -343,28 +375,6 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_LOG_FORMAT")]
     #[arg(help_heading = OUTPUT)]
     pub log_format: LogFormat,
-}
-
-/// The flags of `pki`.
-#[derive(Debug, Clone, Args)]
-pub struct PkiArgs {
-    /// Whose certificate authority; made when there is none of this name
-    #[arg(long, value_name = "NAME", default_value = FleetName::DEFAULT, value_parser = values::fleet_name)]
-    #[arg(env = "ARCHESTRA_BENCH_FLEET_NAME")]
-    pub fleet_name: FleetName,
-
-    /// Folder that worker.pem is written to
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub out: PathBuf,
-
-    /// Overwrite a worker.pem that is already there
-    #[arg(long)]
-    pub force: bool,
-
-    /// Folder for certificate authorities
-    /// [default: $XDG_STATE_HOME/archestra-bench, or ~/.local/state/archestra-bench]
-    #[arg(long, value_name = "DIR", env = "ARCHESTRA_BENCH_STATE_DIR")]
-    pub state_dir: Option<PathBuf>,
 }
 
 const FLEET: &str = "Fleet";

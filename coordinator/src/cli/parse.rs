@@ -11,6 +11,7 @@ use clap::{ArgMatches, Parser};
 use super::env_file::ProcessVariables;
 use super::error::UsageError;
 use super::variables::{Origin, Variable, Variables};
+use crate::nearest::question;
 
 /// A command line that was understood.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub fn parse<C: Parser>(
     let names = where_variables_count(names, &flags_only, &matches);
     let variables =
         if names.is_empty() { Variables::default() } else { Variables::read(process, directory)? };
+    variables.refuse_unknown()?;
     let matches = with_variables(flags_only.clone(), subcommand, &names, &variables)
         .try_get_matches_from(&arguments)
         .map_err(|error| variable_error(error, &flags_only, subcommand, &names, &variables))?;
@@ -320,7 +322,8 @@ fn problem(error: &clap::Error) -> Option<String> {
         ErrorKind::InvalidValue => {
             let value = context(error, ContextKind::InvalidValue).filter(|value| !value.is_empty())?;
             let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };
-            Some(format!("must be one of {}, not `{value}`", valid.join(", ")))
+            let meant = question(&value, valid.iter().map(String::as_str));
+            Some(format!("must be one of {}, not `{value}`{meant}", valid.join(", ")))
         }
         ErrorKind::InvalidUtf8 => Some("must be text in UTF-8".into()),
         _ => None,

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use super::env_file::{self, BrokenLine, FileVariable, ProcessVariables};
 use super::error::UsageError;
+use crate::nearest::nearest;
+use crate::starter::SETTINGS;
 
 /// The variables of this process, but for those whose names are no text.
 pub fn process_variables() -> ProcessVariables {
@@ -94,10 +96,51 @@ impl Variables {
             .find(|variable| says_something(variable.value))
     }
 
+    /// Refuses a variable that is named as this program's are and is none of them: what it was to set would not be set.
+    /// In the environment of the process, which others fill too, only one that is nearly one of them.
+    pub(crate) fn refuse_unknown(&self) -> Result<(), UsageError> {
+        let near = |name: &str| nearest(ending(name)?, known().filter_map(ending));
+        let process = self.process.keys().map(|name| (name, Place { origin: Origin::Process, line: 0 }));
+        let files = [Origin::EnvFile, Origin::BenchmarkConfigFile].into_iter().zip(&self.files);
+        let files = files.flat_map(|(origin, file)| {
+            file.iter().map(move |(name, variable)| (name, Place { origin, line: variable.line }))
+        });
+        for (name, place) in process.chain(files) {
+            if ending(name).is_none() || known().any(|known| known == name) {
+                continue;
+            }
+            let meant = near(name);
+            if meant.is_some() || place.origin != Origin::Process {
+                let meant = meant.map(|meant| format!("{PREFIX}{meant}"));
+                return Err(UsageError::UnknownVariable {
+                    name: name.clone(),
+                    place: place.to_string(),
+                    meant,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// One that only the process can set, such as `HOME`.
     pub(crate) fn of_process(&self, name: &str) -> Option<&OsStr> {
         self.process.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
+}
+
+/// How the names of most variables begin.
+const PREFIX: &str = "ARCHESTRA_BENCH_";
+
+/// What follows the prefix.
+fn ending(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)
+}
+
+/// The variables that the example file names: those that it sets, and those that its comments tell of.
+fn known() -> impl Iterator<Item = &'static str> {
+    let is_of_a_name =
+        |character: char| character.is_ascii_uppercase() || character.is_ascii_digit() || character == '_';
+    SETTINGS.split(move |character| !is_of_a_name(character)).filter(|word| word.starts_with(PREFIX))
 }
 
 fn read_file(
@@ -148,6 +191,36 @@ mod tests {
         assert_eq!(found("D"), Some(("config", "benchmark-config.env, line 4,".into())));
         assert_eq!(found("E"), None);
         assert_eq!(variables.of_process("D"), None);
+    }
+
+    #[test]
+    fn a_variable_that_is_nearly_one_of_ours_is_refused_and_others_are_left_alone() {
+        let refused = |process: &[(&str, &str)], file: &str| {
+            read(process, &[(".env", file)]).unwrap().refuse_unknown().err().map(|error| error.to_string())
+        };
+        assert_eq!(
+            refused(&[], "\nARCHESTRA_BENCH_SCENARIO=x").unwrap(),
+            "ARCHESTRA_BENCH_SCENARIO in .env, line 2, is no setting; did you mean `ARCHESTRA_BENCH_SCENARIOS`?"
+        );
+        assert_eq!(
+            refused(&[], "ARCHESTRA_BENCH_MOON=1").unwrap(),
+            "ARCHESTRA_BENCH_MOON in .env, line 1, is no setting; `archestra-bench init` writes a file with all that there are"
+        );
+        let process = refused(&[("ARCHESTRA_BENCH_RTAE", "5")], "").unwrap();
+        assert!(
+            process.ends_with("in the environment is no setting; did you mean `ARCHESTRA_BENCH_RATE`?"),
+            "{process}"
+        );
+        assert_eq!(
+            refused(
+                &[("ARCHESTRA_BENCH_MOON", "5"), ("ARCHESTRA_BENCH_SSH", "ssh")],
+                "ARCHESTRA_URL=x\nRATE=1"
+            ),
+            None
+        );
+        for line in known() {
+            assert_eq!(refused(&[(line, "")], &format!("{line}=")), None, "{line}");
+        }
     }
 
     #[test]

@@ -79,7 +79,8 @@ fn objectives(args: &CapacityArgs, given: &Given, config: &RunConfig) -> Result<
         return Err(QuestionError::OverheadInASearch { place, objective }.into());
     }
     let names: Vec<&str> = config.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-    super::thresholds::check_all(&args.slos, "slos", given, &names, false)?;
+    let has_goal = config.scenarios.iter().any(|scenario| !scenario.expectation.goal.is_none());
+    super::thresholds::check_all(&args.slos, "slos", given, &names, false, has_goal)?;
     if !args.slos.is_empty() {
         return Ok(args.slos.clone());
     }

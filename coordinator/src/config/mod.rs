@@ -92,6 +92,8 @@ pub struct RunConfig {
     pub telemetry: TelemetryConfig,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
+    /// Only tell the plan.
+    pub dry_run: bool,
     /// Show no progress.
     pub quiet: bool,
     /// How log lines look.
@@ -219,6 +221,7 @@ impl RunConfig {
             output_tokens: args.body.output_tokens.map(NonZeroU32::get).filter(|_| trace.is_none()),
             varied: direct_target.is_some() && !args.arms.identical_prompts,
             seed,
+            goal: args.goal.goal(),
             ..ScenarioOptions::new(&args.path, &args.model, &args.headers, api_key.expose())
         };
         let scenarios = Scenario::load_all(&args.scenarios, &options)?;
@@ -228,10 +231,12 @@ impl RunConfig {
         };
         arms::check(given, direct.is_some())?;
         bodies::check(args, given, &scenarios)?;
+        thresholds::check_goal(given, &scenarios)?;
         mix::check(args, given, &scenarios)?;
         let names = mix::names(args, &scenarios);
+        let has_goal = scenarios.iter().any(|scenario| !scenario.expectation.goal.is_none());
         let abort_on = thresholds::watched(args, given, &names)?;
-        let thresholds = thresholds::check(args, given, &names, direct.is_some())?;
+        let thresholds = thresholds::check(args, given, &names, direct.is_some(), has_goal)?;
         let of_direct = direct.as_ref().map(|direct| (&direct.api_key, direct.scenarios.as_slice()));
         let redactor = Redactor::new([(&api_key, scenarios.as_slice())].into_iter().chain(of_direct));
         if args.lease < SHORTEST_LEASE {
@@ -263,6 +268,7 @@ impl RunConfig {
             junit: args.outputs.junit.clone(),
             telemetry: TelemetryConfig::new(&args.outputs, given)?,
             results_dir: args.results_dir.clone(),
+            dry_run: args.rehearsal.dry_run,
             quiet: args.quiet,
             log_format: args.log_format,
             lease: args.lease,

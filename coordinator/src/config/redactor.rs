@@ -64,6 +64,17 @@ impl Redactor {
         self.text(&public_url(url))
     }
 
+    /// A header as it is sent.
+    pub fn header(&self, name: &str, value: &str) -> String {
+        // Only where the first word says what the rest is.
+        let scheme = value.split_once(' ').filter(|_| name.eq_ignore_ascii_case("authorization"));
+        match (sounds_secret(name), scheme) {
+            (true, Some((scheme, _))) => format!("{name}: {scheme} {REDACTED}"),
+            (true, None) => format!("{name}: {REDACTED}"),
+            (false, _) => self.text(&format!("{name}: {value}")),
+        }
+    }
+
     /// A header as the user wrote it, or several, one a line.
     pub(super) fn headers(&self, headers: &str) -> String {
         self.text(&headers.split('\n').map(public_header).collect::<Vec<_>>().join("\n"))
@@ -177,6 +188,14 @@ mod tests {
         assert_eq!(redactor.cut_text("got sk-live-01234"), "got [redacted]");
         assert_eq!(redactor.cut_text("got sk-live-0123456789 and oth"), "got [redacted] and oth");
         assert_eq!(redactor.cut_text("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_header_is_shown_without_its_secret_however_short() {
+        let (redactor, _) = redactor();
+        assert_eq!(redactor.header("authorization", "Bearer sk"), "authorization: Bearer [redacted]");
+        assert_eq!(redactor.header("x-api-key", "a b c"), "x-api-key: [redacted]");
+        assert_eq!(redactor.header("x-team", "has third-secret"), "x-team: has [redacted]");
     }
 
     #[test]

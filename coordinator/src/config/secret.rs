@@ -30,7 +30,10 @@ impl Secret {
     }
 
     /// The key that was given, or else [`DEFAULT_API_KEY`].
-    pub(super) fn api_key(given: &Given) -> Result<Self, ConfigError> {
+    ///
+    /// # Errors
+    /// When it is nothing that a header can carry.
+    pub fn api_key(given: &Given) -> Result<Self, ConfigError> {
         Self::of_variables(&API_KEY_VARIABLES, given)
     }
 

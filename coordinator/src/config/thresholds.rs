@@ -3,6 +3,8 @@
 use super::ConfigError;
 use super::error::QuestionError;
 use crate::cli::{Given, RunArgs};
+use crate::nearest::nearest;
+use crate::scenario::Scenario;
 use crate::threshold::{Metric, Statistic, Threshold, Times};
 
 /// The thresholds, when every one of them can be judged.
@@ -11,15 +13,16 @@ pub(super) fn check(
     given: &Given,
     names: &[&str],
     has_direct: bool,
+    has_goal: bool,
 ) -> Result<Vec<Threshold>, ConfigError> {
-    check_all(&args.judge.thresholds, "thresholds", given, names, has_direct)?;
+    check_all(&args.judge.thresholds, "thresholds", given, names, has_direct, has_goal)?;
     Ok(args.judge.thresholds.clone())
 }
 
 /// The conditions that end a run, when every one of them can be looked at while a block runs.
 pub(super) fn watched(args: &RunArgs, given: &Given, names: &[&str]) -> Result<Vec<Threshold>, ConfigError> {
     let conditions = &args.judge.abort_on;
-    check_all(conditions, "abort_on", given, names, true)?;
+    check_all(conditions, "abort_on", given, names, true, true)?;
     match conditions.iter().find(|condition| !can_be_watched(condition.metric)) {
         Some(condition) => Err(QuestionError::CannotBeWatched {
             place: given.place("abort_on").into(),
@@ -37,8 +40,17 @@ fn can_be_watched(metric: Metric) -> bool {
             matches!(statistic, Statistic::P50 | Statistic::P95 | Statistic::P99)
         }
         Metric::Failed | Metric::Dropped | Metric::Throughput => true,
-        Metric::Time(..) | Metric::Added(..) => false,
+        Metric::Time(..) | Metric::Added(..) | Metric::Goodput => false,
     }
+}
+
+/// Refuses a goal of what no scenario has.
+pub(super) fn check_goal(given: &Given, scenarios: &[Scenario]) -> Result<(), ConfigError> {
+    let is_of_streams = scenarios.iter().any(|scenario| scenario.expectation.goal.is_of_streams());
+    if is_of_streams && !scenarios.iter().any(|scenario| scenario.expectation.stream) {
+        return Err(QuestionError::GoalNeedsStream { place: given.place("goodput").into() }.into());
+    }
+    Ok(())
 }
 
 /// Refuses what is about a scenario that is not run, or about an upstream that is not measured.
@@ -48,6 +60,7 @@ pub(super) fn check_all(
     given: &Given,
     names: &[&str],
     has_direct: bool,
+    has_goal: bool,
 ) -> Result<(), ConfigError> {
     let place = || given.place(id).to_owned();
     for threshold in thresholds {
@@ -58,13 +71,16 @@ pub(super) fn check_all(
             }
             .into());
         }
+        if threshold.metric == Metric::Goodput && !has_goal {
+            let threshold = threshold.to_string();
+            return Err(QuestionError::ThresholdNeedsGoal { place: place(), threshold }.into());
+        }
         let Some(named) = &threshold.scenario else { continue };
         if names.contains(&named.as_str()) {
             continue;
         }
         let names = names.iter().copied();
-        let distance = |name: &&str| strsim::damerau_levenshtein(name, named);
-        let cure = match names.clone().min_by_key(distance).filter(|nearest| distance(nearest) <= 3) {
+        let cure = match nearest(named, names.clone()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("name one of {}", names.collect::<Vec<_>>().join(", ")),
         };

@@ -10,10 +10,14 @@
 //! - `seal`: the digest at the end of `report.json`.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
+//! - [`history`]: past records.
+//! - [`documents`]: files that are written because they were asked for.
 
 pub mod compare;
 pub mod csv;
+pub mod documents;
 pub mod files;
+pub mod history;
 pub mod hlog;
 pub mod interval_log;
 pub mod json;

@@ -46,7 +46,7 @@ fn measured(live: &Live, metric: Metric, bound: Quantity) -> Option<f64> {
         Metric::Dropped if is_share => Some(share(live.dropped, live.offered)),
         Metric::Dropped => Some(live.dropped as f64),
         Metric::Throughput => Some(live.last_second?.throughput),
-        Metric::Time(..) | Metric::Added(..) => None,
+        Metric::Time(..) | Metric::Added(..) | Metric::Goodput => None,
     }
 }
 

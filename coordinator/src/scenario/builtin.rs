@@ -6,8 +6,15 @@ use serde_json::{Value, json};
 use super::{DatasetFile, Draft, ScenarioOptions};
 
 /// All of them, in the order in which help and errors list them.
-pub(super) const NAMES: [&str; 4] =
-    ["simple_chat", "chat_with_tools", "simple_chat_stream", "chat_with_tools_stream"];
+pub(super) const NAMES: [&str; 4] = [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0];
+
+/// Each with what it sends.
+pub(super) const ALL: [(&str, &str); 4] = [
+    ("simple_chat", "a short question to a chat model"),
+    ("chat_with_tools", "a question of a shop's customer, with three tools for the model to call"),
+    ("simple_chat_stream", "the question of simple_chat, to be answered in events"),
+    ("chat_with_tools_stream", "the question of chat_with_tools, to be answered in events"),
+];
 
 /// The built-in scenario of this name.
 pub(super) fn find(name: &str, options: &ScenarioOptions<'_>) -> Option<Draft> {

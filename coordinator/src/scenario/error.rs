@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use proto::InvalidMessage;
 
 use super::builtin;
+use crate::nearest::{nearest, question};
 
 /// A scenario that cannot be used. The process exits with 2.
 #[derive(Debug, thiserror::Error)]
@@ -64,14 +65,19 @@ pub enum ScenarioError {
 /// For a name that nobody knows: the nearest one that exists, and all of them.
 pub(super) fn unknown(name: &str) -> ScenarioError {
     let all = builtin::NAMES.join(", ");
-    let near = builtin::NAMES
-        .into_iter()
-        .map(|known| (strsim::osa_distance(known, &name.to_ascii_lowercase()), known))
-        .filter(|(distance, known)| *distance <= known.len() / 4)
-        .min();
-    let near = near.map(|(_, known)| format!("did you mean `{known}`? ")).unwrap_or_default();
+    let near =
+        nearest(name, builtin::NAMES).map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
     let hint = format!("{near}built in are {all}; a file's name ends in .toml or .json");
     ScenarioError::Unknown { name: name.escape_debug().to_string(), hint }
+}
+
+/// A parser's words, and where they are about a key that scenarios do not have, the one that was probably meant.
+pub(super) fn with_nearest_key(problem: String) -> String {
+    let mut names = problem.split('`').skip(1).step_by(2);
+    match names.next().filter(|_| problem.starts_with("unknown field")) {
+        Some(typed) => format!("{problem}{}", question(typed, names)),
+        None => problem,
+    }
 }
 
 /// The wire's words for a request or an expectation that makes no sense, as a user of scenarios knows the parts.

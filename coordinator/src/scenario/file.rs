@@ -25,6 +25,7 @@ use proto::expectation::{Expectation, JsonExpectation};
 use serde::de::{Deserialize, DeserializeSeed as _, Deserializer, Error};
 use serde_json::Value;
 
+use super::error::with_nearest_key;
 use super::json_value::JsonValue;
 use super::{Draft, ScenarioError, ScenarioOptions, headers};
 
@@ -142,6 +143,7 @@ impl From<ExpectTable> for Expectation {
             json: exists.chain(equals).collect(),
             finish_reason: table.finish_reason,
             stream: table.stream,
+            ..Self::default()
         }
     }
 }
@@ -176,6 +178,7 @@ fn parse(path: &Path, text: &str) -> Result<ScenarioFile, ScenarioError> {
             }
         },
     };
+    let problem = with_nearest_key(problem);
     Err(ScenarioError::Syntax { path: path.to_owned(), line: line.max(1), problem })
 }
 

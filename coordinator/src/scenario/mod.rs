@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proto::expectation::Expectation;
+use proto::goal::Goal;
 use proto::target::Request;
 use proto::variety::Variety;
 use proto::variety::template::is_template;
@@ -67,6 +68,8 @@ pub struct ScenarioOptions<'a> {
     pub is_direct: bool,
     /// What is random in them follows from it.
     pub seed: u64,
+    /// What a success that is not late keeps to.
+    pub goal: Goal,
 }
 
 impl<'a> ScenarioOptions<'a> {
@@ -86,6 +89,7 @@ impl<'a> ScenarioOptions<'a> {
             varied: false,
             is_direct: false,
             seed: 0,
+            goal: Goal::NONE,
         }
     }
 }
@@ -117,6 +121,9 @@ impl Scenario {
             None => Ok(scenarios),
         }
     }
+
+    /// Those that are built in, and what each sends.
+    pub const BUILT_IN: [(&'static str, &'static str); 4] = builtin::ALL;
 
     /// Whether a built-in scenario has this name.
     pub fn is_built_in(name: &str) -> bool {
@@ -153,6 +160,7 @@ impl Draft {
             scenario: source.into(),
             problem: error::problem(&invalid),
         })?;
-        Ok(Scenario { name: self.name, request, variety, expectation: self.expectation })
+        let expectation = Expectation { goal: options.goal, ..self.expectation };
+        Ok(Scenario { name: self.name, request, variety, expectation })
     }
 }

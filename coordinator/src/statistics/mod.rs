@@ -125,6 +125,9 @@ pub struct Figures {
     /// First byte to last byte, of successes; 0 where one read brought both.
     #[serde(default)]
     pub transfer_time: Option<Distribution>,
+    /// Successes that did not keep to the goal; 0 where there was none.
+    #[serde(default)]
+    pub late: u64,
     /// Share of content events that arrived in one read with the one before them; `None` when there were none.
     pub coalesced_share: Option<f64>,
 }
@@ -262,8 +265,25 @@ impl Figures {
             tls_handshake_time: Distribution::of(&latencies.tls_handshake_time),
             time_to_first_byte: Distribution::of(&latencies.time_to_first_byte),
             transfer_time: Distribution::of(&latencies.transfer_time),
+            late: totals.late,
             coalesced_share: share(totals.coalesced_events, totals.content_events),
         }
+    }
+}
+
+impl Figures {
+    /// Successes that were not late, of all requests that were due and not cut short: what failed, was dropped or never
+    /// sent kept to nothing. 0 to 1; `None` when there was none.
+    pub fn goodput(&self) -> Option<f64> {
+        let all =
+            [self.failed, self.dropped, self.unsent].into_iter().fold(self.successes, u64::saturating_add);
+        share(self.successes.saturating_sub(self.late), all)
+    }
+
+    /// Successes a second that were not late; `None` without a success.
+    pub fn good_rate(&self) -> Option<f64> {
+        let good = share(self.successes.saturating_sub(self.late), self.successes)?;
+        self.throughput.map(|throughput| throughput * good)
     }
 }
 

@@ -182,6 +182,7 @@ fn figure(figures: &Figures, metric: Metric, bound: Quantity) -> Result<f64, Str
         Metric::Dropped if is_share => Ok(share(figures.dropped, figures.offered)),
         Metric::Dropped => Ok(figures.dropped as f64),
         Metric::Throughput => figures.throughput.ok_or_else(|| "the block has no length".into()),
+        Metric::Goodput => figures.goodput().ok_or_else(|| "no request came to an end".into()),
         Metric::Added(..) => Err("it takes two arms".into()),
     }
 }

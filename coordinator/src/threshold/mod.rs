@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! threshold  = [scenario ":"] metric comparison number unit
-//! metric     = [["overhead."] ("ttft." | "gap.")] statistic | "overhead." statistic | "failed" | "dropped" | "throughput"
+//! metric     = [["overhead."] ("ttft." | "gap.")] statistic | "overhead." statistic | "failed" | "dropped" | "throughput" | "goodput"
 //! statistic  = "mean" | "p50" | "p95" | "p99" | "p99.9" | "max"
 //! comparison = "<" | "<=" | ">" | ">="
-//! unit       = "ns" | "us" | "ms" | "s" for times, "%" or none for failed and dropped, "/s" for throughput
+//! unit       = "ns" | "us" | "ms" | "s" for times, "%" or none for failed and dropped, "/s" for throughput, "%" for goodput
 //! ```
 
 use std::fmt;
@@ -44,6 +44,8 @@ pub enum Metric {
     Dropped,
     /// Successes a second.
     Throughput,
+    /// The share of requests that were answered well and kept to the goal.
+    Goodput,
 }
 
 /// A kind of time.
@@ -179,6 +181,7 @@ impl fmt::Display for Metric {
             Self::Failed => return f.write_str("failed"),
             Self::Dropped => return f.write_str("dropped"),
             Self::Throughput => return f.write_str("throughput"),
+            Self::Goodput => return f.write_str("goodput"),
         };
         write!(f, "{prefix}{}{}", written(&Times::ALL, times), written(&Statistic::ALL, statistic))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Comparison, Metric, Quantity, Statistic, Threshold, Times};
+use crate::nearest::nearest;
 
 /// What is no threshold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ fn metrics() -> impl Iterator<Item = (String, Metric)> {
             statistics.map(move |(_, statistic)| of(statistic))
         })
     };
-    let others = [Metric::Failed, Metric::Dropped, Metric::Throughput];
+    let others = [Metric::Failed, Metric::Dropped, Metric::Throughput, Metric::Goodput];
     times(false).chain(others).chain(times(true)).map(|metric| (metric.to_string(), metric))
 }
 
@@ -84,13 +85,12 @@ fn metric(text: &str) -> Result<Metric, String> {
     if text.is_empty() {
         return Err("expected a figure, such as p95, failed or throughput".into());
     }
-    let distance = |(name, _): &(String, Metric)| strsim::damerau_levenshtein(name, text);
-    let nearest = metrics().min_by_key(distance).filter(|nearest| distance(nearest) <= 3);
-    Err(match nearest {
-        Some((name, _)) => format!("`{text}` is no figure; did you mean `{name}`?"),
+    let names: Vec<String> = metrics().map(|(name, _)| name).collect();
+    Err(match nearest(text, names.iter().map(String::as_str)) {
+        Some(name) => format!("`{text}` is no figure; did you mean `{name}`?"),
         None => format!(
             "`{text}` is no figure; there are mean, p50, p95, p99, p99.9 and max, the same after `ttft.`, `gap.` and \
-             `overhead.`, and failed, dropped and throughput"
+             `overhead.`, and failed, dropped, throughput and goodput"
         ),
     })
 }
@@ -124,6 +124,10 @@ fn bound(text: &str, metric: Metric) -> Result<Quantity, Wrong<'_>> {
                 format!("{metric} is a number of requests or a share of them: expected % or nothing"),
             )),
         },
+        Metric::Goodput if unit == "%" => Ok(Quantity::Share(number / 100.0)),
+        Metric::Goodput => {
+            Err((trimmed, "goodput is a share of requests: expected % after the number".into()))
+        }
         Metric::Throughput if unit == "/s" => Ok(Quantity::PerSecond(number)),
         Metric::Throughput => {
             Err((trimmed, "throughput is successes a second: expected /s after the number".into()))

@@ -22,6 +22,7 @@ fn thresholds_name_a_scenario_a_figure_and_a_bound() {
         ("failed<0.5%", Metric::Failed, Quantity::Share(0.005)),
         ("dropped<1", Metric::Dropped, Quantity::Count(1.0)),
         ("throughput>=400/s", Metric::Throughput, Quantity::PerSecond(400.0)),
+        ("goodput>99%", Metric::Goodput, Quantity::Share(0.99)),
     ] {
         let threshold = read(text);
         assert_eq!((threshold.metric, threshold.bound), (metric, bound), "{text}");

@@ -1,7 +1,11 @@
 //! What an answer must be, compiled for a quick look.
 
+use std::time::Duration;
+
 use proto::expectation::{Expectation, JsonExpectation};
 
+use crate::answer::StreamTimes;
+use crate::clock::Nanos;
 use crate::json::{Expected, Pattern, Pointers, Test, Wants};
 use crate::outcome::{BodyFault, Fault};
 
@@ -54,6 +58,24 @@ impl Criteria {
     #[inline]
     pub fn is_stream(&self) -> bool {
         self.expectation.stream
+    }
+
+    /// Whether a success that was due at `due` and complete at `done` went beyond the goal.
+    #[inline]
+    pub fn is_late(&self, due: Nanos, done: Nanos, stream: Option<StreamTimes<'_>>) -> bool {
+        let goal = self.expectation.goal;
+        if goal.is_none() {
+            return false;
+        }
+        let is_beyond =
+            |bound: Option<Duration>, taken: u128| bound.is_some_and(|bound| taken > bound.as_nanos());
+        let of_stream = stream.is_some_and(|stream| {
+            let first = stream.first_content.map_or(0, |first| u128::from(first.since(due).0));
+            let gaps = stream.gaps.iter().map(|gap| u128::from(gap.0)).sum::<u128>();
+            is_beyond(goal.time_to_first_token, first)
+                || is_beyond(goal.mean_gap, gaps / (stream.gaps.len() as u128).max(1))
+        });
+        of_stream || is_beyond(goal.response_time, u128::from(done.since(due).0))
     }
 
     #[inline]

@@ -80,10 +80,13 @@ impl<P: Protocol> Shard<P> {
             Ok(()) => {
                 slot.backoff.reset();
                 let Slot { due, sent, first, .. } = *slot;
+                let criteria = self.job.criteria(slot.ticket);
                 recorder.success(Times { due, sent, first, done: now });
-                if self.job.criteria(slot.ticket).is_stream() {
-                    recorder.stream(slot.due, slot.answer.stream());
+                let stream = criteria.is_stream().then(|| slot.answer.stream());
+                if let Some(stream) = stream {
+                    recorder.stream(due, stream);
                 }
+                recorder.counters.late += u64::from(criteria.is_late(due, now, stream));
                 None
             }
             Err(fault) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::assignment::Assignment;
 use proto::expectation::Expectation;
+use proto::goal::Goal;
 use proto::interval::Finished;
 use proto::outcome::FailureKind;
 
@@ -23,6 +24,11 @@ fn chunk(event: &str) -> String {
 
 /// Streams of these parts, one write each, and a connection that is closed after them where `close`.
 fn streams(parts: Vec<String>, pause: Duration, close: bool, requests: u64) -> Finished {
+    streams_within(Goal::NONE, parts, pause, close, requests)
+}
+
+/// The same with a goal.
+fn streams_within(goal: Goal, parts: Vec<String>, pause: Duration, close: bool, requests: u64) -> Finished {
     let server = Server::start(move |peer| {
         while peer.request()?.is_some() {
             for part in &parts {
@@ -35,7 +41,7 @@ fn streams(parts: Vec<String>, pause: Duration, close: bool, requests: u64) -> F
         }
         Ok(())
     });
-    let expectation = Expectation { stream: true, ..Expectation::default() };
+    let expectation = Expectation { stream: true, goal, ..Expectation::default() };
     run(&Assignment { expectation, ..closed(&server.url(), 1, requests) })
 }
 
@@ -118,4 +124,27 @@ fn an_answer_that_is_no_stream_is_a_named_failure() {
     let empty = [HEAD, &chunk(ROLE), &chunk(DONE), END].concat();
     let finished = streams([empty].into(), Duration::ZERO, false, 4);
     assert_all_failed(&finished, FailureKind::Body, 4, "a stream without content");
+}
+
+#[test]
+fn successes_beyond_the_goal_are_late_and_still_successes() {
+    let pause = Duration::from_millis(20);
+    let parts: Vec<String> =
+        [HEAD.into(), chunk(ROLE), chunk(TOKEN), chunk(TOKEN), chunk(TOKEN), chunk(DONE), END.into()].into();
+    let late = |goal: Goal| {
+        let finished = streams_within(goal, parts.clone(), pause, false, 5);
+        assert_all_good(&finished, 5, "a goal");
+        finished.totals.late
+    };
+    let (short, long) = (Some(pause / 2), Some(Duration::from_secs(3600)));
+    let kept = Goal { response_time: long, time_to_first_token: long, mean_gap: long };
+    assert_eq!(late(Goal::NONE), 0);
+    assert_eq!(late(kept), 0);
+    for missed in [
+        Goal { response_time: short, ..kept },
+        Goal { time_to_first_token: short, ..kept },
+        Goal { mean_gap: short, ..kept },
+    ] {
+        assert_eq!(late(missed), 5, "{missed:?}");
+    }
 }

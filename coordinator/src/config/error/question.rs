@@ -41,6 +41,24 @@ pub enum QuestionError {
         /// The condition.
         condition: String,
     },
+    /// A threshold of what only a goal gives.
+    #[error(
+        "{place} has `{threshold}`, and nothing says what a request must keep to; give --goodput as well"
+    )]
+    ThresholdNeedsGoal {
+        /// Where it was given.
+        place: String,
+        /// The threshold.
+        threshold: String,
+    },
+    /// A goal of what no scenario has.
+    #[error(
+        "{place} bounds what only streams have, and no scenario streams; bound `response`, or name a scenario that streams"
+    )]
+    GoalNeedsStream {
+        /// Where it was given.
+        place: String,
+    },
     /// A threshold of a scenario that is not run.
     #[error("{place} names the scenario `{scenario}`, which is not run; {cure}")]
     ThresholdOfNoScenario {

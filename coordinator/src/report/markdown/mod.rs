@@ -9,11 +9,13 @@ use proto::target::HttpVersion;
 mod arms;
 mod capacity;
 mod format;
+mod goodput;
 mod levels;
 mod mix;
 mod phases;
 mod proof;
 mod stages;
+mod streams;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -42,7 +44,8 @@ pub fn summary(record: &RunRecord) -> String {
         section("Connections", tables::connections(record)),
         section("Stages", stages::table_of(record)),
         section("Failures", tables::failures(record)),
-        section("Streams", tables::streams(record)),
+        section("Streams", streams::table_of(record)),
+        section("Goodput", goodput::table_of(record)),
         section("Workers", tables::workers(record)),
         section("Merge proof", proof::table_of(record)),
         section("Environment", Some(tables::environment(record))),

@@ -135,38 +135,6 @@ pub(super) fn failures(record: &RunRecord) -> Option<String> {
     table(5, &["Block", "Test Scenario", "Kind", "Status", "Detail", "Count"], &rows)
 }
 
-/// Time to first token and inter-token gaps.
-pub(super) fn streams(record: &RunRecord) -> Option<String> {
-    let columns = [
-        "Block",
-        "Test Scenario",
-        "TTFT P50 (ms)",
-        "TTFT P95 (ms)",
-        "TTFT P99 (ms)",
-        "Gap P50 (ms)",
-        "Gap P95 (ms)",
-        "Gap P99 (ms)",
-        "Arrived together",
-    ];
-    let row = |block: &BlockRecord| {
-        let percentiles = |times: Option<Distribution>| {
-            let at = |value: fn(&Distribution) -> u64| milliseconds(times.as_ref().map(value));
-            [at(|times| times.p50_ns), at(|times| times.p95_ns), at(|times| times.p99_ns)]
-        };
-        let mut row = vec![block.number.to_string(), scenario(block)];
-        row.extend(percentiles(block.figures.time_to_first_token));
-        row.extend(percentiles(block.figures.inter_token_gap));
-        row.push(block.figures.coalesced_share.map_or_else(|| NONE.to_owned(), percent));
-        row
-    };
-    let streams = record.with_parts().filter(|block| block.scenario.stream);
-    let table = table(2, &columns, &streams.map(row).collect::<Vec<_>>())?;
-    Some(format!(
-        "{table}\n\nTTFT is the time to first token. Events that arrived together in one read have a gap of zero, \
-         which says nothing about speed."
-    ))
-}
-
 /// Each worker's share.
 pub(super) fn workers(record: &RunRecord) -> Option<String> {
     let columns = [

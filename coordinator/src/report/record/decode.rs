@@ -164,6 +164,7 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            late: self.late,
             resent: self.resent,
             connections: Default::default(),
         };

@@ -17,9 +17,9 @@ use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
 use super::{
     BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
-    HistogramRecord, HttpRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord, PercentilesRecord,
-    ScenarioRecord, SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord, TlsRecord,
-    TraceRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
+    GoalRecord, HistogramRecord, HttpRecord, JsonExpectationRecord, LatenciesRecord, LoadRecord,
+    PercentilesRecord, ScenarioRecord, SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord,
+    TlsRecord, TraceRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
 use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
 use crate::scenario::Scenario;
@@ -206,6 +206,7 @@ impl From<&Scenario> for ScenarioRecord {
                 .collect(),
             expected_finish_reason: expectation.finish_reason.clone(),
             stream: expectation.stream,
+            goal: GoalRecord::of(expectation.goal),
         }
     }
 }
@@ -315,6 +316,7 @@ impl From<&Counters> for CountersRecord {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            late: counters.late,
             resent: counters.resent,
             connections_by_address: counters.connections.iter().map(connections).collect(),
         }

@@ -136,6 +136,9 @@ pub struct CountersRecord {
     /// Requests that were sent again, because a connection of HTTP/2 ended in peace and left them over; each time counts.
     #[serde(default)]
     pub resent: u64,
+    /// Successes that did not keep to the goal.
+    #[serde(default)]
+    pub late: u64,
     /// Where connections went, and what TLS they spoke.
     #[serde(default)]
     pub connections_by_address: Vec<ConnectionRecord>,

@@ -22,6 +22,7 @@ mod proof;
 mod recompute;
 mod results;
 mod run;
+mod scenario;
 mod stages;
 mod steps;
 mod thresholds;
@@ -39,6 +40,7 @@ pub(super) use proof::sha256;
 pub use recompute::recompute;
 pub(super) use results::pairs;
 pub use results::{ArmRecord, ResultRecord};
+pub use scenario::{GoalRecord, JsonExpectationRecord, ScenarioRecord, VarietyRecord};
 pub use stages::StageRecord;
 pub use witness::WitnessRecord;
 
@@ -262,53 +264,6 @@ pub struct BlockRecord {
     /// Each scenario's part of a mix, with the bytes and connections in none, which they shared; empty for no mix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<BlockRecord>,
-}
-
-/// A request, and what a good answer is, without the values of headers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ScenarioRecord {
-    /// As reports name it.
-    pub name: String,
-    /// Such as `POST`.
-    pub method: String,
-    /// With the query.
-    pub path: String,
-    /// Their values may be secrets.
-    pub header_names: Vec<String>,
-    /// As text; bytes that are no UTF-8 are replaced. Where bodies differed, the template.
-    pub body: String,
-    /// How bodies differed; `None` where all were the same.
-    #[serde(default)]
-    pub variety: Option<VarietyRecord>,
-    /// The only status that is a success; `None` for any 2xx.
-    pub expected_status: Option<u16>,
-    /// What the answer must hold.
-    pub expected_json: Vec<JsonExpectationRecord>,
-    /// The first choice's finish reason.
-    pub expected_finish_reason: Option<String>,
-    /// The answer is a stream of server-sent events.
-    pub stream: bool,
-}
-
-/// Bodies that differed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct VarietyRecord {
-    /// How many were asked for, over the whole fleet.
-    pub bodies: u32,
-    /// Rows of the dataset that they were made with; 0 for none.
-    pub dataset_rows: u64,
-}
-
-/// A value that must be there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct JsonExpectationRecord {
-    /// RFC 6901.
-    pub pointer: String,
-    /// JSON text; `None` when the value need only exist.
-    pub equals: Option<String>,
 }
 
 /// Of a record that was written before there were streams.
