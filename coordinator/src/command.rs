@@ -16,6 +16,7 @@ use crate::interrupt::INTERRUPTED;
 use crate::report;
 use crate::report::record::RunRecord;
 use crate::run::{RunEnd, RunError, run};
+use crate::screen::Notices;
 use crate::setup::{self, SetupError};
 use crate::statistics::compare::Figure;
 use crate::statistics::thresholds::Judged;
@@ -46,19 +47,19 @@ impl Failure {
     }
 }
 
-/// Carries out one command.
+/// Carries out one command. Log lines go through `notices`, which keep them from tearing a screen.
 ///
 /// # Errors
 /// Why it could not be carried out.
-pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
+pub fn execute(command: &Command, given: &Given, notices: &Notices) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => {
             let config = RunConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            measure(&config)
+            measure(&config, notices)
         }
         Command::Capacity(args) => {
             let config = RunConfig::of_capacity(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            measure(&config)
+            measure(&config, notices)
         }
         Command::Report(args) => report_again(args),
         Command::Verify { path } => verify(path),
@@ -66,7 +67,7 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
         Command::Pki(args) => pki(args, given),
         Command::Setup(args) => {
             let config = SetupConfig::new(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            in_cloud(setup::setup(&config))
+            in_cloud(setup::setup(&config, notices))
         }
         Command::Status(args) => {
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
@@ -74,7 +75,7 @@ pub fn execute(command: &Command, given: &Given) -> Result<ExitCode, Failure> {
         }
         Command::Cleanup(args) => {
             let config = GcpConfig::to_look(args, given).map_err(|error| Failure::new(USAGE, &error))?;
-            in_cloud(setup::cleanup(&config))
+            in_cloud(setup::cleanup(&config, notices))
         }
     }
 }
@@ -93,13 +94,13 @@ fn in_cloud(work: impl Future<Output = Result<String, SetupError>>) -> Result<Ex
     }
 }
 
-fn measure(config: &RunConfig) -> Result<ExitCode, Failure> {
+fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
     let runtime = runtime()?;
     let failed = |error: RunError| Failure {
         code: if error.is_interruption() { INTERRUPTED } else { FAILED },
         sentence: config.redactor.text(&sentence(&error)),
     };
-    match runtime.block_on(run(config)).map_err(failed)? {
+    match runtime.block_on(run(config, notices)).map_err(failed)? {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }

@@ -1,6 +1,8 @@
 //! Ctrl-C, SIGTERM and the end of the terminal: the first ends the run in order, the second leaves at once.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -10,7 +12,16 @@ pub const INTERRUPTED: u8 = 130;
 
 /// Whether the user has asked for an end.
 #[derive(Debug, Clone)]
-pub struct Interrupt(watch::Receiver<bool>);
+pub struct Interrupt {
+    asked: watch::Receiver<bool>,
+    leaving: Leaving,
+}
+
+/// What is done before the process leaves at once.
+#[derive(Clone, Default)]
+struct Leaving(Arc<Mutex<Option<Work>>>);
+
+type Work = Box<dyn FnOnce() + Send>;
 
 impl Interrupt {
     /// Watches for signals until the process ends.
@@ -23,6 +34,8 @@ impl Interrupt {
         // Under `nohup` the end of the terminal is none of ours.
         let mut hang_up = if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         let (asked, watched) = watch::channel(false);
+        let leaving = Leaving::default();
+        let last = leaving.clone();
         tokio::spawn(async move {
             for _ in 0..2 {
                 tokio::select! {
@@ -31,22 +44,28 @@ impl Interrupt {
                     () = next(&mut hang_up) => {}
                 }
                 if asked.send_replace(true) {
+                    last.carry_out();
                     // Children end with their standard input, and results are written as they come.
                     std::process::exit(i32::from(INTERRUPTED));
                 }
             }
         });
-        Ok(Self(watched))
+        Ok(Self { asked: watched, leaving })
+    }
+
+    /// Has `work` done before the process leaves at once. It must not wait for anything.
+    pub fn before_leaving(&self, work: impl FnOnce() + Send + 'static) {
+        *self.leaving.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(work));
     }
 
     /// Whether the user has asked for an end.
     pub fn is_asked(&self) -> bool {
-        *self.0.borrow()
+        *self.asked.borrow()
     }
 
     /// Resolves when the user asks for an end.
     pub async fn asked(&mut self) {
-        if self.0.wait_for(|asked| *asked).await.is_err() {
+        if self.asked.wait_for(|asked| *asked).await.is_err() {
             std::future::pending().await
         }
     }
@@ -57,6 +76,21 @@ impl Interrupt {
             done = work => Some(done),
             () = self.asked() => None,
         }
+    }
+}
+
+impl Leaving {
+    fn carry_out(&self) {
+        let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(work) = work {
+            work();
+        }
+    }
+}
+
+impl fmt::Debug for Leaving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Leaving")
     }
 }
 

@@ -19,6 +19,7 @@ pub mod report;
 pub mod rules;
 pub mod run;
 pub mod scenario;
+pub mod screen;
 pub mod session;
 pub mod setup;
 pub mod statistics;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use coordinator::causes;
 use coordinator::cli::{self, UsageError};
 use coordinator::command::{self, Failure};
+use coordinator::screen::Notices;
 use worker::cli::WorkerArgs;
 use worker::log;
 use worker::mock::MockArgs;
@@ -52,12 +53,13 @@ fn play() -> Result<ExitCode, Failure> {
             }
         };
     let failed = |error: &dyn std::error::Error| Failure { code: 1, sentence: causes::sentence(error) };
-    log::to_stderr(log_format(&invocation.command.role));
+    let notices = Notices::default();
+    log_of(&invocation.command.role, &notices);
     match &invocation.command.role {
         Role::Coordinator(command) => {
             // Each host and each worker takes a few.
             worker::host::raise_open_files_limit();
-            command::execute(command, &invocation.given)
+            command::execute(command, &invocation.given, &notices)
         }
         Role::Worker(args) => {
             worker::cli::main(args).map(|()| ExitCode::SUCCESS).map_err(|error| failed(&error))
@@ -68,8 +70,8 @@ fn play() -> Result<ExitCode, Failure> {
     }
 }
 
-fn log_format(role: &Role) -> log::Format {
-    match role {
+fn log_of(role: &Role, notices: &Notices) {
+    let format = match role {
         Role::Coordinator(cli::Command::Run(args)) if args.log_format == cli::LogFormat::Json => {
             log::Format::Json
         }
@@ -77,6 +79,8 @@ fn log_format(role: &Role) -> log::Format {
             log::Format::Json
         }
         Role::Coordinator(_) => log::Format::Sentences,
-        Role::Worker(_) | Role::Mock(_) => log::Format::Text,
-    }
+        Role::Worker(_) | Role::Mock(_) => return log::to_stderr(log::Format::Text),
+    };
+    let notices = notices.clone();
+    log::to(format, move || notices.clone());
 }

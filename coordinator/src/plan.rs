@@ -10,10 +10,12 @@ use proto::target::Target;
 
 use crate::scenario::Scenario;
 
+mod mix;
 mod order;
 #[cfg(test)]
 mod tests;
 
+pub use mix::{Mixed, TOGETHER};
 pub use order::{Design, Order};
 
 /// The role of a target in a run.
@@ -66,11 +68,15 @@ pub struct Level {
     pub warm_up: WarmUp,
 }
 
-/// One scenario, one arm, one load, run by all workers at once.
+/// One scenario or a mix of several, one arm, one load, run by all workers at once.
 #[derive(Debug, Clone)]
 pub struct Block {
-    /// What is sent, and what a good answer is.
+    /// What is sent, and what a good answer is; what stands for all of a mix.
     pub scenario: Scenario,
+    /// What is sent of which weight, where several scenarios are mixed; empty for no mix.
+    pub mix: Vec<Mixed>,
+    /// Its weight, where this is the part of one scenario of a mix.
+    pub weight: Option<NonZeroU32>,
     /// The role of the target.
     pub arm: Arm,
     /// Which of its likes it is, from 1; the two blocks of a pair share it.
@@ -115,11 +121,13 @@ impl Block {
 
     /// The part of the active worker that `share` names.
     pub fn assignment(&self, id: String, share: Share, lease: Duration) -> Assignment {
+        let Scenario { request, expectation, variety, .. } =
+            self.mix.first().map_or(&self.scenario, |mixed| &mixed.scenario);
         Assignment {
             id,
             target: self.target.clone(),
-            request: self.scenario.request.clone(),
-            expectation: self.scenario.expectation.clone(),
+            request: request.clone(),
+            expectation: expectation.clone(),
             load: self.load.clone(),
             extent: self.extent,
             warm_up: self.warm_up,
@@ -130,7 +138,8 @@ impl Block {
             threads: self.threads,
             seed: self.seed,
             lease,
-            variety: self.scenario.variety.clone(),
+            variety: variety.clone().filter(|_| self.mix.is_empty()),
+            mix: self.assigned_mix(),
         }
     }
 }

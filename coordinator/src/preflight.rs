@@ -48,8 +48,9 @@ pub async fn preflight(
     redactor: &Redactor,
 ) -> Result<Vec<String>, PreflightError> {
     let mut warnings = Vec::new();
+    let parts: Vec<Block> = blocks.iter().flat_map(Block::parts).collect();
     let mut probed: Vec<(Arm, &str)> = Vec::new();
-    for block in blocks {
+    for block in &parts {
         if probed.contains(&(block.arm, &block.scenario.name)) {
             continue;
         }
@@ -102,8 +103,8 @@ fn judge(probed: &Probed) -> Judgement {
     let Some(failure) = &probed.failure else { return Judgement::Good };
     match (failure.kind, failure.status) {
         (FailureKind::Timeout, _) | (FailureKind::Status, Some(429 | 500..)) => Judgement::TryAgain,
-        // A server that is just starting may close connections.
-        (FailureKind::Reset, _) => Judgement::TryAgain,
+        // A server that is just starting may close connections, or refuse streams.
+        (FailureKind::Reset | FailureKind::Refused, _) => Judgement::TryAgain,
         _ => Judgement::Stop,
     }
 }
@@ -166,6 +167,7 @@ fn cure(probed: &Probed, http_version: HttpVersion, arm: Arm) -> &'static str {
         }
         (FailureKind::Timeout, _) => "raise --timeout, or look into the target's own log",
         (FailureKind::Body | FailureKind::Truncated, _) => "check --path and what the scenario expects",
+        (FailureKind::Refused, _) => "look into the target's own log",
         (FailureKind::Reset | FailureKind::Protocol, _) => match http_version {
             HttpVersion::Http2 => "check that --target speaks HTTP/2, or give --http-version 1.1",
             HttpVersion::Http11 | HttpVersion::Auto => "check that --target is an HTTP/1.1 server",

@@ -21,7 +21,7 @@ use crate::fleet::news::News;
 use crate::fleet::run_id;
 use crate::interrupt::Interrupt;
 use crate::report::files::write_atomically;
-use crate::report::provisioning;
+use crate::screen::{Notices, Screen};
 use crate::session::{Probed, SessionError, WorkerSession};
 
 /// The file that a plain `run` reads.
@@ -78,23 +78,32 @@ impl SetupError {
 ///
 /// # Errors
 /// Why it does not stand; what was made is then deleted again, unless it is to be kept.
-pub async fn setup(config: &SetupConfig) -> Result<String, SetupError> {
+pub async fn setup(config: &SetupConfig, notices: &Notices) -> Result<String, SetupError> {
     let written = fs::read_to_string(SETTINGS);
     if written.is_ok_and(|text| !text.starts_with(WRITTEN_BY_SETUP)) {
         return Err(SetupError::ForeignSettings);
     }
     let interrupt = Interrupt::watch()?;
+    let screen = Screen::new("setup", false, notices, &interrupt);
+    screen.subject(&config.gcp.project);
     let (news, heard) = News::begin();
-    let watching = tokio::spawn(provisioning::show(heard, false));
-    let stands = stand(config, news, interrupt).await;
+    let watching = tokio::spawn(screen.clone().watch(heard));
+    let stands = stand(config, news, interrupt, &screen).await;
     // Everything has been said when whoever could say more is gone.
     let _ = watching.await;
+    screen.close();
     stands
 }
 
-async fn stand(config: &SetupConfig, news: News, mut interrupt: Interrupt) -> Result<String, SetupError> {
+async fn stand(
+    config: &SetupConfig,
+    news: News,
+    mut interrupt: Interrupt,
+    screen: &Screen,
+) -> Result<String, SetupError> {
     let workshop = Workshop::new(&config.gcp, run_id(), news, interrupt.clone())?;
     let platform = platform::open(workshop, config).await?;
+    screen.doing("asks the platform until it answers");
     let answered = interrupt.or(until_it_answers(&platform, config)).await;
     let note = match answered {
         Some(Ok(note)) => note,
@@ -254,16 +263,19 @@ pub async fn status(config: &GcpConfig) -> Result<String, SetupError> {
 ///
 /// # Errors
 /// When something is left.
-pub async fn cleanup(config: &GcpConfig) -> Result<String, SetupError> {
+pub async fn cleanup(config: &GcpConfig, notices: &Notices) -> Result<String, SetupError> {
     let interrupt = Interrupt::watch()?;
+    let screen = Screen::new("cleanup", false, notices, &interrupt);
+    screen.subject(&config.project);
     let (news, heard) = News::begin();
-    let watching = tokio::spawn(provisioning::show(heard, false));
+    let watching = tokio::spawn(screen.clone().watch(heard));
     let cleaned = async {
         let workshop = Workshop::new(config, run_id(), news, interrupt)?;
         inventory::cleanup(&workshop).await
     };
     let cleaned = cleaned.await;
     let _ = watching.await;
+    screen.close();
     let deleted = cleaned?;
     forget_settings(config);
     if deleted.is_empty() {

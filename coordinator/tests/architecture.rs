@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 21] = [
+const FLOORS: [&str; 22] = [
     "causes",
     "clock",
     "interrupt",
@@ -27,6 +27,7 @@ const FLOORS: [&str; 21] = [
     "session",
     "preflight",
     "report",
+    "screen",
     "run",
     "setup",
     "command",

@@ -34,6 +34,7 @@ const FACTS: &[&str] = &[
     "run.target.",
     "run.tool.",
     "run.workers.#.",
+    "blocks.#.parts.#.scenario.",
     "blocks.#.keep_alive",
     "blocks.#.scenario.",
     "blocks.#.seed",
@@ -164,16 +165,31 @@ fn a_value_that_is_changed_is_found_also_by_whoever_works_out_the_files_digest_a
         "failures",
     ];
     let results = run(&bench, &flags);
-    let honest =
-        from_json(&to_json(&from_json(results.report.to_string().as_bytes()).unwrap()).unwrap()).unwrap();
+    let shapes = no_change_is_missed(&results.report, |_| true);
+    assert!(shapes > 500, "only {shapes} shapes");
+}
+
+#[test]
+fn a_value_of_a_scenario_of_a_mix_that_is_changed_is_found() {
+    let bench = Bench::new();
+    let flags = ["--mix", "simple_chat_stream=2,simple_chat=1", "--requests", "60", "--concurrency", "4"];
+    let results =
+        run(&bench, &[&flags[..], &["--repeats", "1", "--queueing-check=false", "--workers", "1"]].concat());
+    let shapes = no_change_is_missed(&results.report, |shape| shape.starts_with("blocks.#.parts."));
+    assert!(shapes > 250, "only {shapes} shapes");
+}
+
+/// Changes one value of each shape, and asserts that `verify` finds it, unless it is a mere fact; how many shapes there were.
+fn no_change_is_missed(report: &Value, is_wanted: impl Fn(&str) -> bool) -> usize {
+    let honest = from_json(&to_json(&from_json(report.to_string().as_bytes()).unwrap()).unwrap()).unwrap();
     assert_eq!(failed(&verify(&honest)), [""; 0]);
 
     let mut paths = Vec::new();
-    leaves(&results.report, "", &mut paths);
+    leaves(report, "", &mut paths);
     // One value of each shape, in another block each time: there are thousands, and a check takes its time.
-    let shapes: BTreeSet<String> = paths.iter().map(|path| shape(path)).collect();
-    assert!(shapes.len() > 500, "only {} shapes", shapes.len());
-    let (report, paths) = (&results.report, &paths);
+    let shapes: BTreeSet<String> =
+        paths.iter().map(|path| shape(path)).filter(|shape| is_wanted(shape)).collect();
+    let paths = &paths;
     let is_missed = |number: usize, wanted: &String| {
         let alike: Vec<&String> = paths.iter().filter(|path| shape(path) == *wanted).collect();
         let mut json = report.clone();
@@ -193,4 +209,5 @@ fn a_value_that_is_changed_is_found_also_by_whoever_works_out_the_files_digest_a
     let is_known = |shape: &&String| FACTS.iter().any(|fact| shape.starts_with(fact));
     let unknown: Vec<_> = missed.iter().filter(|shape| !is_known(shape)).collect();
     assert!(unknown.is_empty(), "{} of {} shapes: {unknown:#?}", unknown.len(), shapes.len());
+    shapes.len()
 }

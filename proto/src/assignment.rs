@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::expectation::Expectation;
 use crate::load::{Extent, Load, Pace, WarmUp};
+use crate::mix::{self, MixPart};
 use crate::share::{Share, requests_of};
 use crate::target::{HttpVersion, Request, Target};
 use crate::variety::Variety;
@@ -48,6 +49,8 @@ pub struct Assignment {
     pub lease: Duration,
     /// Bodies that differ, in place of the request's own.
     pub variety: Option<Arc<Variety>>,
+    /// Scenarios that are mixed, in place of the request, the expectation and the variety; empty for no mix.
+    pub mix: Vec<MixPart>,
 }
 
 impl Assignment {
@@ -103,6 +106,7 @@ impl From<&Assignment> for wire::Assignment {
             lease_ns: nanos(assignment.lease),
             streams: assignment.streams.get(),
             variety: assignment.variety.as_deref().map(Into::into),
+            mix: assignment.mix.iter().map(Into::into).collect(),
         }
     }
 }
@@ -129,6 +133,8 @@ impl TryFrom<wire::Assignment> for Assignment {
             "and assignment.duration_ns are both missing",
         ))?;
         check_extent(&load, extent)?;
+        let mix = wire.mix.into_iter().map(MixPart::try_from).collect::<Result<Vec<_>, _>>()?;
+        mix::check(&mix, target.http_version)?;
         Ok(Self {
             id: wire.id,
             target,
@@ -156,6 +162,7 @@ impl TryFrom<wire::Assignment> for Assignment {
             seed: wire.seed,
             lease: span("assignment.lease_ns", wire.lease_ns)?,
             variety: wire.variety.map(Variety::try_from).transpose()?.map(Arc::new),
+            mix,
         })
     }
 }
@@ -248,6 +255,7 @@ mod tests {
             seed: 7,
             lease: Duration::from_secs(10),
             variety: None,
+            mix: Vec::new(),
         }
     }
 
@@ -302,6 +310,16 @@ mod tests {
         for assignment in every_kind() {
             assert_eq!(Assignment::try_from(wire::Assignment::from(&assignment)).unwrap(), assignment);
         }
+        let Assignment { request, expectation, .. } = every_kind().remove(0);
+        let part = |weight| {
+            let (request, expectation) = (request.clone(), expectation.clone());
+            MixPart { weight, request, expectation, variety: None }
+        };
+        let weights = [7, 3].map(|weight| NonZeroU32::new(weight).unwrap());
+        let mixed = Assignment { mix: weights.map(part).into(), ..every_kind().remove(0) };
+        assert_eq!(Assignment::try_from(wire::Assignment::from(&mixed)).as_ref(), Ok(&mixed));
+        assert_eq!(mixed.sent().len(), 2);
+        assert!(mixed.deal().is_some() && every_kind()[0].deal().is_none());
     }
 
     #[test]

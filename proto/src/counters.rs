@@ -35,6 +35,8 @@ pub struct Counters {
     pub content_events: u64,
     /// Content events that arrived in one read with the content event before them.
     pub coalesced_events: u64,
+    /// Requests that were sent again, because a connection of HTTP/2 ended in peace and left them over; each time counts.
+    pub resent: u64,
     /// The connections that were made, by where they went and what they speak; together `connections_opened`.
     pub connections: BTreeMap<ConnectionKind, u64>,
 }
@@ -71,6 +73,7 @@ impl Counters {
         self.connections_opened = self.connections_opened.saturating_add(other.connections_opened);
         self.content_events = self.content_events.saturating_add(other.content_events);
         self.coalesced_events = self.coalesced_events.saturating_add(other.coalesced_events);
+        self.resent = self.resent.saturating_add(other.resent);
         for (kind, count) in &other.connections {
             let sum = self.connections.entry(kind.clone()).or_default();
             *sum = sum.saturating_add(*count);
@@ -98,6 +101,7 @@ impl From<&Counters> for wire::Counters {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            resent: counters.resent,
             connections: counters.connections.iter().map(connection_to_wire).collect(),
         }
     }
@@ -140,6 +144,7 @@ impl TryFrom<wire::Counters> for Counters {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            resent: counters.resent,
             connections,
         })
     }

@@ -22,6 +22,17 @@ pub struct Interval {
     pub latencies: Latencies,
     /// The worker's machine in this span.
     pub host: HostReading,
+    /// What each scenario of a mix has of it; empty for no mix.
+    pub parts: Vec<PartResult>,
+}
+
+/// One scenario's part of what a mix did in some span. Bytes and connections, which scenarios share, are in none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PartResult {
+    /// What was counted.
+    pub counters: Counters,
+    /// The histograms.
+    pub latencies: Latencies,
 }
 
 /// The worker's machine over some span.
@@ -66,6 +77,8 @@ pub struct Finished {
     pub totals: Counters,
     /// All intervals together.
     pub latencies: Latencies,
+    /// What each scenario of a mix has of it; empty for no mix.
+    pub parts: Vec<PartResult>,
 }
 
 /// Why a worker's engine ended.
@@ -93,6 +106,25 @@ impl EndReason {
     }
 }
 
+impl From<&PartResult> for wire::PartResult {
+    fn from(part: &PartResult) -> Self {
+        wire::PartResult {
+            counters: Some((&part.counters).into()),
+            latencies: Some((&part.latencies).into()),
+        }
+    }
+}
+
+fn parts(parts: Vec<wire::PartResult>) -> Result<Vec<PartResult>, InvalidMessage> {
+    let part = |part: wire::PartResult| {
+        Ok(PartResult {
+            counters: part.counters.ok_or(InvalidMessage::missing("parts.counters"))?.try_into()?,
+            latencies: part.latencies.ok_or(InvalidMessage::missing("parts.latencies"))?.try_into()?,
+        })
+    };
+    parts.into_iter().map(part).collect()
+}
+
 impl From<&Interval> for wire::Interval {
     fn from(interval: &Interval) -> Self {
         wire::Interval {
@@ -102,6 +134,7 @@ impl From<&Interval> for wire::Interval {
             counters: Some((&interval.counters).into()),
             latencies: Some((&interval.latencies).into()),
             host: Some(interval.host.into()),
+            parts: interval.parts.iter().map(Into::into).collect(),
         }
     }
 }
@@ -156,6 +189,7 @@ impl TryFrom<wire::Interval> for Interval {
             counters: interval.counters.ok_or(InvalidMessage::missing("interval.counters"))?.try_into()?,
             latencies: interval.latencies.ok_or(InvalidMessage::missing("interval.latencies"))?.try_into()?,
             host: interval.host.unwrap_or_default().try_into()?,
+            parts: parts(interval.parts)?,
         })
     }
 }
@@ -178,6 +212,7 @@ impl From<&Finished> for wire::Finished {
             intervals: finished.intervals,
             totals: Some((&finished.totals).into()),
             latencies: Some((&finished.latencies).into()),
+            parts: finished.parts.iter().map(Into::into).collect(),
         }
     }
 }
@@ -210,6 +245,7 @@ impl TryFrom<wire::Finished> for Finished {
             intervals: finished.intervals,
             totals: finished.totals.ok_or(InvalidMessage::missing("finished.totals"))?.try_into()?,
             latencies: finished.latencies.ok_or(InvalidMessage::missing("finished.latencies"))?.try_into()?,
+            parts: parts(finished.parts)?,
         })
     }
 }
@@ -242,6 +278,7 @@ mod tests {
             connections_opened: 3,
             content_events: 4,
             coalesced_events: 2,
+            resent: 1,
             connections: [
                 (ConnectionKind { address: "127.0.0.1:80".into(), tls: None }, 1),
                 (ConnectionKind { address: "[::1]:443".into(), tls: Some(tls) }, 2),
@@ -279,6 +316,7 @@ mod tests {
             counters: counters(),
             latencies: latencies(),
             host,
+            parts: vec![PartResult { counters: counters(), latencies: latencies() }, PartResult::default()],
         };
         assert_eq!(Interval::try_from(wire::Interval::from(&interval)).unwrap(), interval);
     }
@@ -295,6 +333,7 @@ mod tests {
             intervals: 1,
             totals: counters(),
             latencies: latencies(),
+            parts: vec![PartResult::default(), PartResult { counters: counters(), latencies: latencies() }],
         };
         assert_eq!(Finished::try_from(wire::Finished::from(&finished)).unwrap(), finished);
     }

@@ -4,7 +4,7 @@
 //! - [`assignment`]: one block's work for one worker, validated ([`target`], [`expectation`] and [`load`] are its parts);
 //!   [`route`] and [`tls`] say how a target is reached and what it is shown.
 //! - [`share`]: which part of a global sequence belongs to whom; [`stages`] and [`trace`]:
-//!   when its items are due where the rate changes.
+//!   when its items are due where the rate changes; [`mix`]: which scenario each is of where several are mixed.
 //! - [`variety`]: bodies that differ from request to request; [`random`] is what they are drawn from.
 //! - [`outcome`] and [`interval`]: what came of it, second by second ([`counters`] and [`latencies`] are its parts).
 //! - [`description`]: who a worker is.
@@ -18,6 +18,7 @@ pub mod expectation;
 pub mod interval;
 pub mod latencies;
 pub mod load;
+pub mod mix;
 pub mod outcome;
 pub mod random;
 pub mod route;

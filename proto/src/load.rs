@@ -35,6 +35,14 @@ pub enum Load {
 }
 
 impl Load {
+    /// How many requests a closed loop has in flight over the whole fleet.
+    pub fn concurrency(&self) -> Option<NonZeroU32> {
+        match self {
+            Self::Closed { concurrency, .. } => Some(*concurrency),
+            Self::Open { .. } => None,
+        }
+    }
+
     /// Connections: in a closed loop, of the whole fleet, as few as carry all that is in flight; else of each worker.
     pub fn connections(&self, streams: NonZeroU32) -> u32 {
         match self {

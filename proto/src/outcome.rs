@@ -15,6 +15,8 @@ pub enum FailureKind {
     Timeout,
     /// The connection was closed or reset before the answer was complete.
     Reset,
+    /// HTTP/2: the target refused the request's stream (REFUSED_STREAM) and has not looked at the request.
+    Refused,
     /// The answer is not HTTP.
     Protocol,
     /// The status is not the one of a good answer.
@@ -27,11 +29,12 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, in order.
-    pub const ALL: [FailureKind; 8] = [
+    pub const ALL: [FailureKind; 9] = [
         Self::Connect,
         Self::Tls,
         Self::Timeout,
         Self::Reset,
+        Self::Refused,
         Self::Protocol,
         Self::Status,
         Self::Body,
@@ -45,6 +48,7 @@ impl FailureKind {
             Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Reset => "reset",
+            Self::Refused => "refused",
             Self::Protocol => "protocol",
             Self::Status => "status",
             Self::Body => "body",
@@ -120,6 +124,7 @@ impl From<FailureKind> for wire::FailureKind {
             FailureKind::Tls => Self::Tls,
             FailureKind::Timeout => Self::Timeout,
             FailureKind::Reset => Self::Reset,
+            FailureKind::Refused => Self::Refused,
             FailureKind::Protocol => Self::Protocol,
             FailureKind::Status => Self::Status,
             FailureKind::Body => Self::Body,
@@ -134,6 +139,7 @@ fn kind_from_wire(kind: i32) -> Result<FailureKind, InvalidMessage> {
         Ok(wire::FailureKind::Tls) => Ok(FailureKind::Tls),
         Ok(wire::FailureKind::Timeout) => Ok(FailureKind::Timeout),
         Ok(wire::FailureKind::Reset) => Ok(FailureKind::Reset),
+        Ok(wire::FailureKind::Refused) => Ok(FailureKind::Refused),
         Ok(wire::FailureKind::Protocol) => Ok(FailureKind::Protocol),
         Ok(wire::FailureKind::Status) => Ok(FailureKind::Status),
         Ok(wire::FailureKind::Body) => Ok(FailureKind::Body),

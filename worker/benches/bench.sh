@@ -5,8 +5,9 @@
 #
 # Servers have core 1, clients core 0. Clients take turns within each round, so that a machine whose speed drifts treats
 # them alike, and ratios are taken within a round. A sample is (user + system time of the client) ÷ (requests that it
-# completed). What is not installed is installed where that can be done, or else skipped by name. --write puts the result
-# into RESULTS.md too. A case is a file in cases/, which says what it measures.
+# completed). What is not installed is installed where that can be done, or else skipped by name. Figures come with
+# the goals that they are held to. --write puts all of it into RESULTS.md too. A case is a file in cases/, which says what it
+# measures.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,6 +25,8 @@ main() {
   . "$here/peers.sh"
   # shellcheck source=worker/benches/measure.sh
   . "$here/measure.sh"
+  # shellcheck source=worker/benches/goals.sh
+  . "$here/goals.sh"
   prepare
   {
     # A shell of its own, behind the pipe: whatever ends it ends its server too.
@@ -39,6 +42,7 @@ main() {
       echo
       "case_${name//-/_}"
     done
+    goals
     echo
     echo "## Where and with what"
     echo
@@ -66,8 +70,7 @@ read_arguments() {
 prepare() {
   have taskset || fail "taskset is missing: it comes with util-linux"
   [ "$(nproc)" -ge 2 ] || fail "this needs two cores, one for the client and one for the server"
-  (cd "$root" && cargo build --quiet --release --package archestra-bench-worker --bins --examples &&
-    cargo build --quiet --release --package archestra-bench)
+  (cd "$root" && cargo build --quiet --release --package archestra-bench-worker --bins --examples)
   install_peers
   # Some clients need a descriptor for each connection.
   ulimit -n "$(ulimit -Hn)"

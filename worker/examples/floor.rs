@@ -4,15 +4,19 @@
 //! `requests: N`. Answers are taken for whole when as many bytes have come as the first answer had; nothing is parsed,
 //! checked or recorded. MODE `timed` takes the time of each answer too and prints the median (`P50 N us`). MODE `stream`
 //! takes streams of server-sent events: it finds the ends of events and takes the time of each, and prints `events: N`.
+//! MODE `rate=N` sends N a second, each when it is due, and sleeps in between.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream as Blocking};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustix::event::{self, PollFd, PollFlags, Timespec};
 
 const READ_BYTES: usize = 64 * 1024;
 
@@ -21,6 +25,7 @@ enum Mode {
     Bare,
     Timed,
     Stream,
+    Paced(NonZeroU32),
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -33,7 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         [url, connections, seconds, body, mode] if mode == "stream" => {
             (url, connections, seconds, body, Mode::Stream)
         }
-        _ => return Err("usage: floor URL CONNECTIONS SECONDS BODY_FILE [timed|stream]".into()),
+        [url, connections, seconds, body, mode] if mode.starts_with("rate=") => {
+            (url, connections, seconds, body, Mode::Paced(mode["rate=".len()..].parse()?))
+        }
+        _ => return Err("usage: floor URL CONNECTIONS SECONDS BODY_FILE [timed|stream|rate=N]".into()),
     };
     worker::host::raise_open_files_limit();
     let url: url::Url = url.parse()?;
@@ -47,10 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let request = [head.into_bytes(), body].concat();
     let mut floor = Floor::new(mode, request, address)?;
     floor.connect(address, connections.parse()?)?;
-    floor.run(now() + Duration::from_secs(seconds.parse()?))?;
+    let until = now() + Duration::from_secs(seconds.parse()?);
+    match mode {
+        Mode::Paced(rate) => floor.run_paced(rate, until)?,
+        Mode::Bare | Mode::Timed | Mode::Stream => floor.run(until)?,
+    }
     let mut out = std::io::stdout();
     match mode {
-        Mode::Bare => writeln!(out, "requests: {}", floor.requests)?,
+        Mode::Bare | Mode::Paced(_) => writeln!(out, "requests: {}", floor.requests)?,
         Mode::Timed => {
             floor.times.sort_unstable();
             let middle = floor.times.get(floor.times.len() / 2).copied().unwrap_or(0);
@@ -78,6 +90,8 @@ struct Floor {
     events: u64,
     /// Nanoseconds from before the write until after the read, where they are taken.
     times: Vec<u32>,
+    /// Connections that wait for a request to be due.
+    idle: VecDeque<usize>,
     /// Between the last two events of a stream; kept so that nothing is optimised away.
     gap: u64,
 }
@@ -100,6 +114,7 @@ impl Floor {
             requests: 0,
             events: 0,
             times: Vec::new(),
+            idle: VecDeque::new(),
             gap: 0,
         })
     }
@@ -131,6 +146,36 @@ impl Floor {
         Ok(())
     }
 
+    /// The wait of the event loop ends at the next due time to the nanosecond, as far as the system can.
+    fn run_paced(&mut self, rate: NonZeroU32, until: Instant) -> io::Result<()> {
+        rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
+        let mut buffer = vec![0; READ_BYTES];
+        let mut events = Events::with_capacity(1024);
+        let (begun, mut sent) = (now(), 0u32);
+        self.idle = (0..self.connections.len()).collect();
+        while now() < until {
+            let due = begun + Duration::from_secs(1) * sent / rate.get();
+            let left = due.saturating_duration_since(now());
+            if left.is_zero()
+                && let Some(number) = self.idle.pop_front()
+            {
+                self.send(number)?;
+                sent += 1;
+                continue;
+            }
+            let limit = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            // Due and without a connection: only an answer helps.
+            let limit = (!left.is_zero()).then_some(&limit);
+            if event::poll(&mut [PollFd::new(self.poll.registry(), PollFlags::IN)], limit)? > 0 {
+                self.poll.poll(&mut events, Some(Duration::ZERO))?;
+                for event in &events {
+                    self.receive(event.token().0, &mut buffer)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A request fits the socket's buffer.
     fn send(&mut self, number: usize) -> io::Result<()> {
         let connection = &mut self.connections[number];
@@ -153,14 +198,17 @@ impl Floor {
             connection.received += bytes;
             let is_whole = match self.mode {
                 Mode::Stream => self.take_events(number, &buffer[..bytes]),
-                Mode::Bare | Mode::Timed => connection.received >= self.answer_bytes,
+                Mode::Bare | Mode::Timed | Mode::Paced(_) => connection.received >= self.answer_bytes,
             };
             if is_whole {
                 self.requests += 1;
                 if self.mode == Mode::Timed {
                     self.times.push(now().duration_since(self.connections[number].sent).as_nanos() as u32);
                 }
-                self.send(number)?;
+                match self.mode {
+                    Mode::Paced(_) => self.idle.push_back(number),
+                    Mode::Bare | Mode::Timed | Mode::Stream => self.send(number)?,
+                }
             }
             if bytes < buffer.len() {
                 return Ok(());

@@ -99,6 +99,7 @@ fn assignment(
         seed: 1,
         lease: Duration::from_secs(10),
         variety: None,
+        mix: Vec::new(),
     })
 }
 

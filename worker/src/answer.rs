@@ -16,13 +16,27 @@ use crate::http2::session::{Ended, Ending};
 use crate::json::{Scan, Wants};
 use crate::outcome::{BodyFault, Fault, Stage};
 
-/// One connection's answers, one after another, with memory that is used again.
+/// One connection's answers, one after another.
+///
+/// What looking at a body takes is held while there is a body, so that thousands of connections whose answers come in one
+/// read each share the memory for one.
 #[derive(Debug, Default)]
 pub struct Answer {
     course: Course,
+    memory: Option<Box<Memory>>,
+}
+
+/// Memory for looking at a body, which is used again from answer to answer.
+#[derive(Debug, Default)]
+struct Memory {
     scan: Scan,
     stream: Stream,
 }
+
+/// Memory that no answer has: for as many as were under way at once, and no more are now.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "it goes to and fro as a whole, by its pointer")]
+pub struct SpareMemory(Vec<Box<Memory>>);
 
 /// What the head has settled about the way in which the body is looked at.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +79,20 @@ impl Answer {
         self.course = Course::Waiting;
     }
 
+    /// Takes memory to look at the next body with, unless it has some; what has none when a body begins allocates it.
+    #[inline]
+    pub fn lend(&mut self, spare: &mut SpareMemory) {
+        if self.memory.is_none() {
+            self.memory = spare.0.pop();
+        }
+    }
+
+    /// Gives its memory back: the answer has been judged, or never will be.
+    #[inline]
+    pub fn give_back(&mut self, spare: &mut SpareMemory) {
+        spare.0.extend(self.memory.take());
+    }
+
     /// What [`Response::feed`](crate::http1::response::Response::feed) hands a read's bytes to; `now` is when the read
     /// brought them.
     #[inline]
@@ -78,8 +106,8 @@ impl Answer {
             return Fault::Reset(stage);
         }
         // An error within the stream explains its end better than the end itself.
-        match self.stream.verdict(criteria) {
-            Err(error @ Fault::Body(BodyFault::StreamError)) => error,
+        match self.memory.as_mut().map(|memory| memory.stream.verdict(criteria)) {
+            Some(Err(error @ Fault::Body(BodyFault::StreamError))) => error,
             _ => Fault::Truncated,
         }
     }
@@ -107,22 +135,22 @@ impl Answer {
     /// The first thing that is not as it should be: the status before everything else, the head before the body.
     #[inline]
     pub fn verdict(&mut self, criteria: &Criteria) -> Result<(), Fault> {
-        match self.course {
-            Course::Waiting => Err(Fault::Reset(Stage::Waiting)),
-            Course::Refused(fault) => Err(fault),
-            Course::Unchecked => Ok(()),
-            Course::Stream => self.stream.verdict(criteria),
-            Course::Json => match self.scan.finish(criteria.wanted()) {
-                Ok(()) => criteria.judge(self.scan.met(), self.scan.seen()),
+        match (self.course, &mut self.memory) {
+            (Course::Refused(fault), _) => Err(fault),
+            (Course::Unchecked, _) => Ok(()),
+            (Course::Stream, Some(memory)) => memory.stream.verdict(criteria),
+            (Course::Json, Some(memory)) => match memory.scan.finish(criteria.wanted()) {
+                Ok(()) => criteria.judge(memory.scan.met(), memory.scan.seen()),
                 Err(_) => Err(Fault::Body(BodyFault::NotJson)),
             },
+            (Course::Waiting | Course::Stream | Course::Json, _) => Err(Fault::Reset(Stage::Waiting)),
         }
     }
 
     /// When the content of a stream arrived; nothing of an answer that is none.
     pub fn stream(&self) -> StreamTimes<'_> {
-        match self.course {
-            Course::Stream => self.stream.times(),
+        match (self.course, &self.memory) {
+            (Course::Stream, Some(memory)) => memory.stream.times(),
             _ => StreamTimes { first_content: None, gaps: &[], content_events: 0, coalesced_events: 0 },
         }
     }
@@ -152,16 +180,18 @@ impl Body for Reading<'_> {
         let answer = &mut *self.answer;
         answer.course = Course::set_by(head, self.criteria);
         match answer.course {
-            Course::Json => answer.scan.begin(self.criteria.wanted(), Wants::NONE),
-            Course::Stream => answer.stream.begin(),
+            Course::Json => {
+                answer.memory.get_or_insert_default().scan.begin(self.criteria.wanted(), Wants::NONE);
+            }
+            Course::Stream => answer.memory.get_or_insert_default().stream.begin(),
             Course::Waiting | Course::Refused(_) | Course::Unchecked => {}
         }
     }
 
     #[inline]
     fn data(&mut self, bytes: &[u8]) {
-        let Answer { course, scan, stream } = &mut *self.answer;
-        match course {
+        let Some(Memory { scan, stream }) = self.answer.memory.as_deref_mut() else { return };
+        match self.answer.course {
             Course::Json => scan.feed(self.criteria.wanted(), bytes),
             Course::Stream => stream.feed(self.criteria, scan, bytes, self.now),
             Course::Waiting | Course::Refused(_) | Course::Unchecked => {}

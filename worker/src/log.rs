@@ -1,4 +1,4 @@
-//! Where this process's log goes: standard error, as text or as JSON, at the level that `RUST_LOG` names (`warn`).
+//! Where this process's log goes: mostly standard error, as text or as JSON, at the level that `RUST_LOG` names (`warn`).
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
 /// How a line of the log looks.
@@ -23,8 +23,13 @@ pub enum Format {
 
 /// Sends this process's log to standard error. A second call changes nothing.
 pub fn to_stderr(format: Format) {
+    to(format, io::stderr);
+}
+
+/// Sends this process's log to what `writer` makes for each line. A second call changes nothing.
+pub fn to(format: Format, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     let _ = match format {
         Format::Text => log.try_init(),
         Format::Sentences => log.event_format(Sentence).try_init(),

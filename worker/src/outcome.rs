@@ -139,6 +139,7 @@ impl Fault {
             Self::Connect(_) => FailureKind::Connect,
             Self::Tls(_) => FailureKind::Tls,
             Self::Timeout(_) => FailureKind::Timeout,
+            Self::StreamReset(ErrorCode::REFUSED_STREAM) => FailureKind::Refused,
             Self::Reset(_) | Self::StreamReset(_) | Self::GoneAway(_) => FailureKind::Reset,
             Self::Protocol(_) => FailureKind::Protocol,
             Self::Status(_) => FailureKind::Status,

@@ -10,6 +10,7 @@ mod env_file;
 mod error;
 mod gcp;
 mod machines;
+mod mix;
 mod outputs;
 mod parse;
 mod report;
@@ -41,6 +42,7 @@ pub use env_file::ProcessVariables;
 pub use error::UsageError;
 pub use gcp::{DeliveryKind, FleetArgs, GcpArgs, InventoryArgs, ReachKind, SetupArgs};
 pub use machines::{MachinesArgs, OnPartial};
+pub use mix::{MixArgs, Weighted};
 pub use outputs::OutputArgs;
 pub use parse::{Given, Invocation, parse};
 pub use report::{ReportArgs, ReportFormat};
@@ -214,6 +216,10 @@ pub struct RunArgs {
     #[arg(help_heading = REQUESTS)]
     pub scenarios: Vec<String>,
 
+    /// What is mixed.
+    #[command(flatten)]
+    pub mixed: MixArgs,
+
     /// Path and query of the built-in scenarios, and of scenario files that name none
     #[arg(long, value_name = "PATH", default_value = "/v1/openai/chat/completions", value_parser = values::text)]
     #[arg(env = "ARCHESTRA_BENCH_PATH", help_heading = REQUESTS)]
@@ -257,7 +263,7 @@ pub struct RunArgs {
     #[arg(env = "ARCHESTRA_BENCH_NO_KEEPALIVE", help_heading = REQUESTS)]
     pub no_keepalive: bool,
 
-    /// Requests per scenario over all workers, warm-up apart [default: 1000; no limit when only a duration is given]
+    /// Requests per scenario (of a mix: together) over all workers, warm-up apart [default: 1000; no limit when only a duration is given]
     #[arg(long, value_name = "N", value_parser = values::count, env = "NUM_REQUESTS", help_heading = LOAD)]
     pub requests: Option<NonZeroU64>,
 

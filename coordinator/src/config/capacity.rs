@@ -21,7 +21,8 @@ pub struct CapacityConfig {
 const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
 
 /// What a search finds itself, or what makes no sense within one. Their variables may be set for another run.
-const NOT_OF_A_SEARCH: [&str; 12] = [
+const NOT_OF_A_SEARCH: [&str; 13] = [
+    "mix",
     "concurrency",
     "rate",
     "stages",
@@ -54,6 +55,7 @@ impl RunConfig {
         (run.shape.trace, run.shape.think_time) = (None, None);
         (run.arms.direct, run.arms.repeats, run.arms.queueing_check) = (None, None, Some(false));
         run.judge.thresholds.clear();
+        run.mixed.mix.clear();
         if given.origin("connections") == Origin::Default {
             run.connections = CONNECTIONS;
         }
@@ -76,7 +78,8 @@ fn objectives(args: &CapacityArgs, given: &Given, config: &RunConfig) -> Result<
         let (place, objective) = (given.place("slos").into(), slo.to_string());
         return Err(QuestionError::OverheadInASearch { place, objective }.into());
     }
-    super::thresholds::check_all(&args.slos, "slos", given, &config.scenarios, false)?;
+    let names: Vec<&str> = config.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    super::thresholds::check_all(&args.slos, "slos", given, &names, false)?;
     if !args.slos.is_empty() {
         return Ok(args.slos.clone());
     }

@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration: each error one sentence that says how to mend it.
 
+mod mix;
 mod pem;
 mod question;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::scenario::ScenarioError;
 
+pub use mix::MixError;
 pub use pem::PemError;
 pub use question::QuestionError;
 
@@ -372,6 +374,9 @@ pub enum ConfigError {
     /// What is compared, searched for or judged makes no sense.
     #[error(transparent)]
     Question(#[from] QuestionError),
+    /// A mix of scenarios makes no sense.
+    #[error(transparent)]
+    Mix(#[from] MixError),
     /// A certificate or a key cannot be used.
     #[error(transparent)]
     Pem(#[from] PemError),

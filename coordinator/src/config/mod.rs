@@ -10,6 +10,7 @@ pub mod gcp;
 mod hosts;
 mod identity;
 mod load;
+mod mix;
 mod redactor;
 mod route;
 mod secret;
@@ -47,6 +48,8 @@ pub struct RunConfig {
     pub target: TargetChoice,
     /// At least one; complete with headers and body.
     pub scenarios: Vec<Scenario>,
+    /// The weight of each in a mix of all; empty where each is measured by itself.
+    pub weights: Vec<NonZeroU32>,
     /// The upstream that the target is held against.
     pub direct: Option<Direct>,
     /// At least one: how much is asked of the target, over the whole fleet.
@@ -190,6 +193,7 @@ impl RunConfig {
     /// # Errors
     /// What makes no sense, where it was given, and how to mend it.
     pub fn new(args: &RunArgs, given: &Given) -> Result<Self, ConfigError> {
+        let args = &*mix::settled(args, given)?;
         let target = target::choose(args, given)?;
         target::check_path(args, given)?;
         let fleet = fleet::choose(args, given, &target)?;
@@ -220,8 +224,10 @@ impl RunConfig {
         };
         arms::check(given, direct.is_some())?;
         bodies::check(args, given, &scenarios)?;
-        let abort_on = thresholds::watched(args, given, &scenarios)?;
-        let thresholds = thresholds::check(args, given, &scenarios, direct.is_some())?;
+        mix::check(args, given, &scenarios)?;
+        let names = mix::names(args, &scenarios);
+        let abort_on = thresholds::watched(args, given, &names)?;
+        let thresholds = thresholds::check(args, given, &names, direct.is_some())?;
         let of_direct = direct.as_ref().map(|direct| (&direct.api_key, direct.scenarios.as_slice()));
         let redactor = Redactor::new([(&api_key, scenarios.as_slice())].into_iter().chain(of_direct));
         if args.lease < SHORTEST_LEASE {
@@ -232,6 +238,7 @@ impl RunConfig {
             fleet,
             target,
             scenarios,
+            weights: mix::weights(args),
             levels: load::levels(args, loads, direct.is_some()),
             repeats: arms::repeats(args, direct.is_some()),
             order: arms::order(args),
@@ -268,7 +275,8 @@ impl RunConfig {
             return one.saturating_mul(self.scenarios.len() as u32);
         }
         let arms = if self.direct.is_some() { 2 } else { 1 };
-        let blocks = (self.scenarios.len() as u32).saturating_mul(self.repeats.get()).saturating_mul(arms);
+        let kinds = if self.weights.is_empty() { self.scenarios.len() as u32 } else { 1 };
+        let blocks = kinds.saturating_mul(self.repeats.get()).saturating_mul(arms);
         let of_level = |level: &Level| {
             let named = match self.extent {
                 Extent::Duration(duration) | Extent::Either(_, duration) => duration,
@@ -292,6 +300,7 @@ impl RunConfig {
         let direct = self.direct.as_ref().map(|direct| (direct.scenarios.as_slice(), &direct.target));
         let design = Design {
             scenarios: &self.scenarios,
+            weights: &self.weights,
             target,
             direct,
             levels: &self.levels,

@@ -6,6 +6,7 @@ use proto::counters::Counters;
 use proto::outcome::Failure;
 
 use super::Secret;
+use crate::plan::Block;
 use crate::scenario::{Scenario, sounds_secret};
 
 const REDACTED: &str = "[redacted]";
@@ -75,6 +76,12 @@ impl Redactor {
             Ok(body) => self.text(body).into_bytes(),
             Err(_) => std::mem::take(&mut scenario.request.body),
         };
+    }
+
+    /// What a record holds of a block's scenarios.
+    pub fn block(&self, block: &mut Block) {
+        self.scenario(&mut block.scenario);
+        block.mix.iter_mut().for_each(|mixed| self.scenario(&mut mixed.scenario));
     }
 
     /// Counts with a worker's words for its failures.

@@ -3,28 +3,23 @@
 use super::ConfigError;
 use super::error::QuestionError;
 use crate::cli::{Given, RunArgs};
-use crate::scenario::Scenario;
 use crate::threshold::{Metric, Statistic, Threshold, Times};
 
 /// The thresholds, when every one of them can be judged.
 pub(super) fn check(
     args: &RunArgs,
     given: &Given,
-    scenarios: &[Scenario],
+    names: &[&str],
     has_direct: bool,
 ) -> Result<Vec<Threshold>, ConfigError> {
-    check_all(&args.judge.thresholds, "thresholds", given, scenarios, has_direct)?;
+    check_all(&args.judge.thresholds, "thresholds", given, names, has_direct)?;
     Ok(args.judge.thresholds.clone())
 }
 
 /// The conditions that end a run, when every one of them can be looked at while a block runs.
-pub(super) fn watched(
-    args: &RunArgs,
-    given: &Given,
-    scenarios: &[Scenario],
-) -> Result<Vec<Threshold>, ConfigError> {
+pub(super) fn watched(args: &RunArgs, given: &Given, names: &[&str]) -> Result<Vec<Threshold>, ConfigError> {
     let conditions = &args.judge.abort_on;
-    check_all(conditions, "abort_on", given, scenarios, true)?;
+    check_all(conditions, "abort_on", given, names, true)?;
     match conditions.iter().find(|condition| !can_be_watched(condition.metric)) {
         Some(condition) => Err(QuestionError::CannotBeWatched {
             place: given.place("abort_on").into(),
@@ -51,7 +46,7 @@ pub(super) fn check_all(
     thresholds: &[Threshold],
     id: &str,
     given: &Given,
-    scenarios: &[Scenario],
+    names: &[&str],
     has_direct: bool,
 ) -> Result<(), ConfigError> {
     let place = || given.place(id).to_owned();
@@ -64,10 +59,10 @@ pub(super) fn check_all(
             .into());
         }
         let Some(named) = &threshold.scenario else { continue };
-        if scenarios.iter().any(|scenario| scenario.name == *named) {
+        if names.contains(&named.as_str()) {
             continue;
         }
-        let names = scenarios.iter().map(|scenario| scenario.name.as_str());
+        let names = names.iter().copied();
         let distance = |name: &&str| strsim::damerau_levenshtein(name, named);
         let cure = match names.clone().min_by_key(distance).filter(|nearest| distance(nearest) <= 3) {
             Some(nearest) => format!("did you mean `{nearest}`?"),

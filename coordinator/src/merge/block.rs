@@ -7,6 +7,8 @@ use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
 use proto::target::HttpVersion;
 
+use super::live::failures;
+use super::parts::PartsMerge;
 use super::series::Series;
 use super::worker::WorkerMerge;
 use super::{Arrival, Live, MeasuredBlock, MeasuredWorker, Percentiles, StartSkew, WorkerEnd};
@@ -45,6 +47,21 @@ pub enum MergeError {
         /// The end of the interval before it.
         reported: Duration,
     },
+    /// Of another mix than the block's.
+    #[error(
+        "worker {worker} sent interval {sequence} of {found} scenarios, and the mix has {expected}: use the same version on \
+         both sides and run again"
+    )]
+    OtherMix {
+        /// From 0.
+        worker: u32,
+        /// The interval's number.
+        sequence: u64,
+        /// Scenarios of the interval.
+        found: usize,
+        /// Scenarios of the block.
+        expected: usize,
+    },
     /// From a worker that has nothing to do in this block, has ended or was lost.
     #[error(
         "worker {worker} sent interval {sequence} though nothing was due from it any more, so it is not counted: \
@@ -67,6 +84,7 @@ pub struct BlockMerge {
     block: Block,
     workers: Vec<WorkerMerge>,
     series: Series,
+    parts: PartsMerge,
     response_times: Histogram,
 }
 
@@ -75,6 +93,7 @@ impl BlockMerge {
     pub fn new(block: Block, workers: u32) -> Self {
         let active = block.active_workers(workers);
         Self {
+            parts: PartsMerge::new(block.mix.len(), workers as usize),
             block,
             workers: (0..workers).map(|number| WorkerMerge::new(number, number < active)).collect(),
             series: Series::default(),
@@ -134,6 +153,7 @@ impl BlockMerge {
     /// When it cannot follow what the worker sent before; nothing is changed then.
     pub fn interval(&mut self, worker: u32, interval: &Interval) -> Result<bool, MergeError> {
         let duration = self.block.extent.duration();
+        let (fits, expected_parts) = (self.parts.fit(interval), self.block.mix.len());
         let not_running = MergeError::NotRunning { worker, sequence: interval.sequence };
         let Some(sender) = self.worker_mut(worker) else { return Err(not_running) };
 
@@ -153,7 +173,13 @@ impl BlockMerge {
             return Err(MergeError::Backwards { worker, sequence, start, end, reported });
         }
 
+        if !fits {
+            let (sequence, found) = (interval.sequence, interval.parts.len());
+            return Err(MergeError::OtherMix { worker, sequence, found, expected: expected_parts });
+        }
+
         sender.add(interval, duration);
+        self.parts.add(worker, interval, duration);
         self.response_times.merge(&interval.latencies.response_time);
         self.series.add(worker, interval);
         self.seal();
@@ -169,8 +195,10 @@ impl BlockMerge {
 
     /// A worker has ended and says what it did; whether that agrees with its intervals is noted.
     pub fn finished(&mut self, worker: u32, finished: Finished) {
+        let disagreement = self.parts.disagreement(worker, &finished);
         if let Some(worker) = self.worker_mut(worker).filter(|worker| worker.running) {
             worker.finish(&finished);
+            worker.measured.mismatch = worker.measured.mismatch.take().or(disagreement);
             self.seal();
         }
     }
@@ -196,7 +224,7 @@ impl BlockMerge {
         };
         let active = measured().filter(|worker| worker.end != WorkerEnd::Idle).count();
         let lost = self.workers.iter().filter(|worker| is_lost(worker)).count();
-        Live {
+        let whole = Live {
             elapsed: measured().map(|worker| worker.last_interval_end).max().unwrap_or_default(),
             offered: sum(|totals| totals.offered),
             started: sum(|totals| totals.started),
@@ -207,7 +235,12 @@ impl BlockMerge {
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,
             workers: active as u32,
-        }
+            failures: failures(measured().map(|worker| &worker.totals)),
+            of_workers: self.workers.iter().map(WorkerMerge::live).collect(),
+            last_minute: self.series.last_minute(),
+            parts: Vec::new(),
+        };
+        Live { parts: self.parts.live(&whole), ..whole }
     }
 
     /// The block as it stands; a worker that has not reported its totals counts as lost.
@@ -232,6 +265,7 @@ impl BlockMerge {
             interrupted,
             aborted: None,
             witness: None,
+            parts: self.parts.finish(),
         }
     }
 
@@ -244,6 +278,7 @@ impl BlockMerge {
         let running = self.workers.iter().filter(|worker| worker.running);
         let slowest = running.map(|worker| worker.measured.last_interval_end).min();
         self.series.seal_before(slowest.unwrap_or(Duration::MAX));
+        self.parts.seal_before(slowest.unwrap_or(Duration::MAX));
     }
 }
 

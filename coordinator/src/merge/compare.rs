@@ -46,7 +46,7 @@ pub(crate) fn completion_problem(
     }
 }
 
-fn rows(counters: &Counters) -> [(&'static str, u64); 12] {
+fn rows(counters: &Counters) -> [(&'static str, u64); 13] {
     [
         ("offered", counters.offered),
         ("started", counters.started),
@@ -60,6 +60,7 @@ fn rows(counters: &Counters) -> [(&'static str, u64); 12] {
         ("connections opened", counters.connections_opened),
         ("content events", counters.content_events),
         ("coalesced events", counters.coalesced_events),
+        ("resent", counters.resent),
     ]
 }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::expectation::Expectation;
-use proto::interval::{EndReason, Finished, HostReading, Interval};
+use proto::interval::{EndReason, Finished, HostReading, Interval, PartResult};
 use proto::latencies::Latencies;
 use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
 use proto::target::{Request, Target};
 use url::Url;
 
-use crate::plan::{Arm, Block, Purpose};
+use crate::plan::{Arm, Block, Mixed, Purpose, TOGETHER};
 use crate::scenario::Scenario;
 
 pub(crate) fn closed(concurrency: u32) -> Load {
@@ -45,6 +45,8 @@ pub(crate) fn block(load: Load, extent: Extent) -> Block {
     };
     Block {
         scenario,
+        mix: Vec::new(),
+        weight: None,
         arm: Arm::Gateway,
         repeat: 1,
         purpose: Purpose::Measurement,
@@ -90,15 +92,44 @@ pub(crate) fn interval(sequence: u64, (start, end): (f64, f64), response_times: 
         involuntary_switches: 3,
         reporting: Duration::from_micros(40),
     };
-    Interval { sequence, start: seconds(start), end: seconds(end), counters, latencies, host }
+    let (start, end, parts) = (seconds(start), seconds(end), Vec::new());
+    Interval { sequence, start, end, counters, latencies, host, parts }
+}
+
+/// The same of a mix of two scenarios, whose requests share 100 bytes.
+pub(crate) fn mixed_interval(sequence: u64, span: (f64, f64), response_times: [&[u64]; 2]) -> Interval {
+    let mut whole = interval(sequence, span, &response_times.concat());
+    whole.counters.bytes_sent = 100;
+    let part = |response_times| {
+        let (counters, latencies) = successes(response_times);
+        PartResult { counters, latencies }
+    };
+    Interval { parts: response_times.map(part).into(), ..whole }
+}
+
+/// A block of a mix of 7 to 3.
+pub(crate) fn mixed_block(load: Load, extent: Extent) -> Block {
+    let one = block(load, extent);
+    let mixed = |(name, weight): (&str, u32)| Mixed {
+        scenario: Scenario { name: name.into(), ..one.scenario.clone() },
+        weight: NonZeroU32::new(weight).unwrap(),
+    };
+    let mix: Vec<Mixed> = [("simple_chat", 7), ("chat_with_tools", 3)].map(mixed).into();
+    let scenario = Scenario { name: TOGETHER.into(), ..one.scenario.clone() };
+    Block { scenario, mix, ..one }
 }
 
 /// Totals that agree with these intervals.
 pub(crate) fn totals(intervals: &[Interval], end_reason: EndReason) -> Finished {
     let (mut totals, mut latencies) = (Counters::default(), Latencies::default());
+    let mut parts = vec![PartResult::default(); intervals.first().map_or(0, |first| first.parts.len())];
     for interval in intervals {
         totals.add(&interval.counters);
         latencies.merge(&interval.latencies);
+        for (sum, part) in parts.iter_mut().zip(&interval.parts) {
+            sum.counters.add(&part.counters);
+            sum.latencies.merge(&part.latencies);
+        }
     }
     let end = intervals.last().map_or(Duration::ZERO, |last| last.end);
     let ended = |interval: &&Interval| interval.counters.successes + interval.counters.failed() > 0;
@@ -112,5 +143,6 @@ pub(crate) fn totals(intervals: &[Interval], end_reason: EndReason) -> Finished 
         intervals: intervals.len() as u64,
         totals,
         latencies,
+        parts,
     }
 }

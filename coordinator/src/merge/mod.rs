@@ -14,6 +14,7 @@ mod arrival;
 mod block;
 mod compare;
 mod live;
+mod parts;
 mod replay;
 mod series;
 mod worker;
@@ -26,7 +27,9 @@ mod tests;
 pub use arrival::Arrival;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
-pub use live::{LastSecond, Live, Percentiles};
+pub use live::{LastSecond, Live, LiveWorker, Percentiles, WorkerReading, WorkerState};
+pub(crate) use parts::whole_difference;
+pub use parts::{MeasuredPart, PartSum};
 pub(crate) use replay::{Replay, ReplayedWorker};
 
 /// A block after it has run.
@@ -48,6 +51,8 @@ pub struct MeasuredBlock {
     pub aborted: Option<String>,
     /// What the upstream says of it; `None` where it says nothing.
     pub witness: Option<Witnessed>,
+    /// What each scenario of a mix adds up to; empty for no mix.
+    pub parts: Vec<MeasuredPart>,
 }
 
 /// What the upstream saw from just before the load until it had ended.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proto::interval::Interval;
 
+use super::parts::{MeasuredPart, PartsMerge};
 use super::series::Series;
 use super::worker::WorkerMerge;
 use super::{Arrival, MeasuredWorker, SeriesPoint};
@@ -19,14 +20,21 @@ pub(crate) struct Replay {
     /// How many intervals each worker's log should hold.
     expected: Vec<u64>,
     series: Series,
+    parts: PartsMerge,
 }
 
 impl Replay {
-    /// Of a block with this duration, if it has one. `intervals` says how many there should be of each worker.
-    pub(crate) fn new(duration: Option<Duration>, intervals: impl Iterator<Item = u64>) -> Self {
+    /// Of a block with this duration, if it has one, and so many scenarios that are mixed. `intervals` says how many there
+    /// should be of each worker.
+    pub(crate) fn new(
+        duration: Option<Duration>,
+        intervals: impl Iterator<Item = u64>,
+        parts: usize,
+    ) -> Self {
         let expected: Vec<u64> = intervals.collect();
         let workers = (0..expected.len() as u32).map(|number| WorkerMerge::new(number, true)).collect();
-        Self { duration, workers, expected, series: Series::default() }
+        let parts = PartsMerge::new(parts, expected.len());
+        Self { duration, workers, expected, series: Series::default(), parts }
     }
 
     /// Adds a worker's next interval.
@@ -44,21 +52,26 @@ impl Replay {
         if interval.start < sender.measured.last_interval_end || interval.end < interval.start {
             return Err(format!("goes back in time, in interval {found} of worker {worker}"));
         }
+        if !self.parts.fit(interval) {
+            return Err(format!("is of another mix, in interval {found} of worker {worker}"));
+        }
         sender.add(interval, self.duration);
+        self.parts.add(worker, interval, self.duration);
         sender.arrived(arrival);
         self.series.add(worker, interval);
         self.series.seal_before(self.slowest());
+        self.parts.seal_before(self.slowest());
         if self.series.open_seconds() > MOST_OPEN_SECONDS {
             return Err(format!("lies {MOST_OPEN_SECONDS} seconds ahead of another worker"));
         }
         Ok(())
     }
 
-    /// Each worker as the log has it, all workers second by second.
-    pub(crate) fn finish(self) -> (Vec<ReplayedWorker>, Vec<SeriesPoint>) {
+    /// Each worker as the log has it, all workers second by second, and each scenario of a mix.
+    pub(crate) fn finish(self) -> (Vec<ReplayedWorker>, Vec<SeriesPoint>, Vec<MeasuredPart>) {
         let worker =
             |worker: WorkerMerge| ReplayedWorker { last_ended: worker.last_ended, measured: worker.measured };
-        (self.workers.into_iter().map(worker).collect(), self.series.finish())
+        (self.workers.into_iter().map(worker).collect(), self.series.finish(), self.parts.finish())
     }
 
     /// How far the slowest has come of those that have not sent all.

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proto::counters::Counters;
-use proto::interval::Interval;
+use proto::interval::{Interval, PartResult};
 use proto::latencies::Latencies;
 
 use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
+
+const MINUTE: usize = 60;
+/// A rate over less is noise.
+const SHORTEST_SECOND: f64 = 0.2;
 
 /// Interval boundaries are the same on all workers, so a second is known by its start. Only open seconds hold decoded
 /// histograms, of which each takes up to two megabytes.
@@ -29,11 +33,20 @@ struct OpenSecond {
 impl Series {
     /// Adds one worker's interval.
     pub(super) fn add(&mut self, worker: u32, interval: &Interval) {
+        self.add_to(worker, interval, &interval.counters, &interval.latencies);
+    }
+
+    /// Adds what one scenario of a mix has of one worker's interval.
+    pub(super) fn add_part(&mut self, worker: u32, interval: &Interval, part: &PartResult) {
+        self.add_to(worker, interval, &part.counters, &part.latencies);
+    }
+
+    fn add_to(&mut self, worker: u32, interval: &Interval, counters: &Counters, latencies: &Latencies) {
         let second = self.open.entry(interval.start).or_default();
         second.end = second.end.max(interval.end);
         second.workers.insert(worker);
-        second.counters.add(&interval.counters);
-        second.latencies.merge(&interval.latencies);
+        second.counters.add(counters);
+        second.latencies.merge(latencies);
     }
 
     /// How many seconds have not been sealed.
@@ -62,10 +75,30 @@ impl Series {
         self.last
     }
 
+    /// Successes a second of the last sixty sealed seconds, the oldest first. Pieces of a second are put together again;
+    /// what is left of one that is shorter than [`SHORTEST_SECOND`] is left out.
+    pub(super) fn last_minute(&self) -> Vec<f64> {
+        let mut seconds: Vec<(u64, u64, f64)> = Vec::with_capacity(MINUTE);
+        for point in self.sealed.iter().rev() {
+            let second = point.start.as_secs();
+            let (successes, span) =
+                (point.counters.successes, point.end.saturating_sub(point.start).as_secs_f64());
+            let is_full = seconds.len() == MINUTE;
+            match seconds.last_mut() {
+                Some(last) if last.0 == second => *last = (second, last.1 + successes, last.2 + span),
+                _ if is_full => break,
+                _ => seconds.push((second, successes, span)),
+            }
+        }
+        let whole = seconds.into_iter().rev().filter(|(_, _, span)| *span >= SHORTEST_SECOND);
+        whole.map(|(_, successes, span)| successes as f64 / span).collect()
+    }
+
     fn seal(&mut self, start: Duration, second: &OpenSecond) {
         let seconds = second.end.saturating_sub(start).as_secs_f64();
         if seconds > 0.0 {
             self.last = Some(LastSecond {
+                offered: second.counters.offered as f64 / seconds,
                 throughput: second.counters.successes as f64 / seconds,
                 response_time: Percentiles::of(&second.latencies.response_time),
             });

@@ -7,7 +7,8 @@ use proto::interval::{Finished, HostReading, Interval};
 use proto::latencies::Latencies;
 
 use super::{
-    Arrival, MeasuredWorker, WorkerEnd, completion_problem, counters_difference, latencies_difference,
+    Arrival, LiveWorker, MeasuredWorker, WorkerEnd, WorkerReading, WorkerState, completion_problem,
+    counters_difference, latencies_difference,
 };
 
 /// A share of a shorter interval is noise: in 20 ms, a single preemption of 2 ms would read as a tenth.
@@ -24,6 +25,8 @@ pub(super) struct WorkerMerge {
     pub(super) planned_start: Option<Duration>,
     /// The last interval in which a request came to its end, from its start to its end.
     pub(super) last_ended: Option<(Duration, Duration)>,
+    /// Of the last interval that was long enough.
+    reading: Option<WorkerReading>,
 }
 
 impl WorkerMerge {
@@ -56,7 +59,7 @@ impl WorkerMerge {
             host: HostReading::default(),
             mismatch: None,
         };
-        Self { measured, running: active, planned_start: None, last_ended: None }
+        Self { measured, running: active, planned_start: None, last_ended: None, reading: None }
     }
 
     /// Adds the next interval. `duration` is the block's, if it has one.
@@ -74,7 +77,28 @@ impl WorkerMerge {
         if interval.counters.successes > 0 || interval.counters.failed() > 0 {
             self.last_ended = Some((interval.start, interval.end));
         }
-        raise(&mut measured.host, &interval.host, interval.end.saturating_sub(interval.start));
+        let span = interval.end.saturating_sub(interval.start);
+        raise(&mut measured.host, &interval.host, span);
+        if span >= SHORTEST_READING {
+            self.reading = Some(WorkerReading {
+                throughput: interval.counters.successes as f64 / span.as_secs_f64(),
+                cores: interval.host.process_cores,
+                send_lag: interval.latencies.send_lag.quantile(0.99).map(Duration::from_nanos),
+            });
+        }
+    }
+
+    /// How far it is.
+    pub(super) fn live(&self) -> LiveWorker {
+        let state = match &self.measured.end {
+            WorkerEnd::Idle => WorkerState::Idle,
+            WorkerEnd::Finished { .. } => WorkerState::Finished,
+            WorkerEnd::Lost { .. } if !self.running => WorkerState::Lost,
+            WorkerEnd::Lost { .. } if self.measured.intervals > 0 => WorkerState::Running,
+            WorkerEnd::Lost { .. } if self.planned_start.is_some() => WorkerState::Ready,
+            WorkerEnd::Lost { .. } => WorkerState::Preparing,
+        };
+        LiveWorker { number: self.measured.number, state, reading: self.reading }
     }
 
     /// Notes when an interval's report came.

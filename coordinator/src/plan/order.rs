@@ -11,6 +11,7 @@ use proto::load::{Extent, Load, WarmUp};
 use proto::random::mix;
 use proto::target::Target;
 
+use super::mix::{Mixed, together};
 use super::{Arm, Block, Level, Plan, Purpose};
 use crate::scenario::Scenario;
 
@@ -47,6 +48,8 @@ impl Order {
 pub struct Design<'a> {
     /// What the gateway is sent.
     pub scenarios: &'a [Scenario],
+    /// The weight of each, where they are mixed in blocks of all; empty where each has blocks of its own.
+    pub weights: &'a [NonZeroU32],
     /// Where that goes.
     pub target: &'a Target,
     /// What the upstream is sent, in the same order, and where that goes; `None` for the gateway alone.
@@ -77,7 +80,8 @@ impl Design<'_> {
     /// The blocks in order: scenario by scenario, level by level, pair by pair.
     pub fn plan(&self) -> Plan {
         let mut blocks = Vec::new();
-        for number in 0..self.scenarios.len() {
+        let kinds = if self.weights.is_empty() { self.scenarios.len() } else { 1 };
+        for number in 0..kinds {
             for level in self.levels {
                 blocks.extend((1..=self.repeats.get()).flat_map(|repeat| self.pair(number, level, repeat)));
             }
@@ -104,8 +108,13 @@ impl Design<'_> {
             Arm::Gateway => (self.scenarios, self.target),
             Arm::Direct => self.direct?,
         };
+        let mixed = scenarios.iter().zip(self.weights);
+        let mix: Vec<Mixed> =
+            mixed.map(|(scenario, weight)| Mixed { scenario: scenario.clone(), weight: *weight }).collect();
         Some(Block {
-            scenario: scenarios.get(scenario)?.clone(),
+            scenario: if mix.is_empty() { scenarios.get(scenario)?.clone() } else { together(&mix) },
+            mix,
+            weight: None,
             arm,
             repeat,
             purpose: Purpose::Measurement,

@@ -2,10 +2,11 @@ use proto::load::{Extent, Load, WarmUp};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
+use proto::share::Share;
 use proto::target::Target;
 use url::Url;
 
-use super::{Arm, Design, Level, Order, Plan, Purpose};
+use super::{Arm, Block, Design, Level, Order, Plan, Purpose};
 use crate::merge::fixtures::{block, closed, open, requests};
 use crate::scenario::Scenario;
 
@@ -30,6 +31,7 @@ fn plan(levels: &[Level], with_direct: bool, change: impl Fn(&mut Design<'_>)) -
     let (there, upstream) = (target("http://127.0.0.1:1"), target("http://127.0.0.1:2"));
     let mut design = Design {
         scenarios: &gateway,
+        weights: &[],
         target: &there,
         direct: with_direct.then_some((direct.as_slice(), &upstream)),
         levels,
@@ -64,6 +66,25 @@ fn pairs_run_in_abba_order_each_arm_with_its_own_target_and_request() {
     }
     let repeats: Vec<u32> = plan.blocks.iter().map(|block| block.repeat).collect();
     assert_eq!(repeats, [1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3]);
+}
+
+#[test]
+fn a_mix_is_one_block_of_all_its_scenarios() {
+    const WEIGHTS: [NonZeroU32; 2] = [NonZeroU32::new(7).unwrap(), NonZeroU32::new(3).unwrap()];
+    let plan = plan(&[level(closed(10))], true, |design| {
+        (design.weights, design.queueing_check) = (&WEIGHTS, true);
+    });
+    assert_eq!(arms(&plan), "GDDGGDGD");
+    for block in &plan.blocks {
+        let parts: Vec<Block> = block.parts();
+        let names: Vec<&str> = parts.iter().map(|part| part.scenario.name.as_str()).collect();
+        assert_eq!((block.scenario.name.as_str(), names), ("together", vec!["one", "two"]));
+        assert!(parts.iter().all(|part| part.mix.is_empty() && part.repeat == block.repeat));
+        let assignment = block.assignment("an-id".into(), Share::WHOLE, Duration::from_secs(10));
+        let path = if block.arm == Arm::Gateway { "/gateway" } else { "/direct" };
+        assert!(assignment.mix.iter().all(|part| part.request.path == path));
+        assert_eq!(assignment.mix.iter().map(|part| part.weight).collect::<Vec<_>>(), WEIGHTS);
+    }
 }
 
 #[test]

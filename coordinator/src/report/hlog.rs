@@ -19,8 +19,11 @@ pub fn log(record: &RunRecord) -> Result<String, RecordError> {
     let mut log = head(base);
     for (block, begins) in record.blocks.iter().zip(begins) {
         let offset = nanos_between(base, begins);
-        let tag = tag(record, block);
-        for second in &block.series {
+        let tagged: Vec<_> = block.with_parts().map(|part| (tag(record, part), part)).collect();
+        // All of a second stand together, those of the scenarios of a mix as well.
+        let seconds = (0..block.series.len())
+            .flat_map(|at| tagged.iter().filter_map(move |(tag, part)| Some((tag, part.series.get(at)?))));
+        for (tag, second) in seconds {
             let span = (offset + i128::from(second.start_ns), second.end_ns.saturating_sub(second.start_ns));
             let place = format!("block {}, the second from {} ns", block.number, second.start_ns);
             log += &line(&format!("{tag}/response_time"), span, &second.response_time_histogram, &place)?;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proto::interval::Interval;
+use proto::interval::{Interval, PartResult};
 use serde::{Deserialize, Serialize};
 
 use super::files::FilesError;
@@ -37,6 +37,18 @@ pub struct IntervalRecord {
     pub host: HostRecord,
     /// Of this interval only.
     pub latencies: LatenciesRecord,
+    /// What each scenario of a mix has of it; empty for no mix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartIntervalRecord>,
+}
+
+/// What one scenario of a mix has of a worker's interval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartIntervalRecord {
+    /// Bytes and connections, which the scenarios share, are in none.
+    pub counters: CountersRecord,
+    /// As of the whole interval.
+    pub latencies: LatenciesRecord,
 }
 
 impl IntervalRecord {
@@ -53,6 +65,7 @@ impl IntervalRecord {
             advance_ns: nanos(arrival.advance),
             host: interval.host.into(),
             latencies: (&interval.latencies).into(),
+            parts: interval.parts.iter().map(PartIntervalRecord::new).collect(),
         }
     }
 }
@@ -73,7 +86,18 @@ impl IntervalRecord {
             counters: self.counters.content(),
             latencies: self.latencies.content(place)?,
             host: self.host.into(),
+            parts: self.parts.iter().map(|part| part.content(place)).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl PartIntervalRecord {
+    fn new(part: &PartResult) -> Self {
+        Self { counters: (&part.counters).into(), latencies: (&part.latencies).into() }
+    }
+
+    fn content(&self, place: &str) -> Result<PartResult, RecordError> {
+        Ok(PartResult { counters: self.counters.content(), latencies: self.latencies.content(place)? })
     }
 }
 

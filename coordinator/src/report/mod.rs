@@ -11,7 +11,6 @@
 //! - `seal`: the digest at the end of `report.json`.
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
-//! - [`progress`]: a line on the terminal while a block runs.
 
 pub mod compare;
 pub mod csv;
@@ -22,8 +21,6 @@ pub mod interval_log;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-pub mod progress;
-pub mod provisioning;
 pub mod record;
 mod seal;
 pub mod step_summary;

@@ -4,22 +4,31 @@ use std::time::Duration;
 
 use super::measure::Watch;
 use crate::merge::{Live, Percentiles};
+use crate::plan::Block;
 use crate::threshold::{Metric, Quantity, Statistic, Threshold, Times};
 
 /// With fewer answers than these nothing is known yet.
 const FEWEST_ANSWERS: u64 = 20;
 
-/// Ends a block when one of the conditions comes true.
-pub(super) fn watch(conditions: &[Threshold]) -> Watch<'_> {
+/// Ends a block when one of the conditions that are about it comes true.
+pub(super) fn watch<'a>(conditions: &'a [Threshold], block: &'a Block) -> Watch<'a> {
     Box::new(move |live| {
-        let is_true = |condition: &&Threshold| {
-            let found = measured(live, condition.metric, condition.bound);
-            found.is_some_and(|found| condition.comparison.holds(found, condition.bound.number()))
-        };
-        let condition = conditions.iter().find(is_true)?;
-        let found = measured(live, condition.metric, condition.bound)?;
-        Some(format!("`{condition}` came true ({})", condition.bound.with_number(found)))
+        conditions.iter().find_map(|condition| {
+            let of = about(condition, block, live)?;
+            let found = measured(of, condition.metric, condition.bound)?;
+            let is_true = condition.comparison.holds(found, condition.bound.number());
+            is_true.then(|| format!("`{condition}` came true ({})", condition.bound.with_number(found)))
+        })
     })
+}
+
+/// What a condition looks at: the whole block, or the scenario of it that it names; `None` where that is not of it.
+fn about<'a>(condition: &Threshold, block: &Block, live: &'a Live) -> Option<&'a Live> {
+    let Some(named) = &condition.scenario else { return Some(live) };
+    if block.scenario.name == *named {
+        return Some(live);
+    }
+    live.parts.get(block.mix.iter().position(|mixed| mixed.scenario.name == *named)?)
 }
 
 /// The block's figure so far; `None` as long as there is none.
@@ -47,5 +56,42 @@ fn at(percentiles: Percentiles, statistic: Statistic) -> Option<Duration> {
         Statistic::P95 => Some(percentiles.p95),
         Statistic::P99 => Some(percentiles.p99),
         Statistic::Mean | Statistic::P999 | Statistic::Max => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::BlockMerge;
+    use crate::merge::fixtures::{block, closed, interval, mixed_block, mixed_interval, requests};
+
+    const MS: u64 = 1_000_000;
+
+    fn said(block: &Block, live: &Live, condition: &str) -> Option<String> {
+        watch(&[condition.parse().unwrap()], block)(live)
+    }
+
+    #[test]
+    fn a_condition_is_about_every_block_or_the_scenario_that_it_names() {
+        let one = block(closed(10), requests(100));
+        let mut merge = BlockMerge::new(one.clone(), 1);
+        merge.interval(0, &interval(0, (0.0, 1.0), &[5 * MS; 40])).unwrap();
+        let live = merge.live();
+        assert!(said(&one, &live, "p50>1ms").is_some() && said(&one, &live, "simple_chat:p50>1ms").is_some());
+        assert_eq!(said(&one, &live, "chat_with_tools:p50>1ms"), None);
+        assert_eq!(said(&one, &live, "p50>6ms"), None);
+    }
+
+    #[test]
+    fn a_scenario_of_a_mix_is_looked_at_by_itself() {
+        let mixed = mixed_block(closed(10), requests(100));
+        let mut merge = BlockMerge::new(mixed.clone(), 1);
+        merge.interval(0, &mixed_interval(0, (0.0, 1.0), [&[2 * MS; 70], &[9 * MS; 30]])).unwrap();
+        let live = merge.live();
+        assert_eq!(live.parts.iter().map(|part| part.successes).collect::<Vec<_>>(), [70, 30]);
+        assert!(said(&mixed, &live, "chat_with_tools:p50>5ms").unwrap().contains("came true (9"));
+        assert_eq!(said(&mixed, &live, "simple_chat:p50>5ms"), None);
+        assert_eq!(said(&mixed, &live, "p50>5ms"), None);
+        assert!(said(&mixed, &live, "together:p95>5ms").is_some());
     }
 }

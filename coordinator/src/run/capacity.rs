@@ -13,6 +13,7 @@ use crate::config::CapacityConfig;
 use crate::merge::Live;
 use crate::plan::{Block, Plan, Purpose};
 use crate::report::record::{BlockRecord, CapacityRecord, RunRecord, StepRecord};
+use crate::screen::Place;
 
 /// What goes before each step, at its own rate.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -30,6 +31,7 @@ pub(super) async fn search(
 ) -> Result<Option<RunRecord>, RunError> {
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
+        course.screen.begin_search();
         let objectives: Vec<String> = config.objectives.iter().map(ToString::to_string).collect();
         record.capacities.push(CapacityRecord::new(&template.scenario.name, &objectives));
         loop {
@@ -42,7 +44,8 @@ pub(super) async fn search(
             };
             let begun = clock::now();
             let block = block(template, step, search.tried().len() as u64);
-            let measured = course.block(&block, watch(step)).await?;
+            let place = Place::in_search(1 + search.tried().len() as u32);
+            let measured = course.block(&block, place, watch(step)).await?;
             let was_interrupted = measured.interrupted;
             record.add(&measured);
             let Some(last) = record.blocks.last() else { break };
@@ -56,6 +59,7 @@ pub(super) async fn search(
             if was_interrupted {
                 break 'scenarios;
             }
+            course.screen.tried(step.rate.per_second(), failure.as_deref());
             let failed = failure.is_some();
             if failed && course.interrupt.or(sleep(REST + drain)).await.is_none() {
                 break 'scenarios;

@@ -17,7 +17,7 @@ use crate::merge::{BlockMerge, Live, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::files::FilesError;
 use crate::report::interval_log::IntervalLog;
-use crate::report::progress::Progress;
+use crate::screen::Screen;
 use crate::session::{BlockSession, News, WorkerSession};
 
 use super::witness::{Testimony, Witness};
@@ -57,7 +57,7 @@ pub(super) struct Measurement<'a> {
     pub(super) workers: &'a [WorkerSession],
     pub(super) lease: Duration,
     pub(super) log: &'a mut IntervalLog,
-    pub(super) progress: &'a mut Progress<std::io::Stderr>,
+    pub(super) screen: &'a Screen,
     pub(super) redactor: &'a Redactor,
     pub(super) interrupt: Interrupt,
     /// Looks at the block while it runs, and says why it is to be ended.
@@ -99,7 +99,8 @@ impl Measurement<'_> {
         if followed.is_err() {
             course.stop();
         }
-        course.measurement.progress.end_block();
+        course.show();
+        course.measurement.screen.end_block();
         course.end().await;
         followed?;
         let after = course.ask_upstream().await;
@@ -266,19 +267,35 @@ impl<'a> Course<'a> {
 
     /// Shows how far it is, and whether it is to be ended.
     fn look(&mut self) -> bool {
-        let Some(start) = self.start else { return false };
-        let (live, elapsed) = (self.merge.live(), clock::now().saturating_duration_since(start));
-        self.measurement.progress.update(&live, self.measurement.block, elapsed);
+        let live = self.show();
+        if self.start.is_none() {
+            return false;
+        }
         self.aborted = (self.measurement.watch)(&live);
         self.aborted.is_some()
+    }
+
+    fn show(&self) -> Live {
+        let live = self.merge.live();
+        let now = clock::now();
+        // The start is agreed on before it comes.
+        let elapsed = self.start.and_then(|start| now.checked_duration_since(start));
+        self.measurement.screen.update(&live, elapsed);
+        live
     }
 }
 
 /// A worker knows the key, and what it says in words is stored and shown.
 fn public(mut news: News, redactor: &Redactor) -> News {
     match &mut news {
-        News::Interval { interval, .. } => redactor.counters(&mut interval.counters),
-        News::Finished(finished) => redactor.counters(&mut finished.totals),
+        News::Interval { interval, .. } => {
+            redactor.counters(&mut interval.counters);
+            interval.parts.iter_mut().for_each(|part| redactor.counters(&mut part.counters));
+        }
+        News::Finished(finished) => {
+            redactor.counters(&mut finished.totals);
+            finished.parts.iter_mut().for_each(|part| redactor.counters(&mut part.counters));
+        }
         News::Refused(words) | News::Lost(words) => *words = redactor.text(words),
         News::Ready { warm_up, .. } => redactor.counters(warm_up),
         News::Started { .. } => {}

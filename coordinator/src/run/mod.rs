@@ -8,6 +8,7 @@ mod witness;
 use std::io;
 
 use jiff::ZonedDateTime;
+use proto::route::Route;
 use proto::target::Target;
 use proto::{COMMIT, SOFTWARE_VERSION};
 use tokio::task::JoinSet;
@@ -25,9 +26,8 @@ use crate::plan::{Block, Plan};
 use crate::preflight::{PreflightError, preflight};
 use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::interval_log::IntervalLog;
-use crate::report::progress::Progress;
-use crate::report::provisioning;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
+use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
 
 use measure::{MeasureError, Measurement, Watch};
@@ -86,12 +86,15 @@ impl RunError {
 ///
 /// # Errors
 /// What kept it from measuring anything.
-pub async fn run(config: &RunConfig) -> Result<RunEnd, RunError> {
+pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunError> {
     let interrupt = Interrupt::watch()?;
+    let command = if config.capacity.is_some() { "capacity" } else { "run" };
+    let screen = Screen::new(command, config.quiet, notices, &interrupt);
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
-    let ended = in_folder(config, &results, started, interrupt, &mut left).await;
+    let ended = in_folder(config, &results, started, interrupt, &screen, &mut left).await;
+    screen.close();
     if !matches!(&ended, Ok(Some(_))) {
         results.remove_unused();
     }
@@ -122,6 +125,7 @@ async fn in_folder(
     results: &ResultsFolder,
     started: ZonedDateTime,
     mut interrupt: Interrupt,
+    screen: &Screen,
     left: &mut Option<FleetError>,
 ) -> Result<Option<RunRecord>, RunError> {
     let mock = match config.target {
@@ -136,9 +140,10 @@ async fn in_folder(
     };
     let mut measured = Ok(None);
     if let Some(target) = target {
-        match open_fleet(config, &target, results, &mut interrupt).await {
+        screen.subject(&subject(&target, mock.is_some()));
+        match open_fleet(config, &target, results, &mut interrupt, screen).await {
             Ok(Some(mut fleet)) => {
-                measured = on_fleet(config, results, started, target, &mut fleet, interrupt).await;
+                measured = on_fleet(config, results, started, target, &mut fleet, interrupt, screen).await;
                 *left = fleet.close().await.err();
             }
             Ok(None) => {}
@@ -151,15 +156,25 @@ async fn in_folder(
     measured
 }
 
+/// What is loaded, without anything that a path or a query may hold.
+fn subject(target: &Target, is_mock: bool) -> String {
+    match &target.route {
+        _ if is_mock => "the built-in mock".into(),
+        Route::UnixSocket(path) => format!("unix:{path}"),
+        Route::Url | Route::ConnectTo { .. } => target.url.origin().ascii_serialization(),
+    }
+}
+
 /// Brings the workers up, and shows how; `None` when the user ended it.
 async fn open_fleet(
     config: &RunConfig,
     target: &Target,
     results: &ResultsFolder,
     interrupt: &mut Interrupt,
+    screen: &Screen,
 ) -> Result<Option<Fleet>, FleetError> {
     let (news, heard) = News::begin();
-    let watching = tokio::spawn(provisioning::show(heard, config.quiet));
+    let watching = tokio::spawn(screen.clone().watch(heard));
     let logs = results.path();
     let opening = Fleet::open(config, target, &logs, news, interrupt.clone());
     let opened = if config.fleet.undoes_what_it_made() {
@@ -182,7 +197,10 @@ async fn on_fleet(
     target: Target,
     fleet: &mut Fleet,
     mut interrupt: Interrupt,
+    screen: &Screen,
 ) -> Result<Option<RunRecord>, RunError> {
+    screen.workers(fleet.workers.iter().map(|worker| worker.address.clone()));
+    screen.doing("asks the target once from each worker");
     let Some(workers) = interrupt.or(connect(fleet)).await else { return Ok(None) };
     let workers = workers?;
     let mut plan = config.plan(&target);
@@ -210,7 +228,7 @@ async fn on_fleet(
         fleet,
         workers: &workers,
         log: IntervalLog::open(&results.interval_log_path())?,
-        progress: Progress::on_stderr(config.quiet),
+        screen,
         interrupt,
         witness,
         blocks: 0,
@@ -246,7 +264,7 @@ struct Course<'a> {
     fleet: &'a mut Fleet,
     workers: &'a [WorkerSession],
     log: IntervalLog,
-    progress: Progress<io::Stderr>,
+    screen: &'a Screen,
     interrupt: Interrupt,
     witness: Option<Witness<'a>>,
     /// Blocks so far.
@@ -255,8 +273,14 @@ struct Course<'a> {
 
 impl Course<'_> {
     /// Runs one block; `watch` may end it.
-    async fn block(&mut self, block: &Block, watch: Watch<'_>) -> Result<MeasuredBlock, MeasureError> {
+    async fn block(
+        &mut self,
+        block: &Block,
+        place: Place,
+        watch: Watch<'_>,
+    ) -> Result<MeasuredBlock, MeasureError> {
         self.blocks += 1;
+        self.screen.begin_block(block, place);
         let measurement = Measurement {
             number: self.blocks,
             block,
@@ -264,21 +288,22 @@ impl Course<'_> {
             workers: self.workers,
             lease: self.config.lease,
             log: &mut self.log,
-            progress: &mut self.progress,
+            screen: self.screen,
             redactor: &self.config.redactor,
             interrupt: self.interrupt.clone(),
             watch,
             witness: self.witness.as_ref(),
         };
         let mut measured = measurement.run().await?;
-        self.config.redactor.scenario(&mut measured.block.scenario);
+        self.config.redactor.block(&mut measured.block);
         Ok(measured)
     }
 
     /// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
     async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Option<RunRecord>, RunError> {
         for block in &plan.blocks {
-            let measured = self.block(block, abort::watch(&self.config.abort_on)).await?;
+            let place = Place::in_plan(plan, self.blocks + 1);
+            let measured = self.block(block, place, abort::watch(&self.config.abort_on, block)).await?;
             let was_aborted = measured.aborted.is_some();
             record.add(&measured);
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {

@@ -30,6 +30,8 @@ pub struct Evidence<'a> {
     pub extent: Extent,
     /// What it was for.
     pub purpose: Purpose,
+    /// Whether it is one scenario's part of a mix.
+    pub is_part: bool,
     /// One entry per worker of the fleet.
     pub workers: &'a [MeasuredWorker],
     /// How far apart the workers began.
@@ -60,6 +62,7 @@ impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
             load: &measured.block.load,
             extent: measured.block.extent,
             purpose: measured.block.purpose,
+            is_part: measured.block.weight.is_some(),
             workers: &measured.workers,
             start_skew: measured.start_skew,
             interrupted: measured.interrupted,

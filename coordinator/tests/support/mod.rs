@@ -17,4 +17,5 @@ pub mod results;
 pub mod scripted_worker;
 pub mod ssh_fleet;
 pub mod target;
+pub mod terminal;
 pub mod vms;

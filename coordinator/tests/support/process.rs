@@ -70,6 +70,11 @@ impl Bench {
         self
     }
 
+    /// The environment variables that are set beside the usual ones.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Writes a file into the folder; its path.
     pub fn file(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.folder().join(name);
@@ -200,10 +205,22 @@ impl ProcessId {
         Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
     }
 
-    fn kill(self) {
+    /// Kills it, if it is still there.
+    pub fn kill(self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Sends it a signal, if it is still there.
+    pub fn signal(self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.is_alive()) {
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = kill_process(pid, signal);
         }
+    }
+
+    /// Its command line, of which the first word is the program.
+    pub fn command_line(self) -> Vec<String> {
+        let line = fs::read_to_string(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        line.split_terminator('\0').map(str::to_owned).collect()
     }
 }
 
@@ -269,7 +286,8 @@ impl Stat {
     }
 }
 
-fn descendants(ancestor: i32) -> Vec<ProcessId> {
+/// All processes that descend from `ancestor` now.
+pub fn descendants(ancestor: i32) -> Vec<ProcessId> {
     let numbers =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let all: Vec<(i32, Stat)> = numbers.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect();

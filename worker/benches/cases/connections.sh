@@ -11,6 +11,7 @@ case_connections() {
     sample_row "${rows[-1]}" "$url" "$count" 500 no-keep-alive -- "${clients[@]}"
   done
   stop_server
+  goal_of_ratio "A connection for each request ÷ \`ab\`" 1.00 ab "${rows[@]}"
   echo "## A connection for each request"
   echo
   echo "CPU time per request in µs, POST of 500 bytes, answers of 600 bytes. \`ab\` without -k."

@@ -22,6 +22,7 @@ case_events() {
     done
   done
   stop_server
+  goal_of_ratio "Events ÷ a loop that times them" 1.15 floor "${rows[@]}"
   echo "## Server-sent events"
   echo
   echo "CPU time per event in µs; an event each 20 ms on every stream, each timed. \`floor\` finds the ends of events, takes"

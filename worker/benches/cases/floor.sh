@@ -15,6 +15,8 @@ case_floor() {
     sed -n 's/^P50 \([0-9.]*\) us/\1/p' "$scratch/out" >>"$scratch/floor.bare"
   done
   stop_server
+  echo "$(paste "$scratch/floor.engine" "$scratch/floor.bare" | awk '{ print $1 - $2 }' | spread | cut -d ' ' -f 1) one connection" |
+    goal "Response time over a bare loop's, P50, µs" "<=" 2
   echo "## The instrument's own floor"
   echo
   echo "P50 of the response time over one connection in µs, as the engine and as a bare loop see it."

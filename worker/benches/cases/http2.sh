@@ -8,6 +8,8 @@ case_http2() {
   rows+=("100_streams_on_4_connections")
   sample_row "${rows[0]}" "http://127.0.0.1:$port" 100 500 streams=25 -- "${clients[@]}"
   stop_server
+  goal_of_ratio "HTTP/2 ÷ h2load" 1.50 h2load "${rows[@]}"
+  goal_of_ratio "HTTP/2 ÷ oha" 0.70 oha "${rows[@]}"
   echo "## HTTP/2"
   echo
   echo "CPU time per request in µs, plain text, POST of 500 bytes, answers of 600 bytes, against nginx."

@@ -14,6 +14,11 @@ case_keep_alive() {
     done
   done
   stop_server
+  goal_of_ratio "Kept connections, 10 of them ÷ wrk" 0.76 wrk "${rows[0]}" "${rows[4]}"
+  goal_of_ratio "Kept connections, more of them ÷ wrk" 0.80 wrk "${rows[@]:1:3}" "${rows[@]:5:3}"
+  goal_of_ratio "Kept connections ÷ \`ab -k\`" 0.95 ab "${rows[@]}"
+  goal_of_ratio "Kept connections ÷ oha" 0.60 oha "${rows[@]}"
+  goal_of_ratio "Kept connections ÷ a bare loop" 1.08 floor "${rows[@]}"
   echo "## Connections that are kept"
   echo
   echo "CPU time per request in µs, HTTP/1.1, JSON POST, answers of 600 bytes, against a bare responder. \`ab\` with -k."

@@ -2,11 +2,13 @@
 # The most memory that a client held, by its connections. The worker's is its whole process: its engine, and what it talks
 # to its coordinator with. There is the worker's own program, for machines that carry load alone, and the one program that
 # plays every role, of which more is mapped.
-# shellcheck disable=SC2034,SC2154 # scratch, target, seconds and url are bench.sh's and measure.sh's
+# shellcheck disable=SC2034,SC2154 # scratch, target, root, seconds and url are bench.sh's and measure.sh's
 
 case_memory() {
-  local count client clients
+  local count client clients small whole
+  local -A most_mb=([1000]=12 [5000]=16 [10000]=24)
   mapfile -t clients < <(available wrk oha)
+  (cd "$root" && cargo build --quiet --release --package archestra-bench)
   start_server responder 127.0.0.1:0
   echo "## Memory"
   echo
@@ -16,9 +18,11 @@ case_memory() {
   echo "| | archestra-bench-worker | archestra-bench worker |$(printf ' %s |' "${clients[@]}")"
   echo "| ---: | ---: | ---: |$(printf ' ---: |%.0s' "${clients[@]}")"
   for count in 1000 5000 10000; do
-    printf '| %s connections | %s | %s |' "$count" \
-      "$(memory_of_a_worker "$count" "$target/release/archestra-bench-worker")" \
-      "$(memory_of_a_worker "$count" "$target/release/archestra-bench" worker)"
+    small=$(memory_of_a_worker "$count" "$target/release/archestra-bench-worker")
+    whole=$(memory_of_a_worker "$count" "$target/release/archestra-bench" worker)
+    printf '%s\n' "${small% *} archestra-bench-worker" "${whole% *} archestra-bench worker" | in_megabytes |
+      goal "Memory at $count connections, MB" "<=" "${most_mb[$count]}"
+    printf '| %s connections | %s | %s |' "$count" "$small" "$whole"
     for client in "${clients[@]}"; do
       command_of "$client" "$url" "$count" 500
       printf ' %s |' "$(memory_of "${command[@]}")"
@@ -26,6 +30,10 @@ case_memory() {
     echo
   done
   stop_server
+}
+
+in_megabytes() {
+  awk '{ $1 = sprintf("%.1f", $1 * 1.048576); print }'
 }
 
 # Looks again and again, since what was most is not kept for those who come late.

@@ -34,6 +34,10 @@ case_scaling() {
     echo "| $count connections | $(spread <"$scratch/scaling.$count.1") | $(spread <"$scratch/scaling.$count.2") |" \
       "$(paste "$scratch/scaling.$count.1" "$scratch/scaling.$count.2" | awk '{ print 2 * $1 / $2 }' | spread) |"
   done
+  for count in 64 256; do
+    echo "$(paste "$scratch/scaling.$count.1" "$scratch/scaling.$count.2" | awk '{ print 2 * $1 / $2 }' | spread |
+      cut -d ' ' -f 1) $count connections"
+  done | goal "Two threads carry, times one" ">=" 1.90
   client_cores=0
   stop_server
 }

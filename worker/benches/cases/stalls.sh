@@ -27,7 +27,12 @@ case_stalls() {
         f = 0.1 / (1 - rate / capacity)
         printf "| %d/s | %.3f | %.1f | %.1f | %.1f | %.1f |\n", rate, p50 / 1e3, p99 / 1e3, 200 * (1 - 0.01 / f),
           p999 / 1e3, 200 * (1 - 0.001 / f)
-      }'
+      }' | tee -a "$scratch/stalls"
     stop_server
   done
+  # How far off beyond 100 µs, in per cent of the value on paper.
+  off() { awk -F '[|/]' -v of="$1" '{ off = $(of) - $(of + 1); off = (off < 0 ? -off : off) - 0.1
+    printf "%.2f %s/s\n", (off > 0 ? off : 0) / $(of + 1) * 100, $2 + 0 }' "$scratch/stalls"; }
+  off 5 | goal "Stalls: P99 off the value on paper by more than 100 µs, per cent" "<=" 1.00
+  off 7 | goal "Stalls: P99.9, the same" "<=" 1.00
 }

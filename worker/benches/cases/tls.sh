@@ -14,6 +14,7 @@ case_tls() {
     sample_row "${rows[-1]}" "https://127.0.0.1:$port" "$count" 500 -- "${clients[@]}"
   done
   stop_server
+  goal_of_ratio "TLS 1.3 ÷ wrk" 0.85 wrk "${rows[@]}"
   echo "## TLS 1.3"
   echo
   echo "CPU time per request in µs, connections kept, POST of 500 bytes, answers of 600 bytes, against nginx."

@@ -1,10 +1,12 @@
 //! What a connection is made of below HTTP: a TCP connection or a Unix socket, neither of which ever waits.
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::way::{Way, begin_from};
 
@@ -28,19 +30,25 @@ impl Stream {
     }
 
     /// Whether it stands: an event may belong to an earlier connection of the slot, and only the peer's address proves
-    /// this one.
+    /// this one. Why it does not stand is asked only where it does not.
     pub(super) fn is_connected(&self) -> io::Result<bool> {
-        let (error, peer) = match self {
-            Self::Tcp(stream) => (stream.take_error(), stream.peer_addr().map(drop)),
-            Self::Unix(stream) => (stream.take_error(), stream.peer_addr().map(drop)),
+        let peer = match self {
+            Self::Tcp(stream) => stream.peer_addr().map(drop),
+            Self::Unix(stream) => stream.peer_addr().map(drop),
         };
-        if let Ok(Some(error)) | Err(error) = error {
-            return Err(error);
-        }
         match peer {
             Ok(()) => self.send_at_once().map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                self.take_error()?.map_or(Ok(false), Err)
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Tcp(stream) => stream.take_error(),
+            Self::Unix(stream) => stream.take_error(),
         }
     }
 
@@ -52,29 +60,41 @@ impl Stream {
     }
 }
 
+// Straight to the system: the library's own calls are points of cancellation, which cost a thread four locked instructions
+// a request.
 impl Read for Stream {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
-        }
+        Ok(recv(self.as_fd(), buffer, RecvFlags::empty())?.0)
     }
 }
 
 impl Write for Stream {
     #[inline]
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(buffer),
-            Self::Unix(stream) => stream.write(buffer),
-        }
+        Ok(send(self.as_fd(), buffer, SEND_FLAGS)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
+
+impl AsFd for Stream {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// No signal where the peer has gone. Elsewhere than on Linux the process ignores that signal.
+#[cfg(target_os = "linux")]
+const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const SEND_FLAGS: SendFlags = SendFlags::empty();
 
 impl Source for Stream {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {

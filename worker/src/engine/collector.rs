@@ -10,7 +10,7 @@ use proto::interval::{EndReason, Finished, Interval};
 use proto::target::HttpVersion;
 
 use super::job::{Control, Report, ShardEnd};
-use super::recorder::{Recorder, Words};
+use super::recorder::{Recorder, Told, Words};
 use crate::clock::{Clock, Nanos};
 use crate::host::{Meter, ThreadReading};
 
@@ -91,7 +91,7 @@ impl Collector {
             connections: self.connections,
             http_version: self.http_version,
             bodies: self.bodies,
-            warm_up: warm_up.worded(&self.words),
+            warm_up: warm_up.told(&self.words).counters,
             left_out: self.left_out.clone(),
         });
 
@@ -129,7 +129,7 @@ impl Collector {
                 output(Output::Interval(Box::new(interval)));
             }
         }
-        output(Output::Finished(Box::new(self.finish(&progress))));
+        output(Output::Finished(Box::new(self.finish(progress))));
     }
 
     /// What the warm-up did, and the reports that came before all shards were prepared: the order to start, or to stop, may
@@ -157,10 +157,11 @@ impl Collector {
         let _ = self.spares[shard].send(recorder);
     }
 
-    fn finish(&self, progress: &Progress) -> Finished {
+    fn finish(&self, progress: Progress) -> Finished {
         let lateness = || progress.ends.iter().filter_map(|end| end.start_lateness);
         let last_completion = progress.ends.iter().filter_map(|end| end.last_completion).max();
         let by_requests = progress.ends.iter().all(|end| end.by_requests);
+        let Told { counters: totals, latencies, parts } = progress.totals.told(&self.words);
         Finished {
             assignment_id: self.assignment_id.clone(),
             end_reason: match self.control.stop_reason() {
@@ -173,8 +174,9 @@ impl Collector {
             start_lateness_min: lateness().min().unwrap_or_default().into(),
             start_lateness_max: lateness().max().unwrap_or_default().into(),
             intervals: progress.intervals,
-            totals: progress.totals.worded(&self.words),
-            latencies: progress.totals.latencies.clone(),
+            totals,
+            latencies,
+            parts,
         }
     }
 }
@@ -198,14 +200,16 @@ impl Progress {
         self.intervals += 1;
         self.end = self.end.max(span.end);
         self.totals.merge(&span.recorder);
+        let Told { counters, latencies, parts } = span.recorder.told(words);
         let host = self.meter.as_mut().map(|meter| meter.read(now, span.end.since(span.start), span.threads));
         Some(Interval {
             sequence,
             start: span.start.into(),
             end: span.end.into(),
-            counters: span.recorder.worded(words),
-            latencies: span.recorder.latencies,
+            counters,
+            latencies,
             host: host.unwrap_or_default(),
+            parts,
         })
     }
 }

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use proto::interval::EndReason;
 use proto::load::Load;
+use proto::mix::Deal;
 
+use super::deal::{Dealer, Ticket};
 use super::recorder::Recorder;
-use super::schedule::Limit;
+use super::schedule::{Lane, Limit};
 use crate::answer::Criteria;
 use crate::clock::Nanos;
 use crate::host::ThreadReading;
@@ -20,10 +22,10 @@ pub struct Job {
     pub ways: Vec<Way>,
     /// How they are encrypted.
     pub tls: Option<TargetTls>,
-    /// Whether the request's method is HEAD, whose answers have no body.
-    pub is_head: bool,
-    /// What a good answer is.
-    pub criteria: Criteria,
+    /// What comes back: of the one scenario, or of each of a mix.
+    pub answers: Vec<Answers>,
+    /// Which scenario of a mix each request is of; `None` for no mix.
+    pub deal: Option<Deal>,
     /// How requests come about.
     pub load: Load,
     /// The same before the measurement.
@@ -40,6 +42,39 @@ pub struct Job {
     pub keep_alive: bool,
     /// Seeds Poisson arrivals and back-off.
     pub seed: u64,
+}
+
+/// What comes back of one scenario.
+#[derive(Debug)]
+pub struct Answers {
+    /// Whether the request's method is HEAD, whose answers have no body.
+    pub is_head: bool,
+    /// What a good answer is.
+    pub criteria: Criteria,
+}
+
+impl Job {
+    /// What a good answer to that request is.
+    #[inline]
+    pub fn criteria(&self, ticket: Ticket) -> &Criteria {
+        &self.answers[ticket.part()].criteria
+    }
+
+    /// Whether the answer to that request has no body whatever it says.
+    #[inline]
+    pub fn is_head(&self, ticket: Ticket) -> bool {
+        self.answers[ticket.part()].is_head
+    }
+
+    /// Who deals a lane's requests, where they are of a mix.
+    pub fn dealer(&self, load: &Load, lane: Lane) -> Option<Dealer> {
+        Some(Dealer::new(self.deal.as_ref()?, self.answers.len(), load, lane))
+    }
+
+    /// An empty recorder.
+    pub fn recorder(&self) -> Recorder {
+        Recorder::of_parts(if self.deal.is_some() { self.answers.len() } else { 0 })
+    }
 }
 
 /// What the engine tells its shards.

@@ -7,6 +7,7 @@
 mod backoff;
 mod collector;
 mod deadlines;
+mod deal;
 mod http1;
 mod http2;
 mod job;
@@ -33,6 +34,7 @@ use mio::{Poll, Waker};
 use proto::assignment::Assignment;
 use proto::interval::EndReason;
 use proto::load::{Load, Pace, WarmUp};
+use proto::mix::Sent;
 use proto::target::HttpVersion;
 
 pub use collector::Output;
@@ -47,7 +49,7 @@ use crate::way::Way;
 use collector::Collector;
 use http1::Http1;
 use http2::Http2;
-use job::{Control, Job, Report};
+use job::{Answers, Control, Job, Report};
 use protocol::Protocol;
 use recorder::{Recorder, Words};
 use ring::{RingError, Rings};
@@ -153,7 +155,7 @@ impl Engine {
             }
         };
         let words = Words {
-            pointers: job.criteria.pointers().to_vec(),
+            pointers: job.answers.iter().map(|answers| answers.criteria.pointers().to_vec()).collect(),
             addresses: job.ways.iter().map(Way::to_string).collect(),
         };
         let collector = Collector {
@@ -281,8 +283,8 @@ fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> 
     Ok(Job {
         ways,
         tls: TargetTls::for_target(target)?,
-        is_head: assignment.request.method == "HEAD",
-        criteria: Criteria::new(&assignment.expectation).map_err(EngineError::Expectation)?,
+        answers: assignment.sent().into_iter().map(answers).collect::<Result<_, _>>()?,
+        deal: assignment.deal(),
         warm_up_load: warm_up_load(&assignment.load),
         cuts: cuts(assignment),
         load: assignment.load.clone(),
@@ -296,6 +298,11 @@ fn job_for(assignment: &Assignment, ways: Vec<Way>) -> Result<Job, EngineError> 
         keep_alive: assignment.keep_alive,
         seed: assignment.seed,
     })
+}
+
+fn answers(sent: Sent<'_>) -> Result<Answers, EngineError> {
+    let criteria = Criteria::new(sent.expectation).map_err(EngineError::Expectation)?;
+    Ok(Answers { is_head: sent.request.method == "HEAD", criteria })
 }
 
 /// Stages and traces are for the measurement: before it a rate of theirs goes on and on.

@@ -1,8 +1,11 @@
 //! What one thread notes in one span: counters and histograms, without a lock, an allocation or a word of text.
 
 use proto::counters::{ConnectionKind, Counters};
+use proto::interval::PartResult;
 use proto::latencies::Latencies;
 
+use super::deal::Ticket;
+use super::schedule::Counts;
 use crate::answer::StreamTimes;
 use crate::clock::Nanos;
 use crate::outcome::Fault;
@@ -19,6 +22,8 @@ pub struct Recorder {
     pub faults: Vec<(Fault, u64)>,
     /// The histograms.
     pub latencies: Latencies,
+    /// What each scenario of a mix did; bytes and connections, which they share, stay in the whole. Empty for no mix.
+    pub parts: Vec<Recorder>,
 }
 
 /// When one request was due, sent and answered.
@@ -46,13 +51,44 @@ pub struct Made {
 /// What notes are put into words with.
 #[derive(Debug, Clone, Default)]
 pub struct Words {
-    /// The scenario's JSON pointers.
-    pub pointers: Vec<String>,
+    /// The JSON pointers of the one scenario, or of each of a mix.
+    pub pointers: Vec<Vec<String>>,
     /// Where each of the job's ways leads.
     pub addresses: Vec<String>,
 }
 
+/// What was noted, in words: all of it, and what each scenario of a mix has of it.
+#[derive(Debug)]
+pub struct Told {
+    /// All that was counted.
+    pub counters: Counters,
+    /// All histograms.
+    pub latencies: Latencies,
+    /// Empty for no mix.
+    pub parts: Vec<PartResult>,
+}
+
 impl Recorder {
+    /// For a mix of so many scenarios, 0 for no mix.
+    pub fn of_parts(parts: usize) -> Self {
+        Self { parts: (0..parts).map(|_| Self::default()).collect(), ..Self::default() }
+    }
+
+    /// Where what becomes of that request is noted.
+    #[inline]
+    pub fn of(&mut self, ticket: Ticket) -> &mut Self {
+        if self.parts.is_empty() {
+            return self;
+        }
+        &mut self.parts[ticket.part()]
+    }
+
+    /// The schedule asked for so much.
+    pub fn asked(&mut self, counts: Counts) {
+        self.counters.offered += counts.offered;
+        self.counters.dropped += counts.dropped;
+    }
+
     /// A connection is ready for requests, so long after it was begun, and so long after it stood when it speaks TLS.
     pub fn connected(&mut self, made: Made, (connect, handshake): (Nanos, Option<Nanos>)) {
         self.counters.connections_opened += 1;
@@ -102,13 +138,46 @@ impl Recorder {
         other.faults.iter().for_each(|(fault, count)| add(&mut self.faults, *fault, *count));
         other.made.iter().for_each(|(made, count)| add(&mut self.made, *made, *count));
         self.latencies.merge(&other.latencies);
+        if self.parts.len() < other.parts.len() {
+            self.parts.resize_with(other.parts.len(), Self::default);
+        }
+        self.parts.iter_mut().zip(&other.parts).for_each(|(mine, theirs)| mine.merge(theirs));
     }
 
-    /// The counters with the failures and the connections in words.
-    pub fn worded(&self, words: &Words) -> Counters {
+    /// Whether anything but times was noted.
+    pub fn is_used(&self) -> bool {
+        self.counters != Counters::default()
+            || !self.faults.is_empty()
+            || self.parts.iter().any(Self::is_used)
+    }
+
+    /// Requests that were not sent, or not waited for.
+    pub fn given_up(&self) -> u64 {
+        let of_parts: u64 = self.parts.iter().map(Self::given_up).sum();
+        self.counters.abandoned + self.counters.unsent + of_parts
+    }
+
+    /// All of it in words.
+    pub fn told(self, words: &Words) -> Told {
+        let (mut counters, mut latencies) = (self.worded(words, 0), self.latencies);
+        let part = |(number, part): (usize, Self)| PartResult {
+            counters: part.worded(words, number),
+            latencies: part.latencies,
+        };
+        let parts: Vec<PartResult> = self.parts.into_iter().enumerate().map(part).collect();
+        for part in &parts {
+            counters.add(&part.counters);
+            latencies.merge(&part.latencies);
+        }
+        Told { counters, latencies, parts }
+    }
+
+    /// The counters with the failures and the connections in words, those of a scenario's own answers in its own.
+    fn worded(&self, words: &Words, scenario: usize) -> Counters {
         let mut counters = self.counters.clone();
+        let pointers = words.pointers.get(scenario).map_or(&[][..], Vec::as_slice);
         for (fault, count) in &self.faults {
-            *counters.failures.entry(fault.describe(&words.pointers)).or_default() += count;
+            *counters.failures.entry(fault.describe(pointers)).or_default() += count;
         }
         for (made, count) in &self.made {
             let address = words.addresses.get(made.way).cloned().unwrap_or_default();
@@ -124,6 +193,7 @@ impl Recorder {
         self.faults.clear();
         self.made.clear();
         self.latencies.clear();
+        self.parts.iter_mut().for_each(Self::clear);
     }
 }
 

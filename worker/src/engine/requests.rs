@@ -29,11 +29,12 @@ impl<P: Protocol> Shard<P> {
     #[inline]
     pub(super) fn assign(&mut self, number: u32, due: Nanos, now: Nanos) {
         self.in_flight += 1;
-        self.recorder.counters.started += 1;
+        let ticket = self.schedule.taken();
+        self.recorder.of(ticket).counters.started += 1;
         self.deadlines.set(number, now + self.job.timeout);
 
         let slot = &mut self.slots[number as usize];
-        slot.request = self.schedule.taken();
+        slot.ticket = ticket;
         slot.due = self.origin + due;
         (slot.sent, slot.first) = (Nanos::ZERO, Nanos::ZERO);
         slot.state = State::Sending;
@@ -56,7 +57,8 @@ impl<P: Protocol> Shard<P> {
         if now > self.deadlines.of(number) {
             return Err(Fault::Timeout(Stage::Body));
         }
-        self.slots[number as usize].answer.verdict(&self.job.criteria)
+        let slot = &mut self.slots[number as usize];
+        slot.answer.verdict(self.job.criteria(slot.ticket))
     }
 
     /// The slot's request has come to an end at `now`.
@@ -73,21 +75,23 @@ impl<P: Protocol> Shard<P> {
         self.last_completion = self.last_completion.max(Some(elapsed));
 
         let slot = &mut self.slots[number as usize];
+        let recorder = self.recorder.of(slot.ticket);
         let rest = match outcome {
             Ok(()) => {
                 slot.backoff.reset();
                 let Slot { due, sent, first, .. } = *slot;
-                self.recorder.success(Times { due, sent, first, done: now });
-                if self.job.criteria.is_stream() {
-                    self.recorder.stream(slot.due, slot.answer.stream());
+                recorder.success(Times { due, sent, first, done: now });
+                if self.job.criteria(slot.ticket).is_stream() {
+                    recorder.stream(slot.due, slot.answer.stream());
                 }
                 None
             }
             Err(fault) => {
-                self.recorder.failure(fault);
+                recorder.failure(fault);
                 slot.backoff.after(fault)
             }
         };
+        slot.answer.give_back(&mut self.spare_memory);
         match rest.max(self.schedule.rest(number)) {
             None => self.release(number, elapsed, now),
             Some(rest) => {

@@ -2,10 +2,11 @@
 //! looked up.
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use proto::assignment::Assignment;
-use proto::load::Load;
+use proto::mix::{Deal, Sent};
 use proto::target::{Request, Target};
 use proto::variety::template::{Template, TemplateError};
 use proto::variety::{MAX_RING_BYTES, Variety};
@@ -38,6 +39,10 @@ impl Http1Ring {
     /// The bytes of the thread's request `number`, which begin again after the last.
     #[inline]
     pub fn get(&self, number: u64) -> &[u8] {
+        // Nearly always there is one, and no need to divide.
+        if self.ends.len() == 1 {
+            return &self.bytes;
+        }
         let number = (number % self.ends.len() as u64) as usize;
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         &self.bytes[start..self.ends[number]]
@@ -84,8 +89,8 @@ impl Ring for Http2Ring {
 
 /// What the threads of an engine send.
 pub struct Rings<R> {
-    /// Of each lane: for the warm-up, and for the load.
-    pub lanes: Vec<[Arc<R>; 2]>,
+    /// Of each lane: for the warm-up, and for the load, a ring of each scenario.
+    pub lanes: Vec<[Arc<[R]>; 2]>,
     /// How many bodies there are for the load; 0 where all requests are the same.
     pub bodies: u64,
 }
@@ -110,71 +115,101 @@ impl<R: Ring> Rings<R> {
     /// # Errors
     /// When bodies cannot be rendered, or take too much memory.
     pub fn new(assignment: &Assignment, lanes: &[Lane]) -> Result<Self, RingError> {
-        let Some(variety) = &assignment.variety else {
-            let one = |purpose| {
-                let Assignment { target, request, keep_alive, .. } = assignment;
-                let mut ring = R::default();
-                ring.add(target, request, *keep_alive, purpose);
-                Arc::new(ring)
-            };
-            let lane = [one(Purpose::WarmUp), one(Purpose::Load)];
+        let sent = assignment.sent();
+        if sent.iter().all(|sent| sent.variety.is_none()) {
+            let lane = [Purpose::WarmUp, Purpose::Load]
+                .map(|purpose| sent.iter().map(|sent| one(assignment, sent, purpose)).collect());
             return Ok(Self { lanes: vec![lane; lanes.len()], bodies: 0 });
-        };
-        let template = Template::new(variety, assignment.seed)?;
-        let mut press = Press { assignment, template, room: MAX_RING_BYTES };
+        }
+        let mut press = Press::new(assignment, &sent)?;
         let mut rings = Self { lanes: Vec::new(), bodies: 0 };
         for lane in lanes {
-            let bodies = bodies_of(&assignment.load, *lane, variety);
-            let after = bodies.min(MOST_WARM_UP_BODIES);
-            let numbers = |from, count| (from..from + count).map(|n| body_number(&assignment.load, *lane, n));
-            let load: Arc<R> = press.ring(Purpose::Load, numbers(0, bodies))?;
-            let warm_up = press.ring(Purpose::WarmUp, numbers(bodies, after))?;
-            rings.bodies += load.len() as u64;
-            rings.lanes.push([warm_up, load]);
+            let (mut warm_up, mut load) = (Vec::new(), Vec::new());
+            for (part, sent) in sent.iter().enumerate() {
+                let [of_warm_up, of_load]: [R; 2] = press.rings(part, *lane)?;
+                rings.bodies += sent.variety.map_or(0, |_| of_load.len() as u64);
+                warm_up.push(of_warm_up);
+                load.push(of_load);
+            }
+            rings.lanes.push([warm_up.into(), load.into()]);
         }
         Ok(rings)
     }
 }
 
-/// How many of the fleet's bodies are this lane's; at least one.
-fn bodies_of(load: &Load, lane: Lane, variety: &Variety) -> u64 {
-    lane.requests_of(load, u64::from(variety.bodies)).max(1)
+/// The one request of a scenario whose bodies do not differ.
+fn one<R: Ring>(assignment: &Assignment, sent: &Sent<'_>, purpose: Purpose) -> R {
+    let mut ring = R::default();
+    ring.add(&assignment.target, sent.request, assignment.keep_alive, purpose);
+    ring
 }
 
-/// Which of the fleet's bodies this lane's request `n` carries, where they last: in an open loop the one with the number
-/// of the arrival, in a closed loop the one with the number of the request, which belongs to a place.
-fn body_number(load: &Load, lane: Lane, n: u64) -> u64 {
-    match load {
-        Load::Open { .. } => lane.share.item(n),
-        Load::Closed { concurrency, .. } => {
-            let (round, place) = (n / u64::from(lane.places), n % u64::from(lane.places));
-            round * u64::from(concurrency.get()) + lane.place(place)
-        }
-    }
-}
+/// Cycles of a mix in which a lane's next request of a scenario is looked for.
+const MOST_CYCLES: u64 = 64;
 
 /// Makes requests as long as there is room for them.
 struct Press<'a> {
     assignment: &'a Assignment,
-    template: Template<'a>,
+    deal: Option<Deal>,
+    /// Each scenario, with the template of one whose bodies differ.
+    sent: Vec<(Sent<'a>, Option<(&'a Variety, Template<'a>)>)>,
     room: usize,
 }
 
-impl Press<'_> {
-    fn ring<R: Ring>(
-        &mut self,
-        purpose: Purpose,
-        numbers: impl Iterator<Item = u64>,
-    ) -> Result<Arc<R>, RingError> {
-        let Assignment { target, request, keep_alive, .. } = self.assignment;
-        let mut request = Request { body: Vec::new(), ..request.clone() };
+impl<'a> Press<'a> {
+    fn new(assignment: &'a Assignment, sent: &[Sent<'a>]) -> Result<Self, RingError> {
+        let with_template = |sent: &Sent<'a>| {
+            let template =
+                |variety| Template::new(variety, assignment.seed).map(|template| (variety, template));
+            Ok((*sent, sent.variety.map(template).transpose()?))
+        };
+        Ok(Self {
+            assignment,
+            deal: assignment.deal(),
+            sent: sent.iter().map(with_template).collect::<Result<_, RingError>>()?,
+            room: MAX_RING_BYTES,
+        })
+    }
+
+    /// What a lane sends of one scenario: in the warm-up, and in the load.
+    fn rings<R: Ring>(&mut self, part: usize, lane: Lane) -> Result<[R; 2], RingError> {
+        let Some((variety, _)) = &self.sent[part].1 else {
+            return Ok([Purpose::WarmUp, Purpose::Load]
+                .map(|purpose| one(self.assignment, &self.sent[part].0, purpose)));
+        };
+        // At least one.
+        let bodies = lane.requests_of(&self.assignment.load, u64::from(variety.bodies)).max(1);
+        let after = bodies + bodies.min(MOST_WARM_UP_BODIES);
+        let load = self.ring(part, Purpose::Load, self.numbers(part, lane, 0..bodies))?;
+        Ok([self.ring(part, Purpose::WarmUp, self.numbers(part, lane, bodies..after))?, load])
+    }
+
+    /// Which of the fleet's requests those of the lane's requests are that are of this scenario; where none is, the first
+    /// after them.
+    fn numbers(&self, part: usize, lane: Lane, requests: Range<u64>) -> Vec<u64> {
+        let concurrency = self.assignment.load.concurrency();
+        let number = |n| lane.number(concurrency, n);
+        let Some(deal) = &self.deal else { return requests.map(number).collect() };
+        let is_of_part = |number: &u64| deal.part(*number) == part;
+        let numbers: Vec<u64> = requests.clone().map(number).filter(is_of_part).collect();
+        if !numbers.is_empty() {
+            return numbers;
+        }
+        let last = requests.end + MOST_CYCLES * deal.cycle();
+        (requests.end..last).map(number).find(is_of_part).or(Some(number(requests.end))).into_iter().collect()
+    }
+
+    fn ring<R: Ring>(&mut self, part: usize, purpose: Purpose, numbers: Vec<u64>) -> Result<R, RingError> {
+        let Assignment { target, keep_alive, .. } = self.assignment;
         let mut ring = R::default();
+        let (sent, Some((_, template))) = &self.sent[part] else { return Ok(ring) };
+        let mut request = Request { body: Vec::new(), ..sent.request.clone() };
         for number in numbers {
-            request.body = self.template.body(number)?.into_bytes();
+            request.body = template.body(number)?.into_bytes();
             let size = ring.add(target, &request, *keep_alive, purpose);
             self.room = self.room.checked_sub(size).ok_or(RingError::TooLarge)?;
         }
-        Ok(Arc::new(ring))
+        Ok(ring)
     }
 }
 

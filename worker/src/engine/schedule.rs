@@ -1,11 +1,13 @@
 //! Which request is due when: pure, with the time as an argument, so that tests can drive it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use proto::assignment::Assignment;
 use proto::load::Load;
 use proto::share::{Share, requests_of};
 
+use super::deal::{Dealer, Ticket};
 use super::sequence::Sequence;
 use super::thinking::Thinking;
 use crate::clock::Nanos;
@@ -49,6 +51,19 @@ impl Lane {
     pub fn place(self, place: u64) -> u64 {
         let (round, connection) = (place / u64::from(self.connections), place % u64::from(self.connections));
         round * u64::from(self.of_connections) + self.share.item(connection)
+    }
+
+    /// Which of the fleet's requests the lane's request `n` is: in an open loop the one with the number of the arrival, in a
+    /// closed loop, which has a concurrency, the one with the number of the request, which belongs to a place.
+    #[inline]
+    pub fn number(self, concurrency: Option<NonZeroU32>, n: u64) -> u64 {
+        match concurrency {
+            None => self.share.item(n),
+            Some(concurrency) => {
+                let (round, place) = (n / u64::from(self.places), n % u64::from(self.places));
+                round * u64::from(concurrency.get()) + self.place(place)
+            }
+        }
     }
 
     fn places(self) -> impl Iterator<Item = u64> {
@@ -101,7 +116,8 @@ impl Schedule {
         match load {
             Load::Closed { think_time, .. } => {
                 let thinking = think_time.map(|time| Thinking::new(time, lane.places(), seed));
-                Self::Closed(Closed { left, end, started: 0, taken: 0, thinking })
+                let (taken, ticket) = (0, Ticket::default());
+                Self::Closed(Closed { left, end, started: 0, taken, ticket, thinking, dealer: None })
             }
             Load::Open { pace, arrivals, max_in_flight, .. } => Self::Open(Open {
                 arrivals: Sequence::new(pace, *arrivals, lane.share, seed),
@@ -109,13 +125,29 @@ impl Schedule {
                 end,
                 waiting: VecDeque::new(),
                 arrived: 0,
-                taken: 0,
+                taken: Ticket::default(),
+                dealer: None,
                 most_in_flight: max_in_flight.map_or(u64::MAX, |most| lane.share.of(most.get())),
                 in_flight: 0,
                 offered: 0,
                 dropped: 0,
                 last_due: Nanos::ZERO,
             }),
+        }
+    }
+
+    /// The same for a mix.
+    pub fn dealt(mut self, with: Option<Dealer>) -> Self {
+        match &mut self {
+            Self::Closed(Closed { dealer, .. }) | Self::Open(Open { dealer, .. }) => *dealer = with,
+        }
+        self
+    }
+
+    /// Who deals the requests of a mix.
+    pub fn dealer(&mut self) -> Option<&mut Dealer> {
+        match self {
+            Self::Closed(Closed { dealer, .. }) | Self::Open(Open { dealer, .. }) => dealer.as_mut(),
         }
     }
 
@@ -138,11 +170,11 @@ impl Schedule {
         }
     }
 
-    /// Which of the lane's requests was taken last, from 0; one that was dropped has its number too.
+    /// Which of the lane's requests was taken last.
     #[inline]
-    pub fn taken(&self) -> u64 {
+    pub fn taken(&self) -> Ticket {
         match self {
-            Self::Closed(closed) => closed.taken.saturating_sub(1),
+            Self::Closed(closed) => closed.ticket,
             Self::Open(open) => open.taken,
         }
     }
@@ -230,18 +262,16 @@ impl Schedule {
         }
     }
 
-    /// Gives up on what is still waiting, and says how many that were.
-    pub fn abandon(&mut self) -> u64 {
+    /// Gives up on what is still waiting, and says what that was.
+    pub fn abandon(&mut self) -> VecDeque<(Nanos, Ticket)> {
         match self {
             Self::Closed(closed) => {
                 closed.end = Nanos::ZERO;
-                0
+                VecDeque::new()
             }
             Self::Open(open) => {
                 open.end = Nanos::ZERO;
-                let waiting = open.waiting.len() as u64;
-                open.waiting.clear();
-                waiting
+                std::mem::take(&mut open.waiting)
             }
         }
     }
@@ -264,7 +294,10 @@ pub struct Closed {
     started: u64,
     /// All that were ever taken.
     taken: u64,
+    /// The one that was taken last.
+    ticket: Ticket,
     thinking: Option<Thinking>,
+    dealer: Option<Dealer>,
 }
 
 impl Closed {
@@ -275,6 +308,7 @@ impl Closed {
         }
         self.left -= 1;
         self.started += 1;
+        self.ticket = next(&mut self.dealer, self.taken);
         self.taken += 1;
         Some(free_since)
     }
@@ -286,10 +320,11 @@ pub struct Open {
     arrivals: Sequence,
     left: u64,
     end: Nanos,
-    /// When each is due, and its number.
-    waiting: VecDeque<(Nanos, u64)>,
+    /// When each is due, and which it is.
+    waiting: VecDeque<(Nanos, Ticket)>,
     arrived: u64,
-    taken: u64,
+    taken: Ticket,
+    dealer: Option<Dealer>,
     most_in_flight: u64,
     in_flight: u64,
     offered: u64,
@@ -310,10 +345,14 @@ impl Open {
             self.left -= 1;
             self.offered += 1;
             self.last_due = due;
+            let ticket = next(&mut self.dealer, self.arrived);
             if self.in_flight + self.waiting.len() as u64 >= self.most_in_flight {
                 self.dropped += 1;
+                if let Some(dealer) = &mut self.dealer {
+                    dealer.dropped(ticket);
+                }
             } else {
-                self.waiting.push_back((due, self.arrived));
+                self.waiting.push_back((due, ticket));
             }
             self.arrived += 1;
         }
@@ -321,10 +360,19 @@ impl Open {
 
     #[inline]
     fn take(&mut self) -> Option<Nanos> {
-        let (due, number) = self.waiting.pop_front()?;
-        self.taken = number;
+        let (due, ticket) = self.waiting.pop_front()?;
+        self.taken = ticket;
         self.in_flight += 1;
         Some(due)
+    }
+}
+
+/// The lane's next request, which is its request `number` over all scenarios.
+#[inline]
+fn next(dealer: &mut Option<Dealer>, number: u64) -> Ticket {
+    match dealer {
+        None => Ticket::single(number),
+        Some(dealer) => dealer.next(),
     }
 }
 

@@ -20,6 +20,7 @@ use super::schedule::{Lane, Limit, Schedule};
 use super::slot::{Slot, State};
 use super::span::Spans;
 use super::timer::Timer;
+use crate::answer::SpareMemory;
 use crate::clock::{Clock, Nanos};
 use crate::host::ThreadMeter;
 
@@ -41,12 +42,13 @@ pub struct Shard<P: Protocol> {
     pub(super) job: Arc<Job>,
     control: Arc<Control>,
     lane: Lane,
-    /// What is sent: in the warm-up, and in the load.
-    pub(super) rings: [Arc<P::Ring>; 2],
+    /// What is sent of each scenario: in the warm-up, and in the load.
+    pub(super) rings: [Arc<[P::Ring]>; 2],
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) timer: Timer,
     pub(super) buffer: Box<[u8]>,
+    pub(super) spare_memory: SpareMemory,
     pub(super) slots: Vec<Slot<P::Carrier>>,
     pub(super) protocol: P,
     /// Which of the job's ways the next connection takes; each thread begins with another.
@@ -79,8 +81,8 @@ pub struct Wiring<R> {
     pub number: usize,
     /// Its part of the load.
     pub lane: Lane,
-    /// What it sends.
-    pub rings: [Arc<R>; 2],
+    /// What it sends of each scenario: in the warm-up, and in the load.
+    pub rings: [Arc<[R]>; 2],
     /// The engine's clock.
     pub clock: Clock,
     /// The event loop, whose waker the engine keeps.
@@ -107,7 +109,8 @@ impl<P: Protocol> Shard<P> {
             protocol: P::new(&job, wiring.lane),
             next_way: wiring.lane.share.index() as usize,
             deadlines: Deadlines::new(slots as usize),
-            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed),
+            schedule: Schedule::new(&job.load, wiring.lane, job.limit, job.seed)
+                .dealt(job.dealer(&job.load, wiring.lane)),
             control: wiring.control,
             lane: wiring.lane,
             rings: wiring.rings,
@@ -115,6 +118,7 @@ impl<P: Protocol> Shard<P> {
             poll: wiring.poll,
             timer,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            spare_memory: SpareMemory::default(),
             idle: VecDeque::new(),
             resting: BinaryHeap::with_capacity(slots as usize),
             in_flight: 0,
@@ -123,7 +127,7 @@ impl<P: Protocol> Shard<P> {
             spans: Spans::endless(),
             meter: ThreadMeter::default(),
             handing_over: Nanos::ZERO,
-            recorder: Recorder::default(),
+            recorder: job.recorder(),
             last_completion: None,
             reports: wiring.reports,
             spares: wiring.spares,
@@ -145,7 +149,7 @@ impl<P: Protocol> Shard<P> {
         if let Some(limit) = self.job.warm_up {
             self.warm_up(limit, &mut events)?;
         }
-        let warm_up = std::mem::take(&mut self.recorder);
+        let warm_up = std::mem::replace(&mut self.recorder, self.job.recorder());
         self.report(Report::Prepared { warm_up });
 
         let start_lateness = match self.wait_for_start(&mut events)? {
@@ -199,7 +203,9 @@ impl<P: Protocol> Shard<P> {
     }
 
     fn warm_up(&mut self, limit: Limit, events: &mut Events) -> io::Result<()> {
-        let measured = Schedule::new(&self.job.warm_up_load, self.lane, limit, !self.job.seed);
+        let load = &self.job.warm_up_load;
+        let measured =
+            Schedule::new(load, self.lane, limit, !self.job.seed).dealt(self.job.dealer(load, self.lane));
         let measured = std::mem::replace(&mut self.schedule, measured);
         self.is_warm_up = true;
         self.origin = self.clock.now();
@@ -234,7 +240,7 @@ impl<P: Protocol> Shard<P> {
         self.carry(events)?;
         let end = self.last_span_end();
         self.cut_until(end);
-        if self.recorder_is_used() || self.spans.start() < end {
+        if self.recorder.is_used() || self.spans.start() < end {
             self.cut(end);
         }
         Ok(())
@@ -243,8 +249,8 @@ impl<P: Protocol> Shard<P> {
     /// Where all requests were made and answered, the last span ends with the last of them, however late this thread comes
     /// to see it: then whoever reads the spans can check when that was.
     fn last_span_end(&self) -> Nanos {
-        let given_up = self.recorder.counters.abandoned + self.recorder.counters.unsent;
-        if self.schedule.ended_by_requests() && given_up == 0 && !self.is_stopped() {
+        let all_answered = self.recorder.given_up() == 0;
+        if self.schedule.ended_by_requests() && all_answered && !self.is_stopped() {
             self.last_completion.unwrap_or(Nanos::ZERO).max(self.spans.start())
         } else {
             self.clock.now().since(self.origin)
@@ -295,11 +301,14 @@ impl<P: Protocol> Shard<P> {
     /// Gives up on everything that is not over; nothing when all is.
     fn abandon(&mut self) {
         self.count_schedule();
-        self.recorder.counters.unsent += self.schedule.abandon();
-        self.recorder.counters.abandoned += u64::from(self.in_flight);
+        for (_, ticket) in self.schedule.abandon() {
+            self.recorder.of(ticket).counters.unsent += 1;
+        }
         self.in_flight = 0;
         for number in 0..self.slots.len() as u32 {
             if self.slots[number as usize].is_busy() {
+                let ticket = self.slots[number as usize].ticket;
+                self.recorder.of(ticket).counters.abandoned += 1;
                 self.deadlines.clear(number);
                 P::abandon(self, number);
                 self.slots[number as usize].state = State::Idle;

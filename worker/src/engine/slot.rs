@@ -1,6 +1,7 @@
 //! A place for one request at a time, and what that request is doing.
 
 use super::backoff::Backoff;
+use super::deal::Ticket;
 use crate::answer::Answer;
 use crate::clock::Nanos;
 
@@ -16,8 +17,8 @@ pub(super) struct Slot<C> {
     pub(super) sent: Nanos,
     /// Just after the read that brought the first byte of the current answer; `Nanos::ZERO` until then.
     pub(super) first: Nanos,
-    /// The current request's number among those of its thread.
-    pub(super) request: u64,
+    /// Which of the thread's requests the current one is.
+    pub(super) ticket: Ticket,
     pub(super) answer: Answer,
     pub(super) backoff: Backoff,
 }
@@ -45,7 +46,7 @@ impl<C: Default> Slot<C> {
             due: Nanos::ZERO,
             sent: Nanos::ZERO,
             first: Nanos::ZERO,
-            request: 0,
+            ticket: Ticket::default(),
             answer: Answer::default(),
             backoff: Backoff::new(seed),
         }

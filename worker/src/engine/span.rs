@@ -12,20 +12,22 @@ pub struct Spans {
     cuts: Vec<Nanos>,
     index: u64,
     start: Nanos,
-    /// Spans of unlimited length: nothing is cut.
-    endless: bool,
+    /// Where it ends; `Nanos::MAX` for a span without an end.
+    boundary: Nanos,
 }
 
 impl Spans {
     /// Cut at every whole second and at these moments, which are in order.
     pub fn new(mut cuts: Vec<Nanos>) -> Self {
         cuts.reverse();
-        Self { cuts, index: 0, start: Nanos::ZERO, endless: false }
+        let mut spans = Self { cuts, index: 0, start: Nanos::ZERO, boundary: Nanos::ZERO };
+        spans.boundary = spans.end();
+        spans
     }
 
     /// One span without an end.
     pub fn endless() -> Self {
-        Self { cuts: Vec::new(), index: 0, start: Nanos::ZERO, endless: true }
+        Self { cuts: Vec::new(), index: 0, start: Nanos::ZERO, boundary: Nanos::MAX }
     }
 
     /// Where the current span began.
@@ -36,11 +38,7 @@ impl Spans {
     /// Where the current span ends: at the next whole second, or at a cut that comes first.
     #[inline]
     pub fn next_boundary(&self) -> Option<Nanos> {
-        if self.endless {
-            return None;
-        }
-        let second = Nanos((self.start.0 / SECOND + 1) * SECOND);
-        Some(self.cuts.last().map_or(second, |cut| second.min(*cut)))
+        (self.boundary < Nanos::MAX).then_some(self.boundary)
     }
 
     /// Ends the current span at `end` and says which number it had and where it began.
@@ -49,7 +47,15 @@ impl Spans {
         self.index += 1;
         self.start = end;
         while self.cuts.pop_if(|cut| *cut <= end).is_some() {}
+        if self.boundary < Nanos::MAX {
+            self.boundary = self.end();
+        }
         span
+    }
+
+    fn end(&self) -> Nanos {
+        let second = Nanos((self.start.0 / SECOND + 1) * SECOND);
+        self.cuts.last().map_or(second, |cut| second.min(*cut))
     }
 }
 

@@ -82,7 +82,7 @@ impl<P: Protocol> Shard<P> {
 
     pub(super) fn cut(&mut self, end: Nanos) {
         let begun = self.clock.now();
-        let next = self.spares.try_recv().unwrap_or_default();
+        let next = self.spares.try_recv().unwrap_or_else(|_| self.job.recorder());
         let recorder = std::mem::replace(&mut self.recorder, next);
         let (index, start) = self.spans.cut(end);
         let mut thread = self.meter.read(begun, end.since(start));
@@ -94,11 +94,12 @@ impl<P: Protocol> Shard<P> {
 
     pub(super) fn count_schedule(&mut self) {
         let counts = self.schedule.take_counts();
-        self.recorder.counters.offered += counts.offered;
-        self.recorder.counters.dropped += counts.dropped;
-    }
-
-    pub(super) fn recorder_is_used(&self) -> bool {
-        self.recorder.counters != Default::default() || !self.recorder.faults.is_empty()
+        match self.schedule.dealer() {
+            None => self.recorder.asked(counts),
+            Some(dealer) => dealer
+                .take_counts()
+                .zip(&mut self.recorder.parts)
+                .for_each(|(counts, recorder)| recorder.asked(counts)),
+        }
     }
 }

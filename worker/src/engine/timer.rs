@@ -22,8 +22,11 @@ mod linux {
 
     use crate::clock::{Clock, Nanos};
 
-    /// What is left of a wait is not slept through when it is no longer than this.
+    /// What is left of a wait is not slept through when it is no longer than this,
     const AWAKE: Nanos = Nanos(8_000);
+    /// or, up to this, no longer than the timer has been late: to sleep would end later, and takes as much of the core on
+    /// the machines whose timers are so late, which pay for each wake-up.
+    const MOST_AWAKE: Nanos = Nanos(30_000);
     /// A thread that is to sleep for less may not fall asleep at all, so that its waking says nothing.
     const A_SLEEP: Nanos = Nanos(20_000);
 
@@ -93,11 +96,12 @@ mod linux {
                 // What was done since `now` took time, which would make the timer late.
                 let now = clock.now();
                 let left = wake.since(now);
-                if left <= AWAKE {
+                let lead = self.lead.get();
+                if left <= AWAKE.max(lead.min(MOST_AWAKE)) {
                     return Ok(Some(Duration::ZERO));
                 }
                 // So little is left when something else has just woken the loop: to sleep at all makes it late.
-                let early = left.since(self.lead.get());
+                let early = left.since(lead);
                 let span = if early == Nanos::ZERO { left.0 } else { early.0 };
                 let value =
                     Timespec { tv_sec: (span / 1_000_000_000) as i64, tv_nsec: (span % 1_000_000_000) as _ };

@@ -60,6 +60,8 @@ impl ErrorCode {
     pub const STREAM_CLOSED: Self = Self(5);
     /// A frame of a size that it cannot have.
     pub const FRAME_SIZE_ERROR: Self = Self(6);
+    /// The request was not looked at.
+    pub const REFUSED_STREAM: Self = Self(7);
     /// Nobody waits for the answer any more.
     pub const CANCEL: Self = Self(8);
     /// A header block that cannot be read.

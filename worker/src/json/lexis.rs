@@ -66,6 +66,13 @@ pub(super) fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
             skip_string(&mut Text::Plain, bytes, end).ok()?
         };
     }
+    if matches!(first, b'1'..=b'9') {
+        // Most numbers are a few digits.
+        let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if !matches!(bytes.get(end)?, b'.' | b'e' | b'E') {
+            return Some(end);
+        }
+    }
     if let Some(word) = Word::starting_with(first) {
         return bytes[at..].starts_with(word.text()).then_some(at + word.text().len());
     }

@@ -43,6 +43,7 @@ pub fn closed(url: &str, connections: u32, requests: u64) -> Assignment {
         seed: 1,
         lease: Duration::from_secs(10),
         variety: None,
+        mix: Vec::new(),
     }
 }
 
@@ -142,6 +143,7 @@ fn check(intervals: &[Interval], finished: &Finished) {
     }
     assert_eq!(totals.offered, totals.started + totals.dropped + totals.unsent);
     assert_eq!(totals.started, totals.successes + totals.failed() + totals.abandoned);
+    check_parts(finished);
     let latencies = &finished.latencies;
     for of_success in [&latencies.response_time, &latencies.time_to_first_byte, &latencies.transfer_time] {
         assert_eq!(of_success.count(), totals.successes);
@@ -150,6 +152,34 @@ fn check(intervals: &[Interval], finished: &Finished) {
     let over_tls = totals.connections.iter().filter(|(kind, _)| kind.tls.is_some());
     assert_eq!(latencies.tls_handshake_time.count(), over_tls.map(|(_, count)| count).sum::<u64>());
     check_last_completion(intervals, finished);
+}
+
+/// What the scenarios of a mix did is what was done, but for bytes and connections, which they share.
+fn check_parts(finished: &Finished) {
+    let Finished { totals, parts, .. } = finished;
+    if parts.is_empty() {
+        return;
+    }
+    let (mut summed, mut latencies) = (Counters::default(), Latencies::default());
+    for part in parts {
+        summed.add(&part.counters);
+        latencies.merge(&part.latencies);
+    }
+    let shared = Counters {
+        bytes_sent: totals.bytes_sent,
+        bytes_received: totals.bytes_received,
+        connections_opened: totals.connections_opened,
+        connections: totals.connections.clone(),
+        ..Counters::default()
+    };
+    summed.add(&shared);
+    assert_eq!(&summed, totals);
+    let whole = Latencies {
+        connect_time: latencies.connect_time.clone(),
+        tls_handshake_time: latencies.tls_handshake_time.clone(),
+        ..finished.latencies.clone()
+    };
+    assert_eq!(latencies, whole);
 }
 
 /// It lies in the last interval in which a request ended, and ends the last one where all were made and answered.

@@ -17,6 +17,7 @@ mod http2_failures;
 mod http2_tls;
 mod load;
 mod misbehaviour;
+mod mixes;
 mod open_loop;
 mod phases;
 mod probes;

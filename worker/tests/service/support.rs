@@ -260,5 +260,6 @@ pub fn steady(target: &Counting, id: &str, duration: Duration) -> Assignment {
         seed: 1,
         lease: Duration::from_secs(3600),
         variety: None,
+        mix: Vec::new(),
     }
 }

@@ -46,6 +46,7 @@ fn blocks(found: &mut Vec<String>, name: &str, old: &BlockRecord, new: &BlockRec
     let mut differ = |what: &str, old: &dyn Debug, new: &dyn Debug| {
         self::differ_as_text(found, &format!("{name}: {what}"), &format!("{old:?}"), &format!("{new:?}"));
     };
+    differ("the weight in the mix", &old.weight, &new.weight);
     differ("the load", &old.load, &new.load);
     differ("the extent", &old.extent, &new.extent);
     differ("the warm-up", &old.warm_up, &new.warm_up);

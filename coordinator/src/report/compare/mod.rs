@@ -140,7 +140,7 @@ impl Group<'_> {
 fn groups(record: &RunRecord) -> Vec<Group<'_>> {
     let is_measured = |block: &&BlockRecord| block.purpose == Purpose::Measurement;
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for block in record.blocks.iter().filter(is_measured) {
+    for block in record.with_parts().filter(is_measured) {
         match groups.iter_mut().find(|group| group.is_of(block)) {
             Some(group) => group.blocks.push(block),
             None => groups.push(Group { name: String::new(), blocks: vec![block], direct: Vec::new() }),
@@ -154,7 +154,7 @@ fn groups(record: &RunRecord) -> Vec<Group<'_>> {
             let is_pair = (first.arm, block.arm) == (Arm::Gateway, Arm::Direct);
             is_pair && (&first.scenario.name, &first.load) == (&block.scenario.name, &block.load)
         };
-        group.direct = record.blocks.iter().filter(is_measured).filter(is_other).collect();
+        group.direct = record.with_parts().filter(is_measured).filter(is_other).collect();
     }
     groups
 }

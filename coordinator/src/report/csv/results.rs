@@ -4,7 +4,7 @@ use proto::outcome::FailureKind;
 
 use super::{Columns, Part, failures, milliseconds};
 use crate::plan::Arm;
-use crate::report::record::{ArmRecord, ResultRecord, RunRecord};
+use crate::report::record::{ArmRecord, BlockRecord, ResultRecord, RunRecord};
 use crate::statistics::overhead::{Added, Cell, Estimate, Overhead, Ratio};
 use crate::statistics::{Distribution, Figures};
 
@@ -131,7 +131,10 @@ impl Row<'_> {
     }
 
     fn failures(&self, kind: FailureKind) -> u64 {
-        let blocks = self.record.blocks.iter().filter(|block| self.of.blocks.contains(&block.number));
+        let is_of = |block: &&BlockRecord| {
+            block.scenario.name == self.result.scenario && self.of.blocks.contains(&block.number)
+        };
+        let blocks = self.record.with_parts().filter(is_of);
         blocks.fold(0, |sum: u64, block| sum.saturating_add(failures(&block.totals, kind)))
     }
 }

@@ -14,8 +14,7 @@ struct Row<'a> {
 /// The seconds of a run, in the order in which they were measured.
 pub fn seconds(record: &RunRecord) -> String {
     let rows = record
-        .blocks
-        .iter()
+        .with_parts()
         .flat_map(|block| block.series.iter().map(move |second| Row { record, block, second }));
     columns().write(&rows.collect::<Vec<_>>())
 }

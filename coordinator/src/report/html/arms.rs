@@ -36,7 +36,7 @@ pub(super) struct WorkerPart {
 impl<'a> Arms<'a> {
     pub(super) fn of(record: &'a RunRecord, result: &'a ResultRecord) -> Self {
         let is_alone = result.direct.is_none();
-        let measured = |arm, is_direct| Measured::of(record, arm, is_direct, is_alone);
+        let measured = |arm, is_direct| Measured::of(record, &result.scenario, arm, is_direct, is_alone);
         Self {
             gateway: measured(&result.gateway, false),
             direct: result.direct.as_ref().map(|arm| measured(arm, true)),
@@ -50,9 +50,11 @@ impl<'a> Arms<'a> {
 }
 
 impl<'a> Measured<'a> {
-    fn of(record: &'a RunRecord, arm: &ArmRecord, is_direct: bool, is_alone: bool) -> Self {
-        let blocks: Vec<_> =
-            record.blocks.iter().filter(|block| arm.blocks.contains(&block.number)).collect();
+    fn of(record: &'a RunRecord, scenario: &str, arm: &ArmRecord, is_direct: bool, is_alone: bool) -> Self {
+        // Of a mix each scenario's part.
+        let is_of =
+            |block: &&BlockRecord| block.scenario.name == scenario && arm.blocks.contains(&block.number);
+        let blocks: Vec<_> = record.with_parts().filter(is_of).collect();
         let mut latencies = Latencies::default();
         // A record whose histograms cannot be read has been refused by whoever read it.
         for (_, of_block) in blocks.iter().filter_map(|block| block.stored_sum().ok()) {

@@ -42,7 +42,10 @@ impl Slice {
 
 /// All of a result's, and where its blocks lie.
 pub(super) fn of_result(record: &RunRecord, result: &ResultRecord) -> (Vec<Slice>, Vec<Span>) {
-    let blocks: Vec<&BlockRecord> = record.blocks.iter().filter(|block| result.holds(block)).collect();
+    let blocks: Vec<&BlockRecord> = {
+        let is_of = |block: &&BlockRecord| block.scenario.name == result.scenario && result.holds(block);
+        record.with_parts().filter(is_of).collect()
+    };
     let length = |block: &BlockRecord| block.series.last().map_or(0.0, |second| second.end_ns as f64 / 1e9);
     let all: f64 = blocks.iter().map(|block| length(block)).sum();
     let width = (all / MOST).ceil().max(1.0);

@@ -1,8 +1,6 @@
 //! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
 
-use super::record::{
-    BlockRecord, ExtentRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord,
-};
+use super::record::{BlockRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord};
 use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
@@ -12,6 +10,7 @@ mod arms;
 mod capacity;
 pub(super) mod format;
 mod levels;
+mod mix;
 mod phases;
 mod proof;
 mod sections;
@@ -58,7 +57,7 @@ fn verdict(record: &RunRecord) -> String {
 /// many there are.
 fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
     let mut found: Vec<(String, &Finding)> = Vec::new();
-    for block in &record.blocks {
+    for block in record.with_parts() {
         for finding in &block.findings {
             let is_same = |other: &&BlockRecord| {
                 (other.arm, other.purpose) == (block.arm, block.purpose)
@@ -66,7 +65,7 @@ fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
                     && other.load == block.load
                     && other.findings.iter().any(|found| found.rule == finding.rule)
             };
-            let alike: Vec<u32> = record.blocks.iter().filter(is_same).map(|other| other.number).collect();
+            let alike: Vec<u32> = record.with_parts().filter(is_same).map(|other| other.number).collect();
             if alike.first() != Some(&block.number) {
                 continue;
             }
@@ -111,7 +110,8 @@ fn head(record: &RunRecord) -> String {
         ("Date", Some(escape(&run.started))),
         ("Target", Some(target(&record.run.target))),
         ("Direct", record.run.direct.as_ref().map(target)),
-        ("Requests", distinct(record, |block| requests(&block.extent))),
+        ("Mix", distinct(record, mix::in_words)),
+        ("Requests", distinct(record, requests)),
         ("Duration", distinct(record, |block| block.extent.duration_ns.map(seconds))),
         ("Concurrency", distinct(record, concurrency)),
         ("Rate", capacity::rates(record).or_else(|| distinct(record, |block| offered_rate(&block.load)))),
@@ -168,8 +168,9 @@ fn distinct(record: &RunRecord, say: impl Fn(&BlockRecord) -> Option<String>) ->
     (!said.is_empty()).then(|| said.join("; "))
 }
 
-fn requests(extent: &ExtentRecord) -> Option<String> {
-    extent.requests.map(|requests| format!("{requests} per scenario"))
+fn requests(block: &BlockRecord) -> Option<String> {
+    let of = if block.parts.is_empty() { "per scenario" } else { "together" };
+    block.extent.requests.map(|requests| format!("{requests} {of}"))
 }
 
 fn concurrency(block: &BlockRecord) -> Option<String> {
@@ -260,6 +261,7 @@ fn notes(record: &RunRecord) -> String {
             .to_owned(),
         "Throughput is successes over a common window: its length is under Load.".to_owned(),
     ];
+    notes.extend(mix::note(record));
     if record.run.direct.is_some() {
         notes.push(
             "The figures above are the gateway's, over all its blocks; those of the upstream are under Arms."
@@ -313,7 +315,7 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
 
 /// How many bodies there were, and how often each was used.
 fn bodies(block: &BlockRecord) -> Option<String> {
-    let variety = block.scenario.variety?;
+    let variety = block.scenarios().iter().find_map(|part| part.scenario.variety)?;
     let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
     let rows = match variety.dataset_rows {
         0 => String::new(),

@@ -27,7 +27,7 @@ pub(super) fn table_of(record: &RunRecord) -> Option<String> {
         "P99 (ms)",
         "Max (ms)",
     ];
-    let rows: Vec<_> = record.blocks.iter().flat_map(of_block).collect();
+    let rows: Vec<_> = record.with_parts().flat_map(of_block).collect();
     let table = table(3, &columns, &rows)?;
     Some(format!(
         "{table}\n\nConnect and TLS handshake are of connections that were made within the block. First byte is from send to \

@@ -33,7 +33,7 @@ pub(super) fn table_of(record: &RunRecord) -> Option<String> {
         "Failed",
         "Dropped",
     ];
-    let rows = record.blocks.iter().flat_map(|block| {
+    let rows = record.with_parts().flat_map(|block| {
         let asked = match &block.load {
             LoadRecord::Open { stages, .. } => stages.as_slice(),
             LoadRecord::Closed { .. } => &[],

@@ -84,7 +84,7 @@ pub(super) fn load(record: &RunRecord) -> Option<String> {
             format!("{} ± {}", milliseconds(skew.spread_ns), milliseconds(skew.uncertainty_ns)),
         ]
     };
-    table(3, &columns, &record.blocks.iter().map(row).collect::<Vec<_>>())
+    table(3, &columns, &record.with_parts().map(row).collect::<Vec<_>>())
 }
 
 /// Where connections went, and what TLS they spoke.
@@ -120,7 +120,7 @@ fn tls(made: &ConnectionRecord) -> String {
 /// Every failure by kind, status and detail.
 pub(super) fn failures(record: &RunRecord) -> Option<String> {
     let mut rows = Vec::new();
-    for block in &record.blocks {
+    for block in record.blocks.iter().flat_map(BlockRecord::scenarios) {
         rows.extend(block.totals.failures.iter().map(|failure| {
             vec![
                 block.number.to_string(),
@@ -159,7 +159,7 @@ pub(super) fn streams(record: &RunRecord) -> Option<String> {
         row.push(block.figures.coalesced_share.map_or_else(|| NONE.to_owned(), percent));
         row
     };
-    let streams = record.blocks.iter().filter(|block| block.scenario.stream);
+    let streams = record.with_parts().filter(|block| block.scenario.stream);
     let table = table(2, &columns, &streams.map(row).collect::<Vec<_>>())?;
     Some(format!(
         "{table}\n\nTTFT is the time to first token. Events that arrived together in one read have a gap of zero, \

@@ -62,6 +62,7 @@ pub enum RecordError {
 /// What a block's record says was measured.
 pub(super) struct BlockContent {
     purpose: Purpose,
+    is_part: bool,
     load: Load,
     extent: Extent,
     start_skew: StartSkew,
@@ -77,6 +78,7 @@ impl BlockContent {
             load: &self.load,
             extent: self.extent,
             purpose: self.purpose,
+            is_part: self.is_part,
             workers: &self.workers,
             start_skew: self.start_skew,
             interrupted: self.interrupted,
@@ -98,6 +100,7 @@ impl BlockRecord {
         let workers = self.workers.iter().map(|worker| worker.content(&place));
         Ok(BlockContent {
             purpose: self.purpose,
+            is_part: self.weight.is_some(),
             load: load(&self.load).ok_or_else(|| impossible(&place, "load"))?,
             extent: extent(&self.extent).ok_or_else(|| impossible(&place, "extent"))?,
             start_skew: StartSkew {
@@ -161,6 +164,7 @@ impl CountersRecord {
             connections_opened: self.connections_opened,
             content_events: self.content_events,
             coalesced_events: self.coalesced_events,
+            resent: self.resent,
             connections: Default::default(),
         };
         for entry in &self.failures {

@@ -74,6 +74,8 @@ impl BlockRecord {
             seconds_sha256: Some(sha256_of_seconds(&series)),
             series,
             stages: stages.unwrap_or_default(),
+            weight: block.weight.map(NonZeroU32::get),
+            parts: measured.part_blocks().map(|part| Self::new(number, &part)).collect(),
             figures,
         }
     }
@@ -313,6 +315,7 @@ impl From<&Counters> for CountersRecord {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            resent: counters.resent,
             connections_by_address: counters.connections.iter().map(connections).collect(),
         }
     }

@@ -133,6 +133,9 @@ pub struct CountersRecord {
     pub content_events: u64,
     /// Content events that arrived in one read with the content event before them.
     pub coalesced_events: u64,
+    /// Requests that were sent again, because a connection of HTTP/2 ended in peace and left them over; each time counts.
+    #[serde(default)]
+    pub resent: u64,
     /// Where connections went, and what TLS they spoke.
     #[serde(default)]
     pub connections_by_address: Vec<ConnectionRecord>,
@@ -307,6 +310,7 @@ enum FailureKindRecord {
     Tls,
     Timeout,
     Reset,
+    Refused,
     Protocol,
     Status,
     Body,

@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod load;
 mod measurement;
+mod mix;
 mod proof;
 mod recompute;
 mod results;
@@ -255,6 +256,12 @@ pub struct BlockRecord {
     /// What came of each stage, where the load had stages.
     #[serde(default)]
     pub stages: Vec<StageFigures>,
+    /// Where this is one scenario's part of a mix: so many of as many requests as all weights add up to were of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Each scenario's part of a mix, with the bytes and connections in none, which they shared; empty for no mix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<BlockRecord>,
 }
 
 /// A request, and what a good answer is, without the values of headers.

@@ -44,6 +44,7 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     again.series = series;
     again.stages = stage_figures(evidence.load, figures.window, &again.series)?;
     again.figures = figures;
+    again.parts = block.parts.iter().map(recompute_block).collect::<Result<_, _>>()?;
     Ok(again)
 }
 

@@ -96,7 +96,7 @@ pub(super) fn results(
         // Of a search the highest rate that held is the answer.
         Purpose::CapacityStep => capacities.iter().any(|capacity| capacity.is_knee(block)),
     };
-    let measurements = || blocks.iter().filter(is_measurement);
+    let measurements = || blocks.iter().filter(is_measurement).flat_map(BlockRecord::with_parts);
     let mut results: Vec<ResultRecord> = Vec::new();
     for block in measurements() {
         let is_known =
@@ -195,8 +195,11 @@ fn judge(
     blocks: &[BlockRecord],
 ) -> Result<Vec<Finding>, RecordError> {
     let of = |arm: &ArmRecord| -> Vec<&Figures> {
-        let is_of = |block: &&BlockRecord| arm.blocks.contains(&block.number);
-        blocks.iter().filter(is_of).map(|block| &block.figures).collect()
+        let is_of = |block: &&BlockRecord| {
+            block.scenario.name == result.scenario && arm.blocks.contains(&block.number)
+        };
+        let all = blocks.iter().flat_map(BlockRecord::with_parts);
+        all.filter(is_of).map(|block| &block.figures).collect()
     };
     let read = |record: &LoadRecord| load(record).ok_or_else(|| impossible("a result", "load"));
     let lower = lower_level(result, results);
@@ -232,8 +235,17 @@ fn judge(
     let gateway = side(&result.gateway, Arm::Gateway)?;
     let direct = result.direct.as_ref().map(|arm| side(arm, Arm::Direct)).transpose()?;
     let evidence = ResultEvidence { load: &load, gateway, direct, overhead: result.overhead.as_ref() };
-    Ok(judge_result(&evidence))
+    let mut found = judge_result(&evidence);
+    let mut parts = blocks.iter().flat_map(|block| &block.parts);
+    if parts.any(|part| part.scenario.name == result.scenario) {
+        // What else is found of a part is found of the whole as well.
+        found.retain(|finding| OF_A_PART.contains(&finding.rule.as_str()));
+    }
+    Ok(found)
 }
+
+/// Rules about one scenario's own answers.
+const OF_A_PART: [&str; 2] = ["drift", "gateway_faster"];
 
 /// The same scenario with the highest concurrency below.
 fn lower_level<'a>(result: &ResultRecord, results: &'a [ResultRecord]) -> Option<&'a ResultRecord> {

@@ -46,7 +46,7 @@ impl RunRecord {
 
     /// Every finding: of each block, then of each result.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let of_blocks = self.blocks.iter().flat_map(|block| &block.findings);
+        let of_blocks = self.with_parts().flat_map(|block| &block.findings);
         of_blocks.chain(self.results.iter().flat_map(|result| &result.findings))
     }
 
@@ -58,7 +58,10 @@ impl RunRecord {
     }
 
     fn judge_all(&mut self) {
-        let of_blocks = self.blocks.iter_mut().flat_map(|block| &mut block.findings);
+        let of_blocks = self.blocks.iter_mut().flat_map(|block| {
+            let of_parts = block.parts.iter_mut().flat_map(|part| &mut part.findings);
+            of_parts.chain(&mut block.findings)
+        });
         for finding in of_blocks.chain(self.results.iter_mut().flat_map(|result| &mut result.findings)) {
             finding.accepted = self.run.accepted.contains(&finding.rule);
         }

@@ -184,8 +184,11 @@ fn unknown_connections(version: u32, worker: &WorkerRecord) -> Option<String> {
     (version > 1).then(|| format!("it is known where {known} of {opened} connections went"))
 }
 
-/// Where every worker came to its own end, the load and its extent are known exactly.
+/// Where every worker came to its own end, the load and its extent are known exactly; of a part of a mix the whole tells it.
 fn not_as_asked(stored: &BlockRecord) -> Option<String> {
+    if stored.weight.is_some() {
+        return None;
+    }
     let active: Vec<&WorkerRecord> = stored.workers.iter().filter(|worker| !worker.is_idle()).collect();
     let ended_by = |wanted: &[EndReason]| {
         let so = |worker: &&&WorkerRecord| matches!(worker.end, WorkerEndRecord::Finished { reason, .. } if wanted.contains(&reason));

@@ -8,7 +8,8 @@ use proto::latencies::Histogram;
 
 use super::Check;
 use crate::merge::{
-    Replay, ReplayedWorker, SeriesPoint, completion_problem, counters_difference, latencies_difference,
+    MeasuredPart, Replay, ReplayedWorker, SeriesPoint, completion_problem, counters_difference,
+    latencies_difference,
 };
 use crate::report::interval_log::IntervalRecord;
 use crate::report::record::{
@@ -28,12 +29,16 @@ pub fn verify_intervals(record: &RunRecord, lines: impl Iterator<Item = io::Resu
     let mut checks = vec![Check::new(claim, None)];
     for block in &record.blocks {
         let Some(replay) = log.remove(&block.number) else { continue };
-        let (workers, seconds) = replay.finish();
+        let (workers, seconds, parts) = replay.finish();
         let mut pairs = block.workers.iter().zip(&workers);
         let problem = pairs.find_map(|(stored, logged)| disagreement(block, stored, logged));
         checks.push(Check::of_block(block, "the interval log adds up to the workers' totals", problem));
         let problem = seconds_differ(block, &seconds).unwrap_or_else(|error| Some(error.to_string()));
         checks.push(Check::of_block(block, "the interval log adds up to the seconds", problem));
+        for (part, logged) in block.parts.iter().zip(&parts) {
+            let problem = part_differs(part, logged).unwrap_or_else(|error| Some(error.to_string()));
+            checks.push(Check::of_block(part, "the interval log adds up to the scenario", problem));
+        }
     }
     checks
 }
@@ -42,7 +47,8 @@ pub fn verify_intervals(record: &RunRecord, lines: impl Iterator<Item = io::Resu
 fn read(record: &RunRecord, lines: impl Iterator<Item = io::Result<String>>) -> Result<Log, String> {
     let replay = |block: &BlockRecord| {
         let duration = block.extent.duration_ns.map(Duration::from_nanos);
-        (block.number, Replay::new(duration, block.workers.iter().map(|worker| worker.intervals)))
+        let intervals = block.workers.iter().map(|worker| worker.intervals);
+        (block.number, Replay::new(duration, intervals, block.parts.len()))
     };
     let mut log: Log = record.blocks.iter().map(replay).collect();
 
@@ -90,6 +96,22 @@ fn disagreement(block: &BlockRecord, stored: &WorkerRecord, logged: &ReplayedWor
             (host != stored.host).then(|| format!("highest readings of {host:?} against {:?}", stored.host))
         })?;
     Some(format!("worker {}: the log holds {difference} in the record", stored.number))
+}
+
+fn part_differs(part: &BlockRecord, logged: &MeasuredPart) -> Result<Option<String>, RecordError> {
+    for (stored, logged) in part.workers.iter().zip(&logged.workers) {
+        let place = format!("block {}, worker {}", part.number, stored.number);
+        let latencies = stored.latencies.content(&place)?;
+        let in_window = (stored.successes_in_window, stored.started_in_window)
+            == (logged.successes_in_window, logged.started_in_window);
+        let difference = counters_difference(&logged.totals, &stored.totals.content())
+            .or_else(|| latencies_difference(&logged.latencies, &latencies))
+            .or_else(|| (!in_window).then(|| "other counts in the window than are".to_owned()));
+        if let Some(difference) = difference {
+            return Ok(Some(format!("worker {}: the log holds {difference} in the record", stored.number)));
+        }
+    }
+    seconds_differ(part, &logged.series)
 }
 
 fn window_differs(stored: &WorkerRecord, logged: &ReplayedWorker) -> Option<String> {

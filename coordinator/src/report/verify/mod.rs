@@ -14,6 +14,7 @@ use blocks::check_block;
 
 mod blocks;
 mod intervals;
+mod parts;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,7 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
     checks.push(Check::new("the blocks are those that were planned", whole::out_of_order(record)));
     for (stored, again) in record.blocks.iter().zip(&again.blocks) {
         checks.extend(check_block(record.schema_version, stored, again));
+        checks.extend(parts::check(record.schema_version, stored, again));
     }
     if !record.capacities.is_empty() {
         let problem = whole::searches(record, &again);

@@ -6,7 +6,11 @@ use crate::report::record::{BlockRecord, SeriesRecord, SkewRecord, WorkerEndReco
 
 const SECOND: u64 = 1_000_000_000;
 
+/// Of a part of a mix the whole tells it.
 pub(super) fn problem(stored: &BlockRecord) -> Option<String> {
+    if stored.weight.is_some() {
+        return None;
+    }
     let of_worker =
         |worker: &WorkerRecord| Some(format!("worker {}: {}", worker.number, off_the_end(stored, worker)?));
     skew(stored).or_else(|| stored.workers.iter().find_map(of_worker)).or_else(|| not_in_its_second(stored))

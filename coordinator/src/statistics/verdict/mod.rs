@@ -90,9 +90,13 @@ const ABOUT_THE_TARGET: [&str; 7] = [
     "too_few_samples",
 ];
 
+/// Rules about one scenario's own answers. Everything else that is found of a part of a mix is found of the whole as well.
+const OF_A_PART: [&str; 4] = ["no_success", "failures", "not_settled", "too_few_samples"];
+
 /// Everything that speaks against a block's figures, in the order of the rules.
 pub fn judge(evidence: &Evidence<'_>, figures: &Figures) -> Vec<Finding> {
     let found = rules::ALL.iter().filter_map(|rule| rule(evidence, figures));
     let is_search = evidence.purpose == Purpose::CapacityStep;
-    found.filter(|finding| !is_search || !ABOUT_THE_TARGET.contains(&finding.rule.as_str())).collect()
+    let found = found.filter(|finding| !is_search || !ABOUT_THE_TARGET.contains(&finding.rule.as_str()));
+    found.filter(|finding| !evidence.is_part || OF_A_PART.contains(&finding.rule.as_str())).collect()
 }

@@ -134,7 +134,8 @@ impl Shard<Http1> {
         if slot.first == Nanos::ZERO {
             slot.first = now;
         }
-        let reading = &mut slot.answer.reading(&self.job.criteria, now);
+        slot.answer.lend(&mut self.spare_memory);
+        let reading = &mut slot.answer.reading(self.job.criteria(slot.ticket), now);
         match slot.carrier.response.feed(&self.buffer[..bytes], reading) {
             Ok(None) => true,
             Ok(Some(consumed)) if consumed < bytes => {
@@ -186,6 +187,7 @@ impl Shard<Http1> {
 
     /// What a connection that ended at `stage` means for the slot's request.
     fn early_end(&mut self, number: u32, stage: Stage) -> Fault {
-        self.slots[number as usize].answer.early_end(&self.job.criteria, stage)
+        let slot = &mut self.slots[number as usize];
+        slot.answer.early_end(self.job.criteria(slot.ticket), stage)
     }
 }

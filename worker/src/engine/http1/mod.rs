@@ -82,8 +82,9 @@ impl Protocol for Http1 {
 
     #[inline]
     fn begin(shard: &mut Shard<Self>, slot: u32, now: Nanos) {
+        let ticket = shard.slots[slot as usize].ticket;
         let line = &mut shard.slots[slot as usize].carrier;
-        line.response.begin(shard.job.is_head);
+        line.response.begin(shard.job.is_head(ticket));
         match &mut line.connection {
             Some(connection) => {
                 connection.begin_request();
@@ -138,10 +139,11 @@ impl Shard<Http1> {
     fn send(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
         let Some(connection) = &mut slot.carrier.connection else { return };
-        let request = self.rings[usize::from(!self.is_warm_up)].get(slot.request);
+        let rings = &self.rings[usize::from(!self.is_warm_up)];
+        let request = rings[slot.ticket.part()].get(slot.ticket.number());
         if slot.sent == Nanos::ZERO {
             slot.sent = self.clock.now();
-            self.recorder.sent(slot.due, slot.sent);
+            self.recorder.of(slot.ticket).sent(slot.due, slot.sent);
         }
         match connection.send(request) {
             Ok(false) => {}

@@ -4,9 +4,10 @@ use mio::event::Event;
 use mio::{Events, Token};
 
 use super::{Http2, Link, Place};
-use crate::answer::Criteria;
+use crate::answer::SpareMemory;
 use crate::clock::Nanos;
 use crate::connection::{Connection, Received};
+use crate::engine::job::Job;
 use crate::engine::protocol::READS_IN_A_ROW;
 use crate::engine::recorder::Made;
 use crate::engine::shard::{Shard, TIMER, WAKER};
@@ -112,7 +113,8 @@ impl Shard<Http2> {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
         let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return };
-        let mut judging = Judging { slots: &mut self.slots, criteria: &self.job.criteria, now };
+        let mut judging =
+            Judging { slots: &mut self.slots, spare: &mut self.spare_memory, job: &self.job, now };
         let fed = link.session.feed(&self.buffer[..bytes], &mut judging);
         let (line, is_known) = (link.line, link.session.is_known());
         if fed.is_err() && is_known {
@@ -148,7 +150,8 @@ impl Shard<Http2> {
 /// Hands the answers of a connection's streams on to the slots whose requests they answer.
 struct Judging<'a> {
     slots: &'a mut [Slot<Place>],
-    criteria: &'a Criteria,
+    spare: &'a mut SpareMemory,
+    job: &'a Job,
     now: Nanos,
 }
 
@@ -163,12 +166,15 @@ impl Answers for Judging<'_> {
 
     #[inline]
     fn head(&mut self, place: u32, head: &Head) {
-        self.slots[place as usize].answer.reading(self.criteria, self.now).head(head);
+        let slot = &mut self.slots[place as usize];
+        slot.answer.lend(self.spare);
+        slot.answer.reading(self.job.criteria(slot.ticket), self.now).head(head);
     }
 
     #[inline]
     fn data(&mut self, place: u32, bytes: &[u8]) {
-        self.slots[place as usize].answer.reading(self.criteria, self.now).data(bytes);
+        let slot = &mut self.slots[place as usize];
+        slot.answer.reading(self.job.criteria(slot.ticket), self.now).data(bytes);
     }
 }
 

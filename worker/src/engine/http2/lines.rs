@@ -4,8 +4,11 @@ use mio::Token;
 
 use super::{Http2, Link, NONE};
 use crate::clock::Nanos;
+use crate::engine::deal::Ticket;
+use crate::engine::ring::Http2Ring;
 use crate::engine::shard::Shard;
 use crate::engine::slot::State;
+use crate::http2::request::Encoded;
 use crate::http2::session::Session;
 use crate::outcome::{Fault, Stage};
 
@@ -25,7 +28,8 @@ impl Shard<Http2> {
         let link = Link {
             connection,
             way,
-            session: Session::new(self.job.is_head),
+            // Of a mix all are, or none.
+            session: Session::new(self.job.is_head(Ticket::default())),
             line,
             opened: self.clock.now(),
             unsent: Vec::new(),
@@ -46,8 +50,8 @@ impl Shard<Http2> {
             let number = self.protocol.lines[line as usize].link;
             match self.protocol.links.get_mut(number as usize) {
                 Some(Some(link)) if link.session.has_room() => {
-                    let (ring, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
-                    let requests = |place: u32| ring.get(slots[place as usize].request);
+                    let (rings, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
+                    let requests = |place: u32| request(rings, slots[place as usize].ticket);
                     let stream = link.session.start(slot, requests);
                     link.unsent.push(slot);
                     let place = &mut self.slots[slot as usize].carrier;
@@ -109,13 +113,13 @@ impl Shard<Http2> {
                     // Unless it was sent before, on a connection that left it over.
                     if slot.sent == Nanos::ZERO {
                         slot.sent = now;
-                        self.recorder.sent(slot.due, now);
+                        self.recorder.of(slot.ticket).sent(slot.due, now);
                     }
                 }
             }
         }
-        let (ring, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
-        let requests = |place: u32| ring.get(slots[place as usize].request);
+        let (rings, slots) = (&self.rings[usize::from(!self.is_warm_up)], &self.slots);
+        let requests = |place: u32| request(rings, slots[place as usize].ticket);
         while link.session.wants_to_write() {
             link.session.pump(requests);
             if link.session.out().is_empty() {
@@ -138,4 +142,10 @@ impl Shard<Http2> {
             self.serve(line, now);
         }
     }
+}
+
+/// What is sent for a ticket.
+#[inline]
+fn request(rings: &[Http2Ring], ticket: Ticket) -> &Encoded {
+    rings[ticket.part()].get(ticket.number())
 }

@@ -27,7 +27,7 @@ impl Shard<Http2> {
                 Err(Fault::Protocol(ProtocolFault::Http2(Violation::StreamNumber)))
             }
             Ending::Complete => self.judge(ended.place, now),
-            _ => Err(slot.answer.stream_end(&self.job.criteria, ended)),
+            _ => Err(slot.answer.stream_end(self.job.criteria(slot.ticket), ended)),
         };
         self.end(ended.place, outcome, now);
     }
@@ -37,6 +37,8 @@ impl Shard<Http2> {
     #[cold]
     fn begin_again(&mut self, slot: u32, now: Nanos) {
         let begun = &mut self.slots[slot as usize];
+        // One that was still waiting to be written is not sent again.
+        self.recorder.of(begun.ticket).counters.resent += u64::from(begun.sent != Nanos::ZERO);
         begun.state = State::Sending;
         begun.first = Nanos::ZERO;
         begun.answer.begin();

@@ -1,8 +1,16 @@
 //! The part of a scan that reads an object's keys, and passes over the members that nobody asked for.
 
-use super::{Scan, State};
+use super::{Kind, Level, Scan, State};
 use crate::json::lexis::{Text, plain_string_end, scalar_end, skip_string};
-use crate::json::pointers::{NodeId, Pointers};
+use crate::json::pointers::{MAX_DEPTH, NodeId, Pointers};
+
+/// How a scan goes on from a value.
+enum Step {
+    /// Behind it: where it ends.
+    Over(usize),
+    /// Within it: where the quote of its first key is, and the place of the object, if that matters.
+    Into(usize, Option<NodeId>),
+}
 
 impl Scan {
     /// After a value: what comes next in its array or object.
@@ -18,12 +26,11 @@ impl Scan {
         at + 1
     }
 
-    /// Goes on from the opening quote of a key, and passes over members that nobody asked for as long as each lies within
-    /// the piece and is written without blanks. They are the bulk of any answer, and this takes half the time that going
-    /// from state to state does.
-    #[inline]
+    /// Goes on from the opening quote of a key, from member to member and down to where something wanted lies, as long as
+    /// all is within the piece and written without blanks. That is the bulk of any answer, and takes a third of the time
+    /// that going from state to state does.
     pub(super) fn members(&mut self, pointers: &Pointers, bytes: &[u8], mut at: usize) -> usize {
-        let object = self.path.last().filter(|_| self.depth == self.path.len()).map(|level| level.place);
+        let mut object = self.path.last().filter(|_| self.depth == self.path.len()).map(|level| level.place);
         loop {
             let key = at + 1;
             let Some(end) = plain_string_end(bytes, key) else {
@@ -33,20 +40,66 @@ impl Scan {
                 return key;
             };
             let place = object.and_then(|object| pointers.member(object, &bytes[key..end - 1]));
-            let scalar = match bytes.get(end) {
-                Some(b':') if place.is_none() => scalar_end(bytes, end + 1),
+            let step = match (bytes.get(end), place) {
+                (Some(b':'), None) => scalar_end(bytes, end + 1).map(Step::Over),
+                (Some(b':'), Some(place)) => self.wanted(pointers, place, bytes, end + 1),
                 _ => None,
             };
-            let Some(scalar) = scalar else {
-                self.place = place;
-                return self.colon(pointers, bytes, end);
-            };
-            if bytes.get(scalar..scalar + 2) != Some(b",\"") {
-                self.state = State::AfterValue;
-                return scalar;
+            match step {
+                Some(Step::Into(first_key, place)) => (at, object) = (first_key, place),
+                Some(Step::Over(value_end)) => {
+                    if self.state == State::Settled {
+                        return value_end;
+                    }
+                    if bytes.get(value_end..value_end + 2) != Some(b",\"") {
+                        self.state = State::AfterValue;
+                        return value_end;
+                    }
+                    at = value_end + 1;
+                }
+                None => {
+                    self.place = place;
+                    return self.colon(pointers, bytes, end);
+                }
             }
-            at = scalar + 1;
         }
+    }
+
+    /// Goes over the value at a place that matters, or into it; `None` where that needs more than is looked at here.
+    #[inline]
+    fn wanted(&mut self, pointers: &Pointers, place: NodeId, bytes: &[u8], at: usize) -> Option<Step> {
+        if pointers.longest_text(place).is_some() || self.depth + 2 > MAX_DEPTH {
+            return None;
+        }
+        match bytes.get(at..at + 3)? {
+            [b'"', ..] => {
+                let end = plain_string_end(bytes, at + 1)?;
+                self.empty = end == at + 2;
+                self.end_value(pointers, Some(place), Kind::String, bytes, end);
+                Some(Step::Over(end))
+            }
+            [b'{', b'"', _] => {
+                self.descend(place, 0, false);
+                Some(Step::Into(at + 1, Some(place)))
+            }
+            b"[{\"" => {
+                self.descend(place, 1, true);
+                let element = pointers.element(place, 0);
+                match element {
+                    Some(element) => self.descend(element, 0, false),
+                    None => (self.depth, self.arrays) = (self.depth + 1, self.arrays << 1),
+                }
+                Some(Step::Into(at + 2, element))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn descend(&mut self, place: NodeId, next: u32, array: bool) {
+        self.path.push(Level { place, next });
+        self.depth += 1;
+        self.arrays = self.arrays << 1 | u128::from(array);
     }
 
     /// Goes on after a key, and begins the value at once if that follows without blanks.

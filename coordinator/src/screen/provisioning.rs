@@ -1,24 +1,15 @@
-//! How machines come up: a line on standard error for each thing that becomes of one, and a total at the end.
+//! How machines come up, in lines: one for each thing that becomes of one, and a total at the end.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use crate::fleet::news::{MachineNews, MachineState};
-
-/// Shows what becomes of machines until there is nothing more to be heard; nothing but failures when `quiet`.
-pub async fn show(mut heard: UnboundedReceiver<MachineNews>, quiet: bool) {
-    let mut shown = Provisioning::new(io::stderr(), quiet);
-    while let Some(news) = heard.recv().await {
-        shown.tell(&news);
-    }
-}
+use crate::report::visible;
 
 /// What has become of all machines so far.
 #[derive(Debug)]
-struct Provisioning<W> {
+pub(super) struct Provisioning<W> {
     writer: W,
     quiet: bool,
     /// Machines that are neither ready nor failed.
@@ -27,11 +18,12 @@ struct Provisioning<W> {
 }
 
 impl<W: Write> Provisioning<W> {
-    fn new(writer: W, quiet: bool) -> Self {
+    /// Nothing but failures when `quiet`.
+    pub(super) fn new(writer: W, quiet: bool) -> Self {
         Self { writer, quiet, pending: BTreeSet::new(), ready: 0 }
     }
 
-    fn tell(&mut self, news: &MachineNews) {
+    pub(super) fn tell(&mut self, news: &MachineNews) {
         let is_failure = matches!(news.state, MachineState::Failed(_) | MachineState::Log(_));
         if !self.quiet || is_failure {
             for line in lines(news) {
@@ -67,13 +59,21 @@ impl<W: Write> Provisioning<W> {
     }
 }
 
-fn lines(news: &MachineNews) -> Vec<String> {
+/// What a line of each kind says, without its end.
+pub(super) fn lines(news: &MachineNews) -> Vec<String> {
     let MachineNews { machine, elapsed, state } = news;
-    let said = match state {
+    match state {
         MachineState::Log(lines) => {
-            let shown = |line: &String| format!("{machine} | {}", super::markdown::visible(line));
-            return lines.iter().map(shown).collect();
+            lines.iter().map(|line| format!("{machine} | {}", visible(line))).collect()
         }
+        state => vec![format!("{:>7}  {machine} {}", seconds(*elapsed), words(state))],
+    }
+}
+
+/// What has become of a machine, to be read after its name.
+pub(super) fn words(state: &MachineState) -> String {
+    match state {
+        MachineState::Log(_) => "says why".to_owned(),
         MachineState::Reused { place } => format!("is there already, in {place}"),
         MachineState::Creating { place } => format!("is being made in {place}"),
         MachineState::Uploading { megabytes, seconds: 0 } => format!("is being uploaded ({megabytes} MB)"),
@@ -85,11 +85,10 @@ fn lines(news: &MachineNews) -> Vec<String> {
             format!("gets the worker's program ({:.0} MB)", *bytes as f64 / 1e6)
         }
         MachineState::Ready => "is ready".to_owned(),
-        MachineState::Failed(problem) => format!("failed: {}", super::markdown::visible(problem)),
+        MachineState::Failed(problem) => format!("failed: {}", visible(problem)),
         MachineState::Deleting => "is being deleted".to_owned(),
         MachineState::Deleted => "is deleted".to_owned(),
-    };
-    vec![format!("{:>7}  {machine} {said}", seconds(*elapsed))]
+    }
 }
 
 fn seconds(span: Duration) -> String {
