@@ -199,7 +199,11 @@ fn report_again(args: &ReportArgs) -> Result<ExitCode, Failure> {
         ReportFormat::CsvSeconds => report::csv::seconds(&record),
         ReportFormat::Hlog => report::hlog::log(&record).map_err(|error| Failure::new(FAILED, &error))?,
     };
-    print(&written)
+    let code = print(&written)?;
+    if matches!(args.format, ReportFormat::Markdown) {
+        report::write_page(&args.path, &record).map_err(|error| Failure::new(FAILED, &error))?;
+    }
+    Ok(code)
 }
 
 fn write_junit(path: Option<&Path>, record: &RunRecord) -> Result<(), Failure> {

@@ -95,7 +95,14 @@ fn every_file_of_a_run_is_named_after_its_second_and_is_whole() {
         assert_eq!(*summary, format!("summary_{stamp}.md"));
         let shape = stamp.replace(|letter: char| letter.is_ascii_digit(), "9");
         assert_eq!(shape, "99999999_999999");
-        let files = ["histograms.hlog", "intervals.jsonl", "report.json", "worker-0.log", "worker-1.log"];
+        let files = [
+            "histograms.hlog",
+            "intervals.jsonl",
+            "report.html",
+            "report.json",
+            "worker-0.log",
+            "worker-1.log",
+        ];
         assert_eq!(list(&format!("kept/here/{stamp}")), files);
     }
 }

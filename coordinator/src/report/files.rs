@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, ZonedDateTime};
 
+use super::html::page;
 use super::json::to_json;
 use super::markdown::summary;
 use super::record::RunRecord;
-use super::{HLOG_FILE, INTERVALS_FILE, REPORT_FILE, hlog};
+use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE, hlog};
 
 /// How many seconds are tried when other runs took the same name.
 const MAX_TAKEN: i64 = 60;
@@ -104,6 +105,11 @@ impl ResultsFolder {
         self.path().join(REPORT_FILE)
     }
 
+    /// The page.
+    pub fn page_path(&self) -> PathBuf {
+        self.path().join(PAGE_FILE)
+    }
+
     /// The log of all intervals.
     pub fn interval_log_path(&self) -> PathBuf {
         self.path().join(INTERVALS_FILE)
@@ -114,8 +120,8 @@ impl ResultsFolder {
         self.path().join(HLOG_FILE)
     }
 
-    /// Writes the record, the log of histograms and the summary, in the place of earlier ones. Called after every block, so that whatever
-    /// goes wrong later loses nothing.
+    /// Writes the record, the log of histograms, the page and the summary, in the place of earlier ones. Called after every
+    /// block, so that whatever goes wrong later loses nothing.
     ///
     /// # Errors
     /// When one of them cannot be written.
@@ -126,6 +132,7 @@ impl ResultsFolder {
         let path = self.hlog_path();
         let log = hlog::log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
         write_atomically(&path, log.as_bytes())?;
+        write_atomically(&self.page_path(), page(record).as_bytes())?;
         write_atomically(&self.summary_path(), summary(record).as_bytes())
     }
 
@@ -177,7 +184,7 @@ pub(super) mod tests {
     use super::*;
     use crate::report::fixtures;
     use crate::report::json::from_json;
-    use crate::report::load;
+    use crate::report::{load, write_page};
 
     /// A folder that goes away with the test.
     pub(in crate::report) struct TemporaryFolder(PathBuf);
@@ -238,14 +245,18 @@ pub(super) mod tests {
         }
         assert_eq!(from_json(&fs::read(results.report_path()).unwrap()).unwrap(), record);
         assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));
-        assert_eq!(summary(&load(&results.report_path()).unwrap()), summary(&record));
+        fs::remove_file(results.page_path()).unwrap();
+        let again = load(&results.report_path()).unwrap();
+        write_page(&results.report_path(), &again).unwrap();
+        assert_eq!(summary(&again), summary(&record));
+        assert_eq!(fs::read_to_string(results.page_path()).unwrap(), page(&record));
         let names = |path: &Path| {
             let mut names: Vec<_> =
                 fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             names.sort();
             names
         };
-        assert_eq!(names(&results.path()), ["histograms.hlog", "report.json"]);
+        assert_eq!(names(&results.path()), ["histograms.hlog", "report.html", "report.json"]);
         assert_eq!(names(folder.path()), ["20261001_120059", "summary_20261001_120059.md"]);
     }
 

@@ -142,6 +142,7 @@ mod tests {
             let changed = format!("{}{number}{}", &json[..at], &json[end..]);
             if let Ok(record) = from_json(changed.as_bytes()) && let Ok(again) = recompute(&record) {
                 let _ = crate::report::markdown::summary(&again);
+                let _ = crate::report::html::page(&again);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! - [`csv`]: results, and seconds, as tables for other programs.
 //! - [`hlog`]: the histograms of each second, for HdrHistogram's own tools.
 //! - [`junit`]: thresholds and rules as test results; [`step_summary`]: the page that GitHub shows of a step.
+//! - [`html`]: the page `report.html`, with the summary's words and with charts.
 //! - [`interval_log`]: every interval of every worker, as it came.
 //! - [`files`]: where all of it lands, and how it gets there whole.
 //! - `seal`: the digest at the end of `report.json`.
@@ -19,6 +20,7 @@ pub mod documents;
 pub mod files;
 pub mod history;
 pub mod hlog;
+pub mod html;
 pub mod interval_log;
 pub mod json;
 pub mod junit;
@@ -35,12 +37,15 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
+use files::FilesError;
 use json::ReadError;
 pub(crate) use markdown::visible;
 use record::RunRecord;
 
 /// The record's name in a run's folder.
 pub const REPORT_FILE: &str = "report.json";
+/// The page's name in a run's folder.
+pub const PAGE_FILE: &str = "report.html";
 /// The interval log's name in a run's folder.
 pub const INTERVALS_FILE: &str = "intervals.jsonl";
 /// The log of histograms' name in a run's folder.
@@ -68,6 +73,14 @@ fn report_of(path: &Path) -> PathBuf {
         Some(stamp) => path.with_file_name(stamp).join(REPORT_FILE),
         None => path.to_owned(),
     }
+}
+
+/// Writes the page of a run, which is named as for [`load`], beside its report.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_page(path: &Path, record: &RunRecord) -> Result<(), FilesError> {
+    files::write_atomically(&report_of(path).with_file_name(PAGE_FILE), html::page(record).as_bytes())
 }
 
 #[cfg(test)]

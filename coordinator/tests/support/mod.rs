@@ -4,6 +4,7 @@
 // Each test crate uses a part of it, and a helper that fails fails the test.
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod browser;
 pub mod clock;
 pub mod cloud;
 pub mod gce;

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::record::{BlockRecord, ResultRecord, RunRecord};
-use super::{REPORT_FILE, json};
+use super::{PAGE_FILE, REPORT_FILE, json};
 use crate::causes::sentence;
 use crate::nearest::question;
 use crate::plan::{Arm, Purpose};
@@ -24,9 +24,6 @@ use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::Verdict;
 
 pub use formats::{json as to_json, text};
-
-/// The page of a run, where it has one.
-const PAGE_FILE: &str = "report.html";
 
 /// What a results folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,10 +3,10 @@
 use crate::statistics::{Window, WindowEnd};
 
 /// What stands where there is no figure.
-pub(super) const NONE: &str = "–";
+pub(in crate::report) const NONE: &str = "–";
 
 /// Nanoseconds as milliseconds: three decimals below 10 ms, two below 100 ms, one above.
-pub(super) fn milliseconds(nanos: impl Into<Option<u64>>) -> String {
+pub(in crate::report) fn milliseconds(nanos: impl Into<Option<u64>>) -> String {
     let Some(nanos) = nanos.into() else { return NONE.into() };
     let decimals = match nanos {
         ..10_000_000 => 3,
@@ -17,7 +17,7 @@ pub(super) fn milliseconds(nanos: impl Into<Option<u64>>) -> String {
 }
 
 /// Something a second: two decimals below 100, one above.
-pub(super) fn rate(per_second: Option<f64>) -> String {
+pub(in crate::report) fn rate(per_second: Option<f64>) -> String {
     match per_second {
         None => NONE.into(),
         Some(rate) if rate < 100.0 => format!("{rate:.2}"),

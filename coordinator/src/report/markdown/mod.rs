@@ -1,19 +1,20 @@
 //! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
 
 use super::record::{BlockRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord};
-use super::{HLOG_FILE, INTERVALS_FILE, REPORT_FILE};
+use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::verdict::{Finding, Verdict};
 use proto::target::HttpVersion;
 
 mod arms;
 mod capacity;
-mod format;
+pub(super) mod format;
 mod goodput;
 mod levels;
 mod mix;
 mod phases;
 mod proof;
+mod sections;
 mod stages;
 mod streams;
 mod tables;
@@ -21,44 +22,11 @@ mod tables;
 mod tests;
 mod thresholds;
 
-use format::seconds;
 pub(crate) use format::{escape, visible};
+pub use sections::summary;
+pub(super) use sections::{Section, sections};
 
-/// The summary of a run, as `summary_<timestamp>.md` holds it.
-pub fn summary(record: &RunRecord) -> String {
-    let sections = [
-        Some(title(record)),
-        Some(verdict(record)),
-        Some(head(record)),
-        Some(tables::latency(record)),
-        section("Capacity", capacity::knees(record)),
-        section("What the gateway adds", arms::added(record)),
-        Some(notes(record)),
-        section("Thresholds", thresholds::table_of(record)),
-        section("Arms", arms::arms(record)),
-        section("By level", levels::table_of(record)),
-        section("Latency by rate", capacity::curve(record)),
-        section("Upstream", arms::upstream(record)),
-        section("Load", tables::load(record)),
-        section("Phases", phases::table_of(record)),
-        section("Connections", tables::connections(record)),
-        section("Stages", stages::table_of(record)),
-        section("Failures", tables::failures(record)),
-        section("Streams", streams::table_of(record)),
-        section("Goodput", goodput::table_of(record)),
-        section("Workers", tables::workers(record)),
-        section("Merge proof", proof::table_of(record)),
-        section("Environment", Some(tables::environment(record))),
-        section("Files", Some(files(record))),
-        section("Command", Some(format!("    {}", visible(&record.run.command_line)))),
-    ];
-    let sections: Vec<String> = sections.into_iter().flatten().collect();
-    sections.join("\n\n") + "\n"
-}
-
-fn section(heading: &str, content: Option<String>) -> Option<String> {
-    content.map(|content| format!("## {heading}\n\n{content}"))
-}
+use format::seconds;
 
 fn title(record: &RunRecord) -> String {
     let state = match &record.run.finished {
@@ -389,6 +357,7 @@ fn files(record: &RunRecord) -> String {
     let folder = escape(&record.run.results_folder);
     let mut lines = vec![
         format!("- {folder}/{REPORT_FILE}: everything above, and every histogram that it comes from"),
+        format!("- {folder}/{PAGE_FILE}: this summary with charts, for a browser"),
         format!("- {folder}/{INTERVALS_FILE}: every interval of every worker"),
         format!("- {folder}/{HLOG_FILE}: the histograms of every second, for tools of HdrHistogram"),
     ];
