@@ -59,6 +59,7 @@ const FACTS: &[&str] = &[
     "blocks.#.workers.#.warm_up.content_events",
     "blocks.#.workers.#.warm_up.failures.#.detail",
     "blocks.#.workers.#.warm_up.failures.#.status",
+    "blocks.#.workers.#.warm_up.late",
     "blocks.#.workers.#.warm_up.resent",
 ];
 
