@@ -63,6 +63,20 @@ fn a_reset_stream_is_called_by_its_code() {
     assert_failure(&server, stream, FailureKind::Truncated, "DONE");
 }
 
+/// Every second answer is a status, which ends the row of failures, so that no rest holds the others up.
+#[test]
+fn a_target_cannot_think_of_ever_new_failures() {
+    let server = answering(|stream| match stream % 4 {
+        // :status 500
+        1 => frame(1, 5, stream, &[0x8e]),
+        _ => frame(3, 0, stream, &(0x1000 + stream).to_be_bytes()),
+    });
+    let finished = run(&closed2(&server.url(), 1, 1, 200));
+    let failed = |kind| failures(&finished, kind);
+    assert_eq!((failed(FailureKind::Status), failed(FailureKind::Reset)), (100, 100));
+    assert_eq!(finished.totals.failures.len(), 2, "{:?}", finished.totals.failures);
+}
+
 #[test]
 fn what_breaks_the_protocol_is_called_so() {
     type Answer = fn(u32) -> Vec<u8>;

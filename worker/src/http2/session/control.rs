@@ -64,7 +64,7 @@ impl Session {
         }
         self.known(id)?;
         if let Some(stream) = self.streams.remove(id) {
-            let ending = Ending::Reset(ErrorCode(number(payload)));
+            let ending = Ending::Reset(ErrorCode::read(payload));
             self.ended.push_back(Ended { place: stream.place, stage: stage(&stream), ending });
             // It may be a peer that refuses everything, but each costs it a request of ours.
             self.idle_frames = 0;
@@ -142,7 +142,7 @@ impl Session {
         if payload.len() < 8 {
             return Err(Violation::FrameSize);
         }
-        let (last, code) = (number(payload) & LARGEST, ErrorCode(number(&payload[4..])));
+        let (last, code) = (number(payload) & LARGEST, ErrorCode::read(&payload[4..]));
         self.gone_away = Some(code);
         let undone = self.streams.all().map(|stream| stream.id).filter(|id| *id > last);
         let mut undone: Vec<u32> = undone.collect();
