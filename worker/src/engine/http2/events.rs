@@ -126,9 +126,10 @@ impl Shard<Http2> {
             return self.broken(number, fault, now);
         }
         let Some(link) = self.protocol.link(number) else { return };
-        if link.session.is_spent() && link.session.open() == 0 {
+        let wants_to_write = link.session.wants_to_write();
+        if self.protocol.is_over(number) {
             self.protocol.take(number);
-        } else if link.session.wants_to_write() {
+        } else if wants_to_write {
             self.protocol.has_to_write(number);
         }
         if !self.protocol.lines[line as usize].waiting.is_empty() {

@@ -97,6 +97,13 @@ impl Http2 {
         }
     }
 
+    /// Whether nothing is under way on a link, and nothing will be.
+    #[inline]
+    fn is_over(&self, number: u32) -> bool {
+        let link = self.links.get(number as usize).and_then(Option::as_ref);
+        link.is_some_and(|link| link.session.is_spent() && link.session.open() == 0)
+    }
+
     /// Takes a link off its line, which starts nothing more on it.
     fn detach(&mut self, number: u32) {
         let Some(line) = self.link(number).map(|link| link.line) else { return };
@@ -185,6 +192,10 @@ impl Protocol for Http2 {
         if let Some(link) = shard.protocol.link(number).filter(|_| stream != 0) {
             let stage = link.session.cancel(stream);
             shard.protocol.has_to_write(number);
+            // Its target may never close it.
+            if shard.protocol.is_over(number) {
+                shard.protocol.take(number);
+            }
             return stage.unwrap_or(Stage::Waiting);
         }
         shard.leave_line(slot, now)

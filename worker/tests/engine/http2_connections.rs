@@ -1,0 +1,37 @@
+//! Connections of HTTP/2 that carry no more, though their target leaves them open or makes ever new ones necessary.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use proto::assignment::Assignment;
+use proto::outcome::FailureKind;
+
+use super::h2_server::{goaway, greet, next_request};
+use super::http2::closed2;
+use super::load::{assert_all_failed, run};
+use super::server::{Peer, Server};
+
+#[test]
+fn a_connection_that_takes_no_more_requests_is_closed_when_its_last_is_out_of_time() {
+    let (open, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (counted, noted) = (open.clone(), most.clone());
+    // It takes the first request, and no other, and answers nothing.
+    let server = Server::start(move |peer: &mut Peer| {
+        noted.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        greet(peer, &[])?;
+        if let Some(stream) = next_request(peer)? {
+            peer.send(&goaway(stream, 0))?;
+        }
+        let closed = peer.wait_for_close();
+        counted.fetch_sub(1, Ordering::SeqCst);
+        closed
+    });
+    let timeout = Duration::from_millis(200);
+    let finished = run(&Assignment { timeout, ..closed2(&server.url(), 1, 1, 8) });
+    assert_all_failed(&finished, FailureKind::Timeout, 8, "before the answer began");
+    assert_eq!(server.connections(), 8);
+    // The server may see the next connection before it sees the end of the last.
+    let most = most.load(Ordering::SeqCst);
+    assert!(most <= 3, "{most} connections at once");
+}
