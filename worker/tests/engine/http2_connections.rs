@@ -1,16 +1,45 @@
 //! Connections of HTTP/2 that carry no more, though their target leaves them open or makes ever new ones necessary.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use proto::assignment::Assignment;
 use proto::outcome::FailureKind;
 
-use super::h2_server::{goaway, greet, next_request};
+use super::h2_server::{goaway, greet, next_request, ok};
 use super::http2::closed2;
-use super::load::{assert_all_failed, run};
+use super::load::{assert_all_failed, failures, run, wait_until};
 use super::server::{Peer, Server};
+
+/// Requests are under way on it, or wait for room that it never gives.
+#[test]
+fn a_connection_that_has_gone_dumb_is_left_for_another() {
+    const CASES: [&[(u16, u32)]; 2] = [&[], &[(3, 0)]];
+    for settings in CASES {
+        let is_left = Arc::new(AtomicBool::new(false));
+        // The first connection says nothing more; the others answer when the client has closed it.
+        let server = Server::start(move |peer: &mut Peer| {
+            if peer.number == 0 {
+                greet(peer, settings)?;
+                let closed = peer.wait_for_close();
+                is_left.store(true, Ordering::SeqCst);
+                return closed;
+            }
+            greet(peer, &[])?;
+            while let Some(stream) = next_request(peer)? {
+                wait_until("the dead connection is closed", || is_left.load(Ordering::SeqCst));
+                peer.send(&ok(stream, "{}"))?;
+            }
+            Ok(())
+        });
+        let timeout = Duration::from_secs(1);
+        let finished = run(&Assignment { timeout, ..closed2(&server.url(), 2, 2, 10) });
+        let timeouts = failures(&finished, FailureKind::Timeout);
+        assert_eq!((timeouts, finished.totals.successes), (2, 8), "{settings:?}: {:?}", finished.totals);
+        assert_eq!(server.connections(), 2, "{settings:?}");
+    }
+}
 
 #[test]
 fn a_connection_that_takes_no_more_requests_is_closed_when_its_last_is_out_of_time() {

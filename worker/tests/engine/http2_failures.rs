@@ -1,8 +1,9 @@
 //! HTTP/2 targets that break off, refuse or break the protocol, scripted frame by frame.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -204,9 +205,16 @@ fn a_goaway_with_a_complaint_or_before_any_request_is_a_failure() {
 fn a_request_that_is_out_of_time_is_cancelled_and_its_connection_lives_on() {
     let cancelled = Arc::new(AtomicU64::new(0));
     let counted = cancelled.clone();
-    // The first four requests find no window for their bodies, and none opens.
+    // The first four requests find no window for their bodies, and none opens; but the target shows that it is alive.
     let server = Server::start(move |peer: &mut Peer| {
         greet(peer, &[(4, 0)])?;
+        let mut pinged = peer.stream().try_clone()?;
+        thread::spawn(move || {
+            // One write each, so that no frame of the answers is cut; until the client has closed.
+            while pinged.write_all(&frame(6, 0, 0, b"are you?")).is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
         while let Some((kind, flags, stream, _)) = next_frame(peer)? {
             match kind {
                 3 => {

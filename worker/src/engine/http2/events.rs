@@ -113,6 +113,7 @@ impl Shard<Http2> {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
         let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return };
+        link.heard = now;
         let mut judging =
             Judging { slots: &mut self.slots, spare: &mut self.spare_memory, job: &self.job, now };
         let fed = link.session.feed(&self.buffer[..bytes], &mut judging);

@@ -54,6 +54,8 @@ struct Link {
     session: Session,
     line: u32,
     opened: Nanos,
+    /// When something last came on it.
+    heard: Nanos,
     /// Slots whose requests are in what is to be written and have not begun to be.
     unsent: Vec<u32>,
     /// It is among those that have something to write.
@@ -100,8 +102,9 @@ impl Http2 {
     /// Whether nothing is under way on a link, and nothing will be.
     #[inline]
     fn is_over(&self, number: u32) -> bool {
-        let link = self.links.get(number as usize).and_then(Option::as_ref);
-        link.is_some_and(|link| link.session.is_spent() && link.session.open() == 0)
+        let Some(Some(link)) = self.links.get(number as usize) else { return false };
+        let takes_more = !link.session.is_spent() && self.lines[link.line as usize].link == number;
+        link.session.open() == 0 && !takes_more
     }
 
     /// Takes a link off its line, which starts nothing more on it.
@@ -192,10 +195,7 @@ impl Protocol for Http2 {
         if let Some(link) = shard.protocol.link(number).filter(|_| stream != 0) {
             let stage = link.session.cancel(stream);
             shard.protocol.has_to_write(number);
-            // Its target may never close it.
-            if shard.protocol.is_over(number) {
-                shard.protocol.take(number);
-            }
+            shard.look_after(number, now);
             return stage.unwrap_or(Stage::Waiting);
         }
         shard.leave_line(slot, now)
