@@ -1,16 +1,43 @@
 //! Connections of HTTP/2 that carry no more, though their target leaves them open or makes ever new ones necessary.
 
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use proto::assignment::Assignment;
+use proto::load::Extent;
 use proto::outcome::FailureKind;
 
-use super::h2_server::{goaway, greet, next_request, ok};
+use super::h2_server::{frame, goaway, greet, greet_and_say, next_request, ok};
 use super::http2::closed2;
 use super::load::{assert_all_failed, failures, run, wait_until};
 use super::server::{Peer, Server};
+
+/// A slot whose requests fail rests for 10 ms, then twice as long each time, up to a second, and half of that at least. So in
+/// two seconds it can fail some 12 times, and would thousands of times without.
+const MOST_FAILURES_OF_A_SLOT: u64 = 15;
+
+#[test]
+fn connections_that_end_before_they_carry_anything_meet_no_storm() {
+    let no_streams: &[(u16, u32)] = &[(3, 0)];
+    for (settings, more, kind, detail) in [
+        (&[][..], goaway(0, 0), FailureKind::Reset, "goaway with NO_ERROR"),
+        (no_streams, Vec::new(), FailureKind::Reset, "closed before the answer began"),
+        (no_streams, frame(6, 0, 0, b"short"), FailureKind::Protocol, "of a size that it cannot have"),
+    ] {
+        let server = Server::start(move |peer: &mut Peer| {
+            greet_and_say(peer, settings, &more)?;
+            peer.stream().shutdown(Shutdown::Write)?;
+            peer.wait_for_close()
+        });
+        let extent = Extent::Duration(Duration::from_secs(2));
+        let finished = run(&Assignment { extent, ..closed2(&server.url(), 8, 2, 1) });
+        assert_all_failed(&finished, kind, finished.totals.started, detail);
+        let connections = server.connections();
+        assert!((8..8 * MOST_FAILURES_OF_A_SLOT).contains(&connections), "{detail}: {connections}");
+    }
+}
 
 /// Requests are under way on it, or wait for room that it never gives.
 #[test]

@@ -118,9 +118,13 @@ impl Shard<Http2> {
             Judging { slots: &mut self.slots, spare: &mut self.spare_memory, job: &self.job, now };
         let fed = link.session.feed(&self.buffer[..bytes], &mut judging);
         let (line, is_known) = (link.line, link.session.is_known());
+        let gone_away = link.session.gone_away();
         if fed.is_err() && is_known {
             // What is settled now must not begin anew on it.
             self.protocol.detach(number);
+        }
+        if let Some(code) = gone_away {
+            self.sent_away(number, code, now);
         }
         self.settle(number, now);
         if let Err(fault) = fed {

@@ -122,6 +122,8 @@ impl Shard<Http2> {
         }
         if !link.unsent.is_empty() {
             let now = self.clock.now();
+            link.session.hand_over();
+            self.protocol.lines[link.line as usize].fruitless = 0;
             for slot in link.unsent.drain(..) {
                 let slot = &mut self.slots[slot as usize];
                 // Not one that has been given up and begun anew elsewhere.

@@ -43,6 +43,8 @@ struct Line {
     link: u32,
     /// Slots whose requests wait for room on it, the longest waiting first.
     waiting: VecDeque<u32>,
+    /// Connections in a row that ended before they carried a request.
+    fruitless: u32,
 }
 
 /// One connection.
@@ -130,7 +132,7 @@ impl Protocol for Http2 {
     type Ring = Http2Ring;
 
     fn new(_: &Job, lane: Lane) -> Self {
-        let line = |_| Line { link: NONE, waiting: VecDeque::new() };
+        let line = |_| Line { link: NONE, waiting: VecDeque::new(), fruitless: 0 };
         Self {
             lines: (0..lane.connections).map(line).collect(),
             links: Vec::new(),
