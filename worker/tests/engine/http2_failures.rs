@@ -197,6 +197,7 @@ fn a_goaway_with_a_complaint_or_before_any_request_is_a_failure() {
         let finished = run(&closed2(&server.url(), 1, 1, 4));
         let gone = failures(&finished, FailureKind::Reset);
         assert_eq!(gone + finished.totals.successes, 4, "{:?}", finished.totals);
+        assert_eq!(finished.totals.resent, 0, "what was written is not begun anew");
         assert!(gone >= 2 && finished.totals.failures.keys().all(|failure| failure.detail.contains(name)));
     }
 }

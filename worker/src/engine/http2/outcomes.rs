@@ -23,9 +23,11 @@ impl Shard<Http2> {
 
     #[inline]
     fn settle_one(&mut self, ended: Ended, now: Nanos) {
+        if ended.ending == Ending::LeftOver && !self.is_in_vain(ended.place) {
+            return self.begin_again(ended.place, now);
+        }
         let slot = &mut self.slots[ended.place as usize];
         let outcome = match ended.ending {
-            Ending::LeftOver => return self.begin_again(ended.place, now),
             // Nobody can answer what was not sent.
             Ending::Complete if slot.sent == Nanos::ZERO => {
                 Err(Fault::Protocol(ProtocolFault::Http2(Violation::StreamNumber)))
@@ -72,6 +74,11 @@ impl Shard<Http2> {
         if *fruitless >= MOST_FRUITLESS {
             self.fail_waiting(line, fault, now);
         }
+    }
+
+    /// Whether what waits at the slot's line is not to go on with the next connection.
+    fn is_in_vain(&self, slot: u32) -> bool {
+        self.protocol.lines[self.protocol.line_of(slot) as usize].fruitless >= MOST_FRUITLESS
     }
 
     /// The target takes no more requests on a connection.

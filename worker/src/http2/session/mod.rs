@@ -60,7 +60,8 @@ pub enum Ending {
     Reset(ErrorCode),
     /// The peer said that it would not look at it.
     GoneAway(ErrorCode),
-    /// It said so of this one and took others before it, without a complaint: it only wants another connection.
+    /// It said so without a complaint of this one, and took others before it or can have heard nothing of this one: it
+    /// only wants another connection.
     LeftOver,
     /// Its answer breaks the protocol, or the whole connection does.
     Broken(ProtocolFault),

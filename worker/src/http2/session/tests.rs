@@ -86,6 +86,7 @@ fn begun(set: &[(u16, u32)], requests: u32) -> Session {
     for place in 0..requests {
         start(&mut session, place, &encoded(b"{}"));
     }
+    session.hand_over();
     session.written();
     session
 }
@@ -232,6 +233,20 @@ fn goaway_ends_what_is_above_and_lets_the_rest_finish() {
     assert_eq!(after(1, 0), Some(Ending::LeftOver), "in peace, after another");
     assert_eq!(after(0, 0), Some(Ending::GoneAway(ErrorCode::NO_ERROR)), "it takes none at all");
     assert_eq!(after(1, 2), Some(Ending::GoneAway(ErrorCode(2))));
+}
+
+#[test]
+fn goaway_refuses_no_request_of_which_nothing_was_written() {
+    let after = |written: u32, code: u8| {
+        let mut session = begun(&[], written);
+        start(&mut session, 7, &encoded(b"{}"));
+        feed(&mut session, &frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, code])).unwrap();
+        (session.is_fruitless(), ended(&mut session))
+    };
+    assert_eq!(after(0, 0), (true, vec![(7, Ending::LeftOver)]));
+    let gone = Ending::GoneAway(ErrorCode::NO_ERROR);
+    assert_eq!(after(1, 0), (false, vec![(0, gone), (7, Ending::LeftOver)]));
+    assert_eq!(after(0, 2).1, [(7, Ending::GoneAway(ErrorCode(2)))], "with a complaint");
 }
 
 #[test]
