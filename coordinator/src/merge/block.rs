@@ -94,9 +94,9 @@ impl BlockMerge {
         let active = block.active_workers(workers);
         Self {
             parts: PartsMerge::new(block.mix.len(), workers as usize),
+            series: Series::of_block(block.extent, active),
             block,
             workers: (0..workers).map(|number| WorkerMerge::new(number, number < active)).collect(),
-            series: Series::default(),
             response_times: Histogram::new(),
         }
     }
@@ -224,6 +224,7 @@ impl BlockMerge {
         };
         let active = measured().filter(|worker| worker.end != WorkerEnd::Idle).count();
         let lost = self.workers.iter().filter(|worker| is_lost(worker)).count();
+        let steady = self.series.last_steady();
         let whole = Live {
             elapsed: measured().map(|worker| worker.last_interval_end).max().unwrap_or_default(),
             offered: sum(|totals| totals.offered),
@@ -232,6 +233,7 @@ impl BlockMerge {
             failed: sum(Counters::failed),
             dropped: sum(|totals| totals.dropped),
             last_second: self.series.last(),
+            steady_throughput: steady.and_then(|start| self.series.throughput_from(start)),
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,
             workers: active as u32,
@@ -240,7 +242,7 @@ impl BlockMerge {
             last_minute: self.series.last_minute(),
             parts: Vec::new(),
         };
-        Live { parts: self.parts.live(&whole), ..whole }
+        Live { parts: self.parts.live(&whole, steady), ..whole }
     }
 
     /// The block as it stands; a worker that has not reported its totals counts as lost.

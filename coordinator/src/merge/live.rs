@@ -24,6 +24,9 @@ pub struct Live {
     pub dropped: u64,
     /// The last second that every worker has reported; `None` before there is one.
     pub last_second: Option<LastSecond>,
+    /// Successes a second of the last second in which the whole load was at work; `None` before there is one. The first one
+    /// with answers is none, and neither is what is drained when the load has ended.
+    pub steady_throughput: Option<f64>,
     /// Response times of all successes so far; `None` before there is one.
     pub so_far: Option<Percentiles>,
     /// Workers that have something to do and were not lost.

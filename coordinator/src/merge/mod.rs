@@ -17,6 +17,7 @@ mod live;
 mod parts;
 mod replay;
 mod series;
+mod steady;
 mod worker;
 
 #[cfg(test)]
