@@ -32,6 +32,7 @@ pub use live::{LastSecond, Live, LiveWorker, Percentiles, WorkerReading, WorkerS
 pub(crate) use parts::whole_difference;
 pub use parts::{MeasuredPart, PartSum};
 pub(crate) use replay::{Replay, ReplayedWorker};
+pub(crate) use steady::SHORTEST_WHOLE_SECOND;
 
 /// A block after it has run.
 #[derive(Debug, Clone)]

@@ -156,6 +156,26 @@ fn what_differs_beside_the_figures_is_listed() {
 }
 
 #[test]
+fn what_is_left_of_a_second_is_none() {
+    let of = |last: f64| {
+        let mut merge = BlockMerge::new(block(closed(10), requests(2_000)), 1);
+        let spans = [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, last)];
+        let times: Vec<u64> = (0..200u64).map(|at| 10 * MS + at * MS / 100).collect();
+        let intervals: Vec<_> = (0..).zip(spans).map(|(at, span)| interval(at, span, &times)).collect();
+        intervals.iter().for_each(|interval| assert!(merge.interval(0, interval).unwrap()));
+        merge.finished(0, totals(&intervals, EndReason::Requests));
+        fixtures::record_of(&[merge.finish(false)])
+    };
+    let of_throughput = |last: f64| {
+        let comparison = compared(&of(5.0), &of(last));
+        let mut figures = comparison.scenarios[0].figures.iter();
+        figures.find(|one| one.figure == Figure::Throughput).unwrap().why.clone()
+    };
+    assert_eq!(of_throughput(5.0), None);
+    assert_eq!(of_throughput(4.02).as_deref(), Some("the new run: too few seconds (4 of 5)"));
+}
+
+#[test]
 fn hostile_names_stay_where_they_are() {
     let [old, new] = [1.0, 2.0].map(|factor| {
         let mut record = run(factor);

@@ -21,7 +21,9 @@ use super::{
     PercentilesRecord, ScenarioRecord, SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord,
     TlsRecord, TraceRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
-use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
+use crate::merge::{
+    EncodedHistogram, MeasuredBlock, MeasuredWorker, SHORTEST_WHOLE_SECOND, SeriesPoint, StartSkew, WorkerEnd,
+};
 use crate::scenario::Scenario;
 use crate::statistics::verdict::judge;
 use crate::statistics::{Distribution, Evidence, Figures, Merged, Window};
@@ -83,9 +85,15 @@ impl BlockRecord {
 
 /// The median of each whole second.
 pub(super) fn medians(series: &[SeriesRecord]) -> Vec<u64> {
-    const WHOLE_NS: u64 = 900_000_000;
-    let whole = series.iter().filter(|second| second.end_ns.saturating_sub(second.start_ns) >= WHOLE_NS);
+    let whole = series.iter().filter(|second| second.is_whole());
     whole.filter_map(|second| Some(second.response_time?.p50_ns)).collect()
+}
+
+impl SeriesRecord {
+    /// Whether it is a second, and not what was left of one.
+    pub(in crate::report) fn is_whole(&self) -> bool {
+        self.end_ns.saturating_sub(self.start_ns) >= nanos(SHORTEST_WHOLE_SECOND)
+    }
 }
 
 impl WorkerRecord {
