@@ -209,7 +209,8 @@ fn content(block: &BlockRecord) -> Result<Block, RecordError> {
     Ok(Block {
         response_time: latencies.response_time,
         throughput: block.figures.throughput,
-        failure_rate: block.figures.failure_rate,
+        successes: block.figures.successes,
+        failed: block.figures.failed,
         seconds: seconds.collect::<Result<_, RecordError>>()?,
     })
 }
