@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::groups;
+use super::{Group, groups};
 use crate::report::record::{BlockRecord, RunRecord};
 use crate::statistics::verdict::Verdict;
 
@@ -29,9 +29,7 @@ pub fn differences(old: &RunRecord, new: &RunRecord) -> Vec<String> {
         }
     }
     let (was, is) = (groups(old), groups(new));
-    let names =
-        |groups: &[super::Group<'_>]| groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>();
-    differ(&mut found, "the scenarios", &names(&was).join(", "), &names(&is).join(", "));
+    differ(&mut found, "the scenarios", &names(&was), &names(&is));
     for group in &was {
         let Some(other) = group.partner(&was, &is) else { continue };
         blocks(&mut found, &group.name, group.blocks[0], other.blocks[0]);
@@ -55,6 +53,13 @@ fn blocks(found: &mut Vec<String>, name: &str, old: &BlockRecord, new: &BlockRec
     differ("the version of HTTP", &old.http_version, &new.http_version);
     differ("the streams of a connection", &old.streams, &new.streams);
     differ("the threads of a worker", &old.threads, &new.threads);
+}
+
+/// In an order of their own: with `--order random`, or levels that are given the other way round, the same ones come in another.
+fn names(groups: &[Group<'_>]) -> String {
+    let mut names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 /// What kinds of machines there are; their names and addresses may be others.

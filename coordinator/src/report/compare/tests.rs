@@ -156,6 +156,19 @@ fn what_differs_beside_the_figures_is_listed() {
 }
 
 #[test]
+fn the_order_of_blocks_is_no_difference() {
+    let at = |concurrency: u32| measured(block(closed(concurrency), requests(2_000)), 1.0);
+    let (rising, falling) =
+        (fixtures::record_of(&[at(1), at(10)]), fixtures::record_of(&[at(10), at(1), at(10)]));
+    assert_eq!(differences(&rising, &falling), [""; 0]);
+    let other = differences(&rising, &fixtures::record_of(&[at(10), at(2)]));
+    assert!(
+        other[0].starts_with("the scenarios (simple_chat at 1 in flight, simple_chat at 10 in"),
+        "{other:?}"
+    );
+}
+
+#[test]
 fn what_is_left_of_a_second_is_none() {
     let of = |last: f64| {
         let mut merge = BlockMerge::new(block(closed(10), requests(2_000)), 1);
