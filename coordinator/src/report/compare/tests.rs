@@ -4,6 +4,8 @@ use crate::merge::{BlockMerge, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::fixtures;
 use proto::interval::EndReason;
+use proto::variety::{Dataset, Field, Variety};
+use std::sync::Arc;
 
 const MS: u64 = 1_000_000;
 
@@ -166,6 +168,30 @@ fn the_order_of_blocks_is_no_difference() {
         other[0].starts_with("the scenarios (simple_chat at 1 in flight, simple_chat at 10 in"),
         "{other:?}"
     );
+}
+
+#[test]
+fn other_rows_of_the_same_dataset_are_a_difference() {
+    let of = |rows: &[&str]| {
+        let mut block = block(closed(10), requests(2_000));
+        let rows = rows.iter().map(|text| vec![Field::Text((*text).into())]).collect();
+        let dataset = Dataset { columns: vec!["prompt".into()], rows };
+        let template = "{{ prompt }}".into();
+        let variety = Variety { template, escapes_json: true, dataset, bodies: 10 };
+        block.scenario.variety = Some(Arc::new(variety));
+        fixtures::record_of(&[measured(block, 1.0)])
+    };
+    let old = of(&["a", "b"]);
+    assert_eq!(differences(&old, &of(&["a", "b"])), [""; 0]);
+    let other = "simple_chat: the rows of the dataset or the trace";
+    assert_eq!(differences(&old, &of(&["a", "c"])), [other]);
+    assert_eq!(differences(&old, &of(&["b", "a"])), [other]);
+    let more = "simple_chat: what is sent, or what a good answer is";
+    assert_eq!(differences(&old, &of(&["a", "b", "c"])), [more]);
+    // A record of before digests were kept.
+    let mut earlier = old;
+    earlier.blocks[0].scenario.variety.as_mut().unwrap().dataset_sha256 = None;
+    assert_eq!(differences(&earlier, &of(&["a", "c"])), [""; 0]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use proto::route::Route;
 use proto::target::{HttpVersion, Target};
 use proto::tls::TlsSession;
 
-use super::proof::sha256_of_seconds;
+use super::proof::{sha256_of_rows, sha256_of_seconds};
 use super::stages::stage_figures;
 use super::{
     BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
@@ -204,6 +204,7 @@ impl From<&Scenario> for ScenarioRecord {
             variety: scenario.variety.as_deref().map(|variety| VarietyRecord {
                 bodies: variety.bodies,
                 dataset_rows: variety.dataset.rows.len() as u64,
+                dataset_sha256: sha256_of_rows(&variety.dataset),
             }),
             expected_status: expectation.status,
             expected_json: json
