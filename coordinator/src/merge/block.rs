@@ -7,7 +7,7 @@ use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
 use proto::target::HttpVersion;
 
-use super::live::failures;
+use super::live::{answered, failures};
 use super::parts::PartsMerge;
 use super::series::Series;
 use super::worker::WorkerMerge;
@@ -211,6 +211,13 @@ impl BlockMerge {
         }
     }
 
+    /// Whether there are requests, of the warm-up or of the load, to which no whole answer has come.
+    pub fn has_given_up(&self) -> bool {
+        let counts =
+            self.workers.iter().flat_map(|worker| [&worker.measured.warm_up, &worker.measured.totals]);
+        counts.into_iter().any(|counts| counts.started > answered(counts))
+    }
+
     /// Whether nothing more can come: every worker is idle, has finished or was lost.
     pub fn is_complete(&self) -> bool {
         self.workers.iter().all(|worker| !worker.running)
@@ -267,6 +274,7 @@ impl BlockMerge {
             interrupted,
             aborted: None,
             witness: None,
+            unwitnessed: None,
             parts: self.parts.finish(),
         }
     }

@@ -53,6 +53,13 @@ pub(super) fn failures<'a>(totals: impl Iterator<Item = &'a Counters>) -> BTreeM
     failures
 }
 
+/// How many requests got a whole answer, good or bad: of the others nobody knows whether they came to the upstream.
+pub(crate) fn answered(totals: &Counters) -> u64 {
+    let whole = [FailureKind::Status, FailureKind::Body];
+    let badly = totals.failures.iter().filter(|(failure, _)| whole.contains(&failure.kind));
+    badly.fold(totals.successes, |sum, (_, count)| sum.saturating_add(*count))
+}
+
 /// One worker's part of a block while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveWorker {

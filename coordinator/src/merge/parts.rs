@@ -191,6 +191,7 @@ impl MeasuredBlock {
                 workers: self.workers.iter().zip(&part.workers).map(worker).collect(),
                 series: part.series.clone(),
                 witness: None,
+                unwitnessed: None,
                 parts: Vec::new(),
                 aborted: self.aborted.clone(),
                 started: self.started.clone(),

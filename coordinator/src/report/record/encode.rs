@@ -64,6 +64,7 @@ impl BlockRecord {
                 .map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()),
             start_skew: measured.start_skew.into(),
             witness: measured.witness.as_ref().map(Into::into),
+            unwitnessed: measured.unwitnessed.clone(),
             findings: judge(&evidence, &figures),
             totals: (&merged.totals).into(),
             histograms_sha256: Some(latencies.sha256()),
