@@ -94,7 +94,7 @@ impl BlockMerge {
         let active = block.active_workers(workers);
         Self {
             parts: PartsMerge::new(block.mix.len(), workers as usize),
-            series: Series::of_block(block.extent, active),
+            series: Series::of_block(&block, active),
             block,
             workers: (0..workers).map(|number| WorkerMerge::new(number, number < active)).collect(),
             response_times: Histogram::new(),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use proto::counters::Counters;
 use proto::interval::{Interval, PartResult};
 use proto::latencies::Latencies;
-use proto::load::Extent;
 
 use super::steady::Steady;
 use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
+use crate::plan::Block;
 
 const MINUTE: usize = 60;
 /// A rate over less is noise.
@@ -37,8 +37,8 @@ pub(super) struct OpenSecond {
 
 impl Series {
     /// Of a whole block while it runs.
-    pub(super) fn of_block(extent: Extent, workers: u32) -> Self {
-        Self { steady: Some(Steady::new(extent, workers)), ..Self::default() }
+    pub(super) fn of_block(block: &Block, workers: u32) -> Self {
+        Self { steady: Some(Steady::new(block, workers)), ..Self::default() }
     }
 
     /// Adds one worker's interval.
