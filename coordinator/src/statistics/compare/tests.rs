@@ -142,6 +142,26 @@ fn a_handful_of_failures_proves_nothing() {
     assert!(none.interval.unwrap()[0] < 0.0, "{none:?}");
 }
 
+#[test]
+fn the_same_chance_of_failing_is_seldom_worse() {
+    for (chance, mut seed) in [(0.000_5, 1u64), (0.003, 2), (0.03, 3)] {
+        let mut run = || {
+            [(); 2].map(|()| {
+                seed += 1;
+                let even = (0..1_000u64).map(|at| (mix(mix(seed) ^ at) >> 11) as f64 / (1u64 << 53) as f64);
+                let failed = even.filter(|even| *even < chance).count() as u64;
+                let mut block = failing(1, 0, 0);
+                (block.successes, block.failed) = (1_000 - failed, failed);
+                block
+            })
+        };
+        let outcomes: Vec<_> =
+            (0..300).map(|_| difference(Figure::Failed, &run(), &run(), 0.0).outcome).collect();
+        let worse = outcomes.iter().filter(|outcome| **outcome == Outcome::Worse).count();
+        assert!(worse * 20 <= outcomes.len(), "{chance}: {worse} of {}", outcomes.len());
+    }
+}
+
 /// Seconds of 100 answers, but for those in which the target stands still.
 fn freezing(seconds: u64, is_frozen: impl Fn(u64) -> bool) -> Block {
     let mut block = block(3, seconds, 100, 0.0, 1.0);
