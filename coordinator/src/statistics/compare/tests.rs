@@ -193,7 +193,8 @@ fn seconds_in_which_nothing_succeeds_are_seen() {
 
 #[test]
 fn counts_of_a_strangers_report_may_be_anything() {
-    let mut hostile = failing(10, 100, 0);
+    // More seconds than batches, so that some are added up.
+    let mut hostile = failing(30, 100, 0);
     hostile.seconds.iter_mut().for_each(|second| (second.successes, second.failed) = (u64::MAX, u64::MAX));
     (hostile.successes, hostile.failed) = (u64::MAX, u64::MAX);
     for blocks in [&[hostile.clone()][..], &[hostile.clone(), hostile]] {
