@@ -1,5 +1,7 @@
 //! How numbers, times and other people's text are written into Markdown.
 
+pub(crate) use proto::visible::visible;
+
 use crate::statistics::{Window, WindowEnd};
 
 /// What stands where there is no figure.
@@ -65,15 +67,6 @@ pub(crate) fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// Text on one line, with a mark in the place of what would steer a terminal or turn the line round.
-pub(crate) fn visible(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// A table; nothing at all without rows. Columns after the first `left` are aligned to the right.
