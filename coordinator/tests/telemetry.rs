@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use support::clock::wait_until;
 use support::oracles::{has_program, python};
-use support::process::{BOUND, Bench, Running};
+use support::process::{BOUND, Bench, PROGRAM, Running};
 use support::request::{Purpose, Reply};
 use support::results::Results;
 use support::target::Target;
@@ -277,4 +277,45 @@ fn a_collector_is_told_the_records_totals_in_the_end() {
     let refused =
         Bench::new().variable("OTEL_EXPORTER_OTLP_HEADERS", "nonsense").run(&[&run[..], &flags].concat());
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+}
+
+/// Takes the first metrics, and never answers what comes after them.
+fn hanging_collector() -> Target {
+    Target::scripted(|number, _| match number {
+        0 => Reply::json(200, "{}"),
+        _ => Reply::json(200, "{}").after(BOUND),
+    })
+}
+
+#[test]
+fn a_collector_that_hangs_keeps_nobody_from_the_summary() {
+    let (bench, target, collector) = (Bench::new(), Target::good(), hanging_collector());
+    let (url, otlp) = (target.url(), collector.url());
+    // Both outputs are one, so that it shows what came first.
+    let both = "exec \"$0\" \"$@\" 2>&1";
+    let run = ["-c", both, PROGRAM, "run", "--target", &url, "--scenario", "simple_chat", "--requests", "40"];
+    let flags = ["--quiet", "--otlp", &otlp, "--otlp-interval", "1h"];
+    let finished = bench.start_program("sh", &[&run[..], &flags].concat()).wait(BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stdout);
+    let at =
+        |text: &str| finished.stdout.find(text).unwrap_or_else(|| panic!("no {text}: {}", finished.stdout));
+    assert!(
+        at("\nReport:  ") < at("the run's last metrics were not taken by 127.0.0.1"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn a_collector_that_hangs_has_a_second_once_an_end_was_asked_for() {
+    let (bench, target, collector) = (Bench::new(), Target::good(), hanging_collector());
+    let (url, otlp) = (target.url(), collector.url());
+    let run = ["run", "--target", &url, "--scenario", "simple_chat", "--duration", "60s", "--quiet"];
+    let running = bench.start(&[&run[..], &["--otlp", &otlp, "--otlp-interval", "1h"]].concat());
+    assert!(wait_until(BOUND, || target.counts().load > 20), "{}", running.stderr());
+    running.signal(Signal::INT);
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
+    // Not the end of the five seconds that it has otherwise.
+    assert!(finished.stderr.contains("(it took too long for a run that is to end)"), "{}", finished.stderr);
 }
