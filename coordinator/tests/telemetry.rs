@@ -169,6 +169,19 @@ fn metrics_are_named_as_prometheus_asks_and_as_the_documents_say() {
 }
 
 #[test]
+fn silent_connections_keep_nobody_away() {
+    let (bench, target, metrics) = (Bench::new(), Target::good(), free_address());
+    let (url, address) = (target.url(), metrics.to_string());
+    let run = ["run", "--target", &url, "--scenario", "simple_chat", "--duration", "60s", "--quiet"];
+    let running = bench.start(&[&run[..], &["--prometheus", &address]].concat());
+    assert!(wait_until(BOUND, || get(metrics, "/metrics").is_some()), "{}", running.stderr());
+    // As many as there is room for.
+    let silent: Vec<TcpStream> = (0..16).map(|_| TcpStream::connect(metrics).unwrap()).collect();
+    let (status, _) = get(metrics, "/metrics").unwrap();
+    assert_eq!((status, silent.len()), (200, 16));
+}
+
+#[test]
 fn an_address_that_is_taken_ends_the_run_before_anything_is_sent() {
     let (bench, target) = (Bench::new(), Target::good());
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
