@@ -24,6 +24,7 @@ pub mod rules;
 pub mod run;
 pub mod scenario;
 pub mod screen;
+mod server;
 pub mod session;
 pub mod setup;
 pub mod starter;
