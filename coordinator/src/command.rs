@@ -135,7 +135,7 @@ fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }
-        RunEnd::Measured { record, results, left } => {
+        RunEnd::Measured { record, results, left, ui } => {
             let summary = report::markdown::summary(&record);
             show_step_summary(&summary);
             let (summary_path, report_path) = (results.summary_path(), results.report_path());
@@ -149,6 +149,7 @@ fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
                 ..failure
             })?;
             write_junit(config.junit.as_deref(), &record)?;
+            runtime.block_on(ui.linger());
             match left {
                 Some(error) => Err(Failure::new(FAILED, &error)),
                 None => match code_for(&record) {

@@ -32,4 +32,5 @@ pub mod statistics;
 pub mod telemetry;
 pub mod threshold;
 pub mod trust;
+pub mod ui;
 pub mod viewer;

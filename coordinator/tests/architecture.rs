@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 30] = [
+const FLOORS: [&str; 31] = [
     "nearest",
     "causes",
     "clock",
@@ -36,6 +36,7 @@ const FLOORS: [&str; 30] = [
     "report",
     "screen",
     "telemetry",
+    "ui",
     "run",
     "setup",
     "command",

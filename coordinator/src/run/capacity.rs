@@ -55,7 +55,7 @@ pub(super) async fn search(
             let mut of_step = StepRecord::new(last.number, step, failure.clone(), is_generators_fault);
             of_step.was_interrupted = was_interrupted;
             record.add_step(of_step);
-            course.results.save(&record)?;
+            course.save(&record)?;
             if was_interrupted {
                 break 'scenarios;
             }
@@ -69,7 +69,7 @@ pub(super) async fn search(
         }
     }
     record.finish(timestamp(&clock::local_now()));
-    course.results.save(&record)?;
+    course.save(&record)?;
     Ok(Some(record))
 }
 

@@ -2,10 +2,9 @@
 
 mod abort;
 mod capacity;
+mod error;
 mod measure;
 mod witness;
-
-use std::io;
 
 use jiff::ZonedDateTime;
 use proto::route::Route;
@@ -17,20 +16,21 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::config::{RunConfig, TargetChoice};
 use crate::environment::Environment;
-use crate::fleet::gcp::GcpError;
 use crate::fleet::news::News;
-use crate::fleet::{ChildError, Fleet, FleetError, Mock};
+use crate::fleet::{Fleet, FleetError, Mock};
 use crate::interrupt::Interrupt;
 use crate::merge::MeasuredBlock;
 use crate::plan::{Block, Plan};
-use crate::preflight::{PreflightError, preflight};
+use crate::preflight::preflight;
 use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::interval_log::IntervalLog;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
-use crate::telemetry::{Telemetry, TelemetryError};
+use crate::telemetry::Telemetry;
+use crate::ui::{Door, Ui};
 
+pub use error::RunError;
 use measure::{MeasureError, Measurement, Watch};
 use witness::Witness;
 
@@ -45,45 +45,11 @@ pub enum RunEnd {
         results: ResultsFolder,
         /// Why something that was to be taken down still stands.
         left: Option<FleetError>,
+        /// The page on which it was watched.
+        ui: Ui,
     },
     /// The user ended it before anything was measured.
     NothingMeasured,
-}
-
-/// Why a run ended without results.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Results cannot be written.
-    #[error(transparent)]
-    Files(#[from] FilesError),
-    /// The workers could not be brought up.
-    #[error(transparent)]
-    Fleet(#[from] FleetError),
-    /// Nobody can follow it as was asked for.
-    #[error(transparent)]
-    Telemetry(#[from] TelemetryError),
-    /// The built-in mock did not start.
-    #[error(transparent)]
-    Mock(#[from] ChildError),
-    /// A worker cannot be used.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The target does not answer as it should.
-    #[error(transparent)]
-    Preflight(#[from] PreflightError),
-    /// A worker refuses, or results cannot be written any more.
-    #[error(transparent)]
-    Measure(#[from] MeasureError),
-    /// The system denied something that every run needs.
-    #[error("the run cannot be set up")]
-    System(#[from] io::Error),
-}
-
-impl RunError {
-    /// Whether the user ended it while machines came up.
-    pub fn is_interruption(&self) -> bool {
-        matches!(self, Self::Fleet(FleetError::Gcp(GcpError::Interrupted(_))))
-    }
 }
 
 /// Who follows a run while it goes on.
@@ -91,6 +57,7 @@ impl RunError {
 struct Followers<'a> {
     screen: &'a Screen,
     telemetry: &'a Telemetry,
+    ui: &'a Ui,
 }
 
 /// Carries out one run, and takes down what it brought up whatever way it ends.
@@ -100,17 +67,22 @@ struct Followers<'a> {
 pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunError> {
     let mut interrupt = Interrupt::watch()?;
     let telemetry = Telemetry::begin(&config.telemetry).await?;
+    let door = Door::open(config.ui.as_ref()).await?;
     let command = if config.capacity.is_some() { "capacity" } else { "run" };
     let screen = Screen::new(command, config.quiet, notices, &interrupt);
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
-    let followers = Followers { screen: &screen, telemetry: &telemetry };
+    let ui = door.show(&screen, &results, &interrupt);
+    let followers = Followers { screen: &screen, telemetry: &telemetry, ui: &ui };
     let ended = in_folder(config, &results, started, interrupt.clone(), followers, &mut left).await;
     screen.close();
-    if matches!(&ended, Ok(Some(_))) {
+    let is_measured = matches!(&ended, Ok(Some(_)));
+    ui.end(is_measured).await;
+    if is_measured {
         telemetry.end(&mut interrupt).await;
     } else {
+        ui.farewell().await;
         results.remove_unused();
     }
     let ended = match ended {
@@ -121,7 +93,7 @@ pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunErr
         }
     };
     Ok(match ended {
-        Some(record) => RunEnd::Measured { record: Box::new(record), results, left },
+        Some(record) => RunEnd::Measured { record: Box::new(record), results, left, ui },
         None => {
             warn_of(left);
             RunEnd::NothingMeasured
@@ -247,6 +219,7 @@ async fn on_fleet(
         log: IntervalLog::open(&results.interval_log_path())?,
         screen,
         telemetry: followers.telemetry,
+        ui: followers.ui,
         planned: config.capacity.is_none().then_some(plan.blocks.len() as u32),
         interrupt,
         witness,
@@ -285,6 +258,7 @@ struct Course<'a> {
     log: IntervalLog,
     screen: &'a Screen,
     telemetry: &'a Telemetry,
+    ui: &'a Ui,
     /// Blocks that the run has; `None` in a search.
     planned: Option<u32>,
     interrupt: Interrupt,
@@ -334,14 +308,21 @@ impl Course<'_> {
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
                 break;
             }
-            self.results.save(&record)?;
+            self.save(&record)?;
             if self.interrupt.or(sleep(self.config.cool_down)).await.is_none() {
                 break;
             }
         }
         record.finish(timestamp(&clock::local_now()));
-        self.results.save(&record)?;
+        self.save(&record)?;
         Ok(Some(record))
+    }
+
+    /// Writes what there is, and tells whoever reads it meanwhile.
+    fn save(&self, record: &RunRecord) -> Result<(), FilesError> {
+        self.results.save(record)?;
+        self.ui.has_report();
+        Ok(())
     }
 }
 
