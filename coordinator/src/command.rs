@@ -137,10 +137,10 @@ fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }
         RunEnd::Measured(measured) => {
-            let Measured { record, results, unsaved, left, telemetry, mut interrupt } = *measured;
+            let Measured { record, results, unsaved, left, telemetry, ui, mut interrupt } = *measured;
             let handed = hand_over(config, &record, &results, unsaved);
             // Those who follow the run may be slow, and hold up nobody who reads.
-            runtime.block_on(telemetry.end(&mut interrupt));
+            runtime.block_on(async { tokio::join!(telemetry.end(&mut interrupt), ui.linger()) });
             let problems: Vec<String> =
                 handed.into_iter().chain(left.map(|error| sentence(&error))).collect();
             if !problems.is_empty() {

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The coordinator's modules: each may name those above it and no other.
-const FLOORS: [&str; 29] = [
+const FLOORS: [&str; 31] = [
     "nearest",
     "causes",
     "clock",
     "interrupt",
+    "server",
     "environment",
     "rules",
     "starter",
@@ -35,6 +36,7 @@ const FLOORS: [&str; 29] = [
     "report",
     "screen",
     "telemetry",
+    "ui",
     "run",
     "setup",
     "command",

@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -55,6 +56,22 @@ fn a_run_is_seen_at_any_size_and_q_ends_it_with_its_summary() {
     }
     terminal.holds_no_trace();
     assert_eq!(Results::of(&bench).report["interrupted"], true);
+}
+
+#[test]
+fn the_live_pages_address_is_on_the_screen_and_above_it_when_that_is_gone() {
+    let bench = Bench::new();
+    let Some(terminal) = Terminal::open(&bench, (80, 24)) else { return };
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    terminal.run(&format!("{LONG_RUN} --ui {address}"));
+    let screen = terminal.wait_for(&["block so far", " runs "]);
+    assert!(screen.contains(&format!("live page  http://{address}/")), "{screen}");
+    assert!(TcpStream::connect(address).is_ok());
+    terminal.press("q");
+    let left = terminal.wait_for_exit(130);
+    assert!(left.contains(&format!("live page: http://{address}/\n")), "{left}");
+    assert!(!left.contains("live page  "), "{left}");
+    terminal.holds_no_trace();
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thresholds;
+mod ui;
 pub mod values;
 mod variables;
 
@@ -62,6 +63,7 @@ pub use shape::{ShapeArgs, StageArg};
 pub use ssh::{SshArgs, SshHost};
 pub use target::TargetArgs;
 pub use thresholds::ThresholdArgs;
+pub use ui::UiArgs;
 pub use values::WorkerAddress;
 pub use variables::{Origin, process_variables};
 
@@ -353,6 +355,10 @@ pub struct RunArgs {
     /// Where else results go.
     #[command(flatten)]
     pub outputs: OutputArgs,
+
+    /// Who can watch it in a browser.
+    #[command(flatten)]
+    pub page: UiArgs,
 
     /// Folder for the summary and the report
     #[arg(long, value_name = "DIR", default_value = "results", env = "ARCHESTRA_BENCH_RESULTS_DIR")]

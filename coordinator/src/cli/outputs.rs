@@ -39,7 +39,7 @@ pub struct OutputArgs {
     pub otlp_interval: Duration,
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let address = text.trim().parse().ok().filter(|address: &SocketAddr| address.port() > 0);
     address.ok_or_else(|| {
         format!("must be an address with its port, such as 127.0.0.1:9464, not `{}`", text.trim())
@@ -55,7 +55,7 @@ fn collector(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "must be a base URL without a user or a query, such as http://127.0.0.1:4318".into())
 }
 
-fn linger(text: &str) -> Result<Duration, String> {
+pub(super) fn linger(text: &str) -> Result<Duration, String> {
     if text.trim() == "none" { Ok(Duration::ZERO) } else { values::duration(text) }
 }
 

@@ -19,6 +19,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod ui;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ pub use error::ConfigError;
 pub use redactor::Redactor;
 pub use secret::{API_KEY_VARIABLES, DEFAULT_API_KEY, DIRECT_API_KEY_VARIABLE, Secret};
 pub use telemetry::{OtlpConfig, PrometheusConfig, TelemetryConfig};
+pub use ui::UiConfig;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -90,6 +92,8 @@ pub struct RunConfig {
     pub junit: Option<PathBuf>,
     /// Who can follow the run.
     pub telemetry: TelemetryConfig,
+    /// The page on which a browser can.
+    pub ui: Option<UiConfig>,
     /// Where the summary and the report go.
     pub results_dir: PathBuf,
     /// Only tell the plan.
@@ -267,6 +271,7 @@ impl RunConfig {
             thresholds,
             junit: args.outputs.junit.clone(),
             telemetry: TelemetryConfig::new(&args.outputs, given)?,
+            ui: UiConfig::new(&args.page),
             results_dir: args.results_dir.clone(),
             dry_run: args.rehearsal.dry_run,
             quiet: args.quiet,

@@ -57,7 +57,7 @@ pub(super) async fn search(
                 search.took(Tried { took, ..tried });
             }
             record.add_step(of_step, &search);
-            course.keeper.save(&record);
+            course.save(&record);
             if measured.interrupted {
                 break 'scenarios;
             }

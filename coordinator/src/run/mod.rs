@@ -2,11 +2,10 @@
 
 mod abort;
 mod capacity;
+mod error;
 mod keeper;
 mod measure;
 mod witness;
-
-use std::io;
 
 use jiff::ZonedDateTime;
 use proto::route::Route;
@@ -18,19 +17,20 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::config::{RunConfig, TargetChoice};
 use crate::environment::Environment;
-use crate::fleet::gcp::GcpError;
 use crate::fleet::news::News;
-use crate::fleet::{ChildError, Fleet, FleetError, Mock};
+use crate::fleet::{Fleet, FleetError, Mock};
 use crate::interrupt::Interrupt;
 use crate::merge::MeasuredBlock;
 use crate::plan::{Block, Plan};
-use crate::preflight::{PreflightError, preflight};
+use crate::preflight::preflight;
 use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
-use crate::telemetry::{Telemetry, TelemetryError};
+use crate::telemetry::Telemetry;
+use crate::ui::{Door, Ui};
 
+pub use error::RunError;
 use keeper::Keeper;
 use measure::{MeasureError, Measurement, Watch};
 use witness::Witness;
@@ -57,44 +57,10 @@ pub struct Measured {
     pub left: Option<FleetError>,
     /// Those who follow the run: they may be slow to hear of its end.
     pub telemetry: Telemetry,
+    /// The page on which it was watched.
+    pub ui: Ui,
     /// What makes an end of waiting for them.
     pub interrupt: Interrupt,
-}
-
-/// Why a run ended without results.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Results cannot be written.
-    #[error(transparent)]
-    Files(#[from] FilesError),
-    /// The workers could not be brought up.
-    #[error(transparent)]
-    Fleet(#[from] FleetError),
-    /// Nobody can follow it as was asked for.
-    #[error(transparent)]
-    Telemetry(#[from] TelemetryError),
-    /// The built-in mock did not start.
-    #[error(transparent)]
-    Mock(#[from] ChildError),
-    /// A worker cannot be used.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The target does not answer as it should.
-    #[error(transparent)]
-    Preflight(#[from] PreflightError),
-    /// A worker refuses.
-    #[error(transparent)]
-    Measure(#[from] MeasureError),
-    /// The system denied something that every run needs.
-    #[error("the run cannot be set up")]
-    System(#[from] io::Error),
-}
-
-impl RunError {
-    /// Whether the user ended it while machines came up.
-    pub fn is_interruption(&self) -> bool {
-        matches!(self, Self::Fleet(FleetError::Gcp(GcpError::Interrupted(_))))
-    }
 }
 
 /// Who follows a run while it goes on.
@@ -102,6 +68,7 @@ impl RunError {
 struct Followers<'a> {
     screen: &'a Screen,
     telemetry: &'a Telemetry,
+    ui: &'a Ui,
 }
 
 /// What was measured, and why the files do not hold all of it.
@@ -114,18 +81,22 @@ type Kept = (RunRecord, Option<FilesError>);
 pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunError> {
     let interrupt = Interrupt::watch()?;
     let telemetry = Telemetry::begin(&config.telemetry).await?;
+    let door = Door::open(config.ui.as_ref()).await?;
     let command = if config.capacity.is_some() { "capacity" } else { "run" };
     let screen = Screen::new(command, config.quiet, notices, &interrupt);
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
-    let followers = Followers { screen: &screen, telemetry: &telemetry };
+    let ui = door.show(&screen, &results, &interrupt);
+    let followers = Followers { screen: &screen, telemetry: &telemetry, ui: &ui };
     let ended = in_folder(config, &results, started, interrupt.clone(), followers, &mut left).await;
     screen.close();
+    ui.end(matches!(&ended, Ok(Some(_)))).await;
     if let Ok(Some((record, unsaved))) = ended {
-        let measured = Measured { record, results, unsaved, left, telemetry, interrupt };
+        let measured = Measured { record, results, unsaved, left, telemetry, ui, interrupt };
         return Ok(RunEnd::Measured(Box::new(measured)));
     }
+    ui.farewell().await;
     results.remove_unused();
     warn_of(left);
     ended.map(|_| RunEnd::NothingMeasured)
@@ -248,6 +219,7 @@ async fn on_fleet(
         workers: &workers,
         screen,
         telemetry: followers.telemetry,
+        ui: followers.ui,
         planned: config.capacity.is_none().then_some(plan.blocks.len() as u32),
         interrupt,
         witness,
@@ -286,6 +258,7 @@ struct Course<'a> {
     workers: &'a [WorkerSession],
     screen: &'a Screen,
     telemetry: &'a Telemetry,
+    ui: &'a Ui,
     /// Blocks that the run has; `None` in a search.
     planned: Option<u32>,
     interrupt: Interrupt,
@@ -335,7 +308,7 @@ impl Course<'_> {
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
                 break;
             }
-            self.keeper.save(&record);
+            self.save(&record);
             if self.interrupt.or(sleep(self.config.cool_down)).await.is_none() {
                 break;
             }
@@ -348,6 +321,12 @@ impl Course<'_> {
         record.finish(timestamp(&clock::local_now()));
         let unsaved = self.keeper.end(&record);
         (record, unsaved)
+    }
+
+    /// Writes what there is, and tells whoever reads it meanwhile.
+    fn save(&mut self, record: &RunRecord) {
+        self.keeper.save(record);
+        self.ui.has_report();
     }
 }
 

@@ -3,6 +3,7 @@
 //! A command tells what it knows to a [`Screen`]. On a terminal that becomes a state (`state`), of which a pure function
 //! (`view`) makes what is seen, and a thread (`shell`) draws that. Elsewhere it becomes lines.
 
+mod facts;
 mod notices;
 mod progress;
 mod provisioning;
@@ -25,6 +26,7 @@ use crate::merge::Live;
 use crate::plan::Block;
 use crate::report::visible;
 
+pub use facts::{Facts, HEIGHT, Row, SECONDS, Tone};
 pub use notices::Notices;
 use progress::Progress;
 use provisioning::Provisioning;
@@ -80,6 +82,26 @@ impl Screen {
         lock(&lock(&self.0).state).subject = visible(subject);
     }
 
+    /// Where a browser can follow the command: says so at once, and shows it. What is quiet says it, too.
+    pub fn address(&self, address: &str) {
+        self.say(&format!("live page: {address}"));
+        lock(&lock(&self.0).state).address = Some(address.to_owned());
+    }
+
+    /// A line on standard error, or where a screen is there, among those of the log.
+    pub fn say(&self, line: &str) {
+        lock(&self.0).notices.tell(line);
+    }
+
+    /// What there is to be seen now, for whoever shows it otherwise.
+    pub fn facts(&self) -> Facts {
+        let inner = lock(&self.0);
+        let mut state = lock(&inner.state).clone();
+        state.is_stopping = inner.interrupt.is_asked();
+        drop(inner);
+        facts::facts(&state, clock::now())
+    }
+
     /// Where the workers are, in order.
     pub fn workers(&self, addresses: impl IntoIterator<Item = String>) {
         lock(&lock(&self.0).state).workers = addresses.into_iter().collect();
@@ -98,10 +120,10 @@ impl Screen {
     }
 
     fn machine(&self, news: &MachineNews) {
+        self.see(|state| state.machine(news));
         if let Face::Lines { provisioning, .. } = &mut lock(&self.0).face {
             return provisioning.tell(news);
         }
-        self.see(|state| state.machine(news));
         if matches!(news.state, MachineState::Failed(_) | MachineState::Log(_)) {
             let notices = lock(&self.0).notices.clone();
             provisioning::lines(news).iter().for_each(|line| notices.tell(line));

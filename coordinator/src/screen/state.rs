@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) command: &'static str,
     /// What is loaded or made, in a few words.
     pub(super) subject: String,
+    /// Where a browser can follow it.
+    pub(super) address: Option<String>,
     /// When the command began.
     pub(super) began: Instant,
     /// What goes on now where that is no block.
@@ -87,6 +89,7 @@ impl State {
         Self {
             command,
             subject,
+            address: None,
             began: now,
             doing: None,
             is_stopping: false,

@@ -1,54 +1,35 @@
 //! Where Prometheus reads the metrics: `GET /metrics`, until the process ends.
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-use tokio::time::sleep;
+use tokio::sync::watch;
 
 use super::meters::Meters;
 use super::{exposition, families, lock};
+use crate::server::{self, Limits};
 
-/// Connections at once; further ones wait.
-const MOST_CONNECTIONS: usize = 16;
-/// How long a connection may be silent before its next request: less than a Prometheus waits, since silent ones take up the room.
-/// One that it keeps between two looks it can make anew.
-const SILENCE: Duration = Duration::from_secs(3);
-/// After a connection that could not be taken, such as for want of a file.
-const REST: Duration = Duration::from_millis(100);
+/// A connection that is silent takes up room, and one that a Prometheus keeps between two looks it can make anew: so silence is
+/// borne for less than a Prometheus waits.
+const LIMITS: Limits =
+    Limits { connections: 16, silence: Duration::from_secs(3), stall: Duration::from_secs(60) };
 
 /// Answers for ever, and counts how often the metrics were read.
 pub(super) async fn serve(listener: TcpListener, meters: Arc<Mutex<Meters>>, scraped: watch::Sender<u64>) {
-    let (room, scraped) = (Arc::new(Semaphore::new(MOST_CONNECTIONS)), Arc::new(scraped));
-    loop {
-        // The room is never closed.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(REST).await;
-            continue;
-        };
+    let scraped = Arc::new(scraped);
+    server::serve(listener, LIMITS, || {
         let (meters, scraped) = (Arc::clone(&meters), Arc::clone(&scraped));
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let answer = answer(&request, &meters, &scraped);
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
-            // A peer that breaks off is none of ours.
-            let _ = http.serve_connection(TokioIo::new(stream), service).await;
-            drop(place);
-        });
-    }
+        move |request: Request<Incoming>| {
+            let answer = answer(&request, &meters, &scraped);
+            async move { answer }
+        }
+    })
+    .await;
 }
 
 fn answer(

@@ -18,8 +18,10 @@ use super::record::{ResultRecord, RunRecord};
 use arms::Arms;
 use figure::Figure;
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+/// What pages look like.
+pub const STYLE: &str = include_str!("style.css");
+/// What charts answer to.
+pub const SCRIPT: &str = include_str!("script.js");
 
 /// The page of a run.
 pub fn page(record: &RunRecord) -> String {
@@ -54,14 +56,27 @@ pub fn page(record: &RunRecord) -> String {
     page.into_string()
 }
 
+/// The verdict and what stands in the `main` element of a page that [`page`] has made; `None` of anything else.
+pub fn content(page: &str) -> Option<(&str, &str)> {
+    let (_, body) = page.split_once("<body class=\"")?;
+    let (verdict, rest) = body.split_once("\"><main>")?;
+    // Other people's text holds no element.
+    let (main, _) = rest.split_once("</main>")?;
+    Some((verdict, main))
+}
+
 /// Nothing may be fetched, and nothing runs but what is written here.
 fn policy() -> String {
-    let hash = |text: &str| BASE64.encode(digest(&SHA256, text.as_bytes()));
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
+        "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; form-action 'none'",
+        source(STYLE),
+        source(SCRIPT)
     )
+}
+
+/// How a policy names a script or a style that stands in the page.
+pub fn source(text: &str) -> String {
+    format!("'sha256-{}'", BASE64.encode(digest(&SHA256, text.as_bytes())))
 }
 
 fn section(record: &RunRecord, section: &Section) -> Markup {

@@ -26,6 +26,18 @@ fn a_rough_run_looks_like_this() {
 }
 
 #[test]
+fn what_a_page_says_is_found_in_it_again() {
+    let (mut rough, name) = (fixtures::rough_block(), "</main><body class=\"x\"><main>");
+    rough.block.scenario.name = name.into();
+    let page = page(&fixtures::record_of(&[rough]));
+    let (verdict, main) = super::content(&page).unwrap();
+    assert_eq!(verdict, "suspect");
+    assert_eq!(main.trim(), body(&page).replace(">\n<", "><").trim());
+    assert!(main.starts_with("<section>") && main.ends_with("</section>"), "{main}");
+    assert_eq!(super::content("<body class=\"x\">"), None);
+}
+
+#[test]
 fn a_page_made_again_is_the_same() {
     let record = fixtures::record();
     assert_eq!(page(&recompute(&record).unwrap()), page(&record));

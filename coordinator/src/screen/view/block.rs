@@ -1,6 +1,6 @@
 //! Which block runs, and how far it is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui_core::text::{Line, Span};
 
@@ -30,14 +30,27 @@ pub(super) fn title(block: &BlockState, frame: Frame) -> Vec<Line<'static>> {
     vec![Line::from(left), Line::from(place)]
 }
 
+/// How far a block is.
+pub(in crate::screen) struct Progress {
+    /// What has gone by and what is left.
+    pub(in crate::screen) words: String,
+    /// From 0 to 1; `None` before it has begun.
+    pub(in crate::screen) share: Option<f64>,
+}
+
+/// How far a block is `now`.
+pub(in crate::screen) fn so_far(block: &BlockState, now: Instant) -> Progress {
+    let Some(start) = block.start else {
+        return Progress { words: preparing(block.live.as_ref()), share: None };
+    };
+    let elapsed = block.end.unwrap_or(now).saturating_duration_since(start);
+    Progress { words: words(block, elapsed), share: Some(share(block, elapsed)) }
+}
+
 /// A bar, what has gone by and what is left.
 pub(super) fn progress(block: &BlockState, frame: Frame) -> Vec<Line<'static>> {
-    let Some(start) = block.start else {
-        return vec![Line::styled(preparing(block.live.as_ref()), frame.look.label())];
-    };
-    let elapsed = block.end.unwrap_or(frame.now).saturating_duration_since(start);
-    let words = words(block, elapsed);
-    let share = share(block, elapsed);
+    let Progress { words, share } = so_far(block, frame.now);
+    let Some(share) = share else { return vec![Line::styled(words, frame.look.label())] };
     if frame.is_narrow() {
         return vec![bar(share, frame.width, frame), Line::from(words)];
     }

@@ -46,13 +46,15 @@ pub(super) fn table(block: &BlockState, frame: Frame) -> Vec<Line<'static>> {
     [head].into_iter().chain(lines).collect()
 }
 
-fn last_second(live: &Live) -> [Option<String>; 5] {
+/// Rates and percentiles of the last second.
+pub(in crate::screen) fn last_second(live: &Live) -> [Option<String>; 5] {
     let second = live.last_second;
     let rates = [second.map(|second| second.offered), second.map(|second| second.throughput)];
     row(rates, second.and_then(|second| second.response_time))
 }
 
-fn so_far(live: &Live) -> [Option<String>; 5] {
+/// The same of the block so far.
+pub(in crate::screen) fn so_far(live: &Live) -> [Option<String>; 5] {
     let seconds = live.elapsed.as_secs_f64();
     let a_second = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
     row([live.offered, live.successes].map(a_second), live.so_far)
@@ -71,9 +73,7 @@ fn row([offered, achieved]: [Option<f64>; 2], times: Option<Percentiles>) -> [Op
 
 /// Successes a second in the last minute, as a picture.
 pub(super) fn last_minute(state: &State, block: &BlockState, frame: Frame) -> Vec<Line<'static>> {
-    let of_block = block.live.iter().flat_map(|live| &live.last_minute);
-    let seconds: Vec<f64> = state.before.iter().chain(of_block).copied().collect();
-    let seconds = &seconds[seconds.len().saturating_sub(MINUTE)..];
+    let seconds = seconds(state, block);
     if seconds.iter().all(|rate| rate.is_nan()) {
         return Vec::new();
     }
@@ -93,6 +93,15 @@ pub(super) fn last_minute(state: &State, block: &BlockState, frame: Frame) -> Ve
         return vec![Line::from(name), Line::from(picture)];
     }
     vec![[name].into_iter().chain(picture).collect()]
+}
+
+/// Those rates, the oldest first, a minute at most; not a number between two blocks.
+pub(in crate::screen) fn seconds(state: &State, block: &BlockState) -> Vec<f64> {
+    let of_block = block.live.iter().flat_map(|live| &live.last_minute);
+    let mut seconds: Vec<f64> = state.before.iter().chain(of_block).copied().collect();
+    let too_many = seconds.len().saturating_sub(MINUTE);
+    seconds.drain(..too_many);
+    seconds
 }
 
 /// One column: how high the mean of these rates is.
@@ -128,10 +137,16 @@ pub(super) fn answers(block: &BlockState, frame: Frame) -> Vec<Line<'static>> {
     if live.failed == 0 {
         return vec![Line::from(spans)];
     }
-    let by_kind = |kind: &FailureKind| live.failures.get(kind).map(|count| (*kind, *count));
-    let mut kinds: Vec<_> = FailureKind::ALL.iter().filter_map(by_kind).collect();
-    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let kinds: Vec<_> = kinds.iter().map(|(kind, count)| format!("{kind} {}", grouped(*count))).collect();
+    let kinds: Vec<_> =
+        by_kind(live).iter().map(|(kind, count)| format!("{kind} {}", grouped(*count))).collect();
     let kinds = Span::styled(kinds.join("  "), frame.look.bad());
     vec![Line::from(spans), Line::from(vec![Span::styled(left("by kind", LABEL, frame.look), label), kinds])]
+}
+
+/// Failures of each kind that there are, the most frequent first.
+pub(in crate::screen) fn by_kind(live: &Live) -> Vec<(FailureKind, u64)> {
+    let of_kind = |kind: &FailureKind| live.failures.get(kind).map(|count| (*kind, *count));
+    let mut kinds: Vec<_> = FailureKind::ALL.iter().filter_map(of_kind).collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    kinds
 }

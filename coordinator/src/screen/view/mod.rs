@@ -1,14 +1,14 @@
 //! What is seen of a state on a screen of some size. Pure.
 
-mod block;
-mod figures;
+pub(super) mod block;
+pub(super) mod figures;
 mod layout;
 mod look;
-mod people;
-mod text;
+pub(super) mod people;
+pub(super) mod text;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::Instant;
 
@@ -63,6 +63,10 @@ pub(super) fn view(state: &State, now: Instant, (width, height): (u16, u16), loo
 
 fn parts(state: &State, frame: Frame) -> Vec<Part> {
     let mut parts = vec![Part::whole(9, vec![head(state, frame)])];
+    // Cut, it would be no address any more.
+    let address =
+        state.address.iter().map(|address| Line::styled(format!("live page  {address}"), frame.look.label()));
+    parts.push(Part::whole(2, address.filter(|line| line.width() <= frame.width).collect()).close());
     // Once there is a block, machines that are as they should be are of no interest.
     let are_shown =
         state.block.is_none() || state.machines.iter().any(|machine| machine.end != MachineEnd::Good);

@@ -3,7 +3,7 @@
 use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 
-use super::super::state::{BlockState, Machine, MachineEnd, State};
+use super::super::state::{BlockState, Machine, MachineEnd, State, Trial};
 use super::Frame;
 use super::text::{cut, ends, left, milliseconds, rate, right, span};
 use crate::merge::{LiveWorker, WorkerState};
@@ -67,47 +67,64 @@ fn worker(
     widths: [usize; 4],
     frame: Frame,
 ) -> Line<'static> {
-    let (words, style) = match worker.state {
-        WorkerState::Idle => ("idle", frame.look.label()),
-        WorkerState::Preparing => ("prepares", Style::new()),
-        WorkerState::Ready => ("ready", frame.look.good()),
-        WorkerState::Running => ("runs", frame.look.good()),
-        WorkerState::Finished => ("finished", frame.look.label()),
-        WorkerState::Lost => ("lost", frame.look.bad()),
+    let style = match worker.state {
+        WorkerState::Idle | WorkerState::Finished => frame.look.label(),
+        WorkerState::Preparing => Style::new(),
+        WorkerState::Ready | WorkerState::Running => frame.look.good(),
+        WorkerState::Lost => frame.look.bad(),
     };
     let name = format!("{:<3} {address}", worker.number);
-    let shown = worker.reading.filter(|_| worker.state == WorkerState::Running);
-    let figures = match shown {
-        None => [const { None }; 3],
-        Some(reading) => [
-            Some(rate(reading.throughput)),
-            Some(format!("{:.0}", reading.cores * 100.0)),
-            reading.send_lag.map(milliseconds),
-        ],
-    };
     let [of_state, of_figures @ ..] = widths;
+    let figures = readings(worker);
     let figures = figures
         .iter()
         .zip(of_figures)
         .map(|(figure, width)| right(figure.as_deref().unwrap_or(frame.look.none()), width));
     let name = if room < 12 { worker.number.to_string() } else { name };
     let named = Span::raw(left(&cut(&name, room.saturating_sub(1), frame.look), room, frame.look));
-    let said = Span::styled(left(words, of_state, frame.look), style);
+    let said = Span::styled(left(words(&worker.state), of_state, frame.look), style);
     [named, said].into_iter().chain(figures.map(Span::raw)).collect()
+}
+
+/// How far a worker is, in a word.
+pub(in crate::screen) fn words(state: &WorkerState) -> &'static str {
+    match state {
+        WorkerState::Idle => "idle",
+        WorkerState::Preparing => "prepares",
+        WorkerState::Ready => "ready",
+        WorkerState::Running => "runs",
+        WorkerState::Finished => "finished",
+        WorkerState::Lost => "lost",
+    }
+}
+
+/// The rate of a worker that runs, its CPU in percent of a core, and its send lag.
+pub(in crate::screen) fn readings(worker: &LiveWorker) -> [Option<String>; 3] {
+    match worker.reading.filter(|_| worker.state == WorkerState::Running) {
+        None => [const { None }; 3],
+        Some(reading) => [
+            Some(rate(reading.throughput)),
+            Some(format!("{:.0}", reading.cores * 100.0)),
+            reading.send_lag.map(milliseconds),
+        ],
+    }
 }
 
 /// What came of each rate that was tried.
 pub(super) fn tried(state: &State, frame: Frame) -> Vec<Line<'static>> {
     let lines = state.tried.iter().map(|trial| {
-        let tried = right(&format!("{}/s", rate(trial.rate)), 10);
-        let (words, style) = match &trial.failure {
-            None => ("holds".to_owned(), frame.look.good()),
-            Some(why) => (format!("does not hold: {why}"), frame.look.bad()),
-        };
+        let (tried, words) = self::trial(trial);
+        let style = if trial.failure.is_some() { frame.look.bad() } else { frame.look.good() };
         Line::from(vec![
-            Span::raw(format!("{tried}  ")),
+            Span::raw(format!("{}  ", right(&tried, 10))),
             Span::styled(cut(&words, frame.width.saturating_sub(12), frame.look), style),
         ])
     });
     lines.collect()
+}
+
+/// A rate that was tried, and what came of it.
+pub(in crate::screen) fn trial(trial: &Trial) -> (String, String) {
+    let outcome = trial.failure.as_ref().map_or("holds".to_owned(), |why| format!("does not hold: {why}"));
+    (format!("{}/s", rate(trial.rate)), outcome)
 }

@@ -104,6 +104,19 @@ fn workers_that_prepare_look_like_this() {
 }
 
 #[test]
+fn the_pages_address_is_shown_whole_or_not_at_all() {
+    let mut state = busy();
+    state.address = Some("http://10.0.0.1:9470/?token=abcdefghijklmnopqrstuvwxyz012345".into());
+    let wide = text(&shown(&state, (80, 24), COLOURFUL));
+    assert_eq!(wide.lines().nth(1).unwrap(), format!(" live page  {}", state.address.as_ref().unwrap()));
+    assert!(!text(&shown(&state, (40, 24), COLOURFUL)).contains("live page"));
+    assert!(
+        !text(&shown(&state, (80, 9), COLOURFUL)).contains("live page"),
+        "it is said on standard error, too"
+    );
+}
+
+#[test]
 fn nothing_is_too_small_or_too_large() {
     for state in [busy(), State::new("run", "x".repeat(300), began())] {
         for (width, height) in
@@ -171,7 +184,7 @@ fn numbers_have_as_many_digits_as_mean_something() {
 }
 
 /// Three workers of which one was lost, 65 of 90 seconds into a block, with failures and a warning.
-fn busy() -> State {
+pub(in crate::screen) fn busy() -> State {
     let mut state = State::new("run", "http://127.0.0.1:9000".into(), began());
     state.workers =
         ["127.0.0.1:41234", "127.0.0.1:41235", "load-3.example.com:7000"].map(str::to_owned).into();
@@ -215,7 +228,7 @@ fn began() -> Instant {
     *BEGAN.get_or_init(clock::now)
 }
 
-fn now() -> Instant {
+pub(in crate::screen) fn now() -> Instant {
     began() + Duration::from_millis(125_400)
 }
 

@@ -25,7 +25,7 @@ pub(super) fn rate(per_second: f64) -> String {
 }
 
 /// Something a second in at most five characters.
-pub(super) fn compact(per_second: f64) -> String {
+pub(in crate::screen) fn compact(per_second: f64) -> String {
     match per_second {
         ..9_999.5 => grouped(per_second.round() as u64),
         ..999_500.0 => format!("{:.0}k", per_second / 1e3),
@@ -34,7 +34,7 @@ pub(super) fn compact(per_second: f64) -> String {
 }
 
 /// `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::screen) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -47,7 +47,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// In whole seconds: what changes more often is no rest for the eye.
-pub(super) fn span(time: Duration) -> String {
+pub(in crate::screen) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     match seconds {
