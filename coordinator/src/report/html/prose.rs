@@ -32,7 +32,8 @@ impl Writer {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.text(&text),
+            Event::Html(html) => html.lines().for_each(|line| self.element(line)),
+            Event::Text(text) | Event::InlineHtml(text) => self.text(&text),
             Event::Code(code) => {
                 self.out.push_str("<code>");
                 self.text(&code);
@@ -98,6 +99,20 @@ impl Writer {
         self.out.insert_str(self.cell, &format!("<{begin}{class}>"));
         let _ = write!(self.out, "</{end}>");
         self.column += 1;
+    }
+
+    /// What folds a table away; anything else is text.
+    fn element(&mut self, line: &str) {
+        let summary = line.strip_prefix("<summary>").and_then(|rest| rest.strip_suffix("</summary>"));
+        match (line, summary) {
+            ("<details>" | "</details>", _) => self.out.push_str(line),
+            (_, Some(about)) => {
+                self.out.push_str("<summary>");
+                self.text(about);
+                self.out.push_str("</summary>");
+            }
+            _ => self.text(line),
+        }
     }
 
     fn text(&mut self, text: &str) {
