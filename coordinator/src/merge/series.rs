@@ -1,6 +1,6 @@
 //! The workers' intervals, second by second: open until every worker that still runs has passed, then sealed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::counters::Counters;
@@ -25,7 +25,8 @@ pub(super) struct Series {
 #[derive(Debug, Default)]
 struct OpenSecond {
     end: Duration,
-    workers: BTreeSet<u32>,
+    /// What each that reported it had of its successes.
+    workers: BTreeMap<u32, u64>,
     counters: Counters,
     latencies: Latencies,
 }
@@ -44,7 +45,8 @@ impl Series {
     fn add_to(&mut self, worker: u32, interval: &Interval, counters: &Counters, latencies: &Latencies) {
         let second = self.open.entry(interval.start).or_default();
         second.end = second.end.max(interval.end);
-        second.workers.insert(worker);
+        let successes = second.workers.entry(worker).or_default();
+        *successes = successes.saturating_add(counters.successes);
         second.counters.add(counters);
         second.latencies.merge(latencies);
     }
@@ -107,8 +109,15 @@ impl Series {
             start,
             end: second.end,
             workers: second.workers.len() as u32,
+            successes_by_worker: by_worker(&second.workers),
             counters: second.counters.clone(),
             encoded: EncodedLatencies::from(&second.latencies),
         });
     }
+}
+
+/// In the order of the workers' numbers, up to the last that reported.
+fn by_worker(successes: &BTreeMap<u32, u64>) -> Vec<u64> {
+    let workers = successes.last_key_value().map_or(0, |(last, _)| *last + 1);
+    (0..workers).map(|worker| successes.get(&worker).copied().unwrap_or_default()).collect()
 }

@@ -22,7 +22,7 @@ const PERCENTILES: [Percentile; 3] = [
     ("P99", Ink::P99, |times| times.p99_ns),
 ];
 /// Up to so many slices have dots: one alone makes no line.
-const FEW: usize = 60;
+pub(super) const FEW: usize = 60;
 
 /// One result's; `None` where nothing was measured.
 pub(in crate::report::html) fn timeline(slices: &[Slice], spans: &[Span]) -> Option<Figure> {
@@ -89,7 +89,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 /// Shades the upstream's blocks, and shows where each begins.
-fn mark_blocks(plot: &mut Plot<'_, '_>, spans: &[Span]) -> Drawn<()> {
+pub(super) fn mark_blocks(plot: &mut Plot<'_, '_>, spans: &[Span]) -> Drawn<()> {
     let y = plot.y_range();
     let direct = spans.iter().filter(|span| span.arm == Arm::Direct);
     let corners = direct.map(|span| [(span.start, y.start), (span.end, y.end)]);
@@ -122,7 +122,7 @@ pub(super) fn number_blocks(plot: &Plot<'_, '_>, area: &Area<'_>, spans: &[Span]
 }
 
 /// A line for each block, with gaps where there is no value.
-fn series(
+pub(super) fn series(
     plot: &mut Plot<'_, '_>,
     ink: Ink,
     slices: &[Slice],
