@@ -166,6 +166,29 @@ fn a_worker_whose_clock_steps_is_named_and_one_whose_clock_goes_right_is_not() {
 }
 
 #[test]
+fn a_run_that_fails_has_a_page_of_all_that_was_measured() {
+    let blocks = std::sync::atomic::AtomicUsize::new(0);
+    let worker = ScriptedWorker::start(proto::WIRE_REVISION, move |_, order| match order {
+        Command::Assignment(_) if blocks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 2 => {
+            let (kind, message) = (wire::FaultKind::Target as i32, "its target is gone".into());
+            Reaction::Tell(Box::new(Event::Fault(wire::Fault { kind, message, ..wire::Fault::default() })))
+        }
+        Command::Assignment(assignment) => ready(assignment, false),
+        Command::Start(_) => finished(),
+        _ => Reaction::Ignore,
+    });
+    let (bench, address) = (Bench::new(), worker.address.to_string());
+    let fleet = ["run", "--scenario", "simple_chat", "--fleet", "addresses", "--worker-address", &address];
+    let load = ["--target", "http://127.0.0.1:9", "--requests", "10", "--concurrency", "1,2,3"];
+    let ended = bench.run(&[&fleet[..], &load, &["--cool-down", "1ms"]].concat());
+    assert!(ended.code == Some(1) && ended.stderr.contains("its target is gone"), "{}", ended.stderr);
+    let results = Results::of(&bench);
+    assert_eq!(results.report["blocks"].as_array().unwrap().len(), 2);
+    let page = std::fs::read_to_string(results.report_path.with_file_name("report.html")).unwrap();
+    assert!(page.contains("<li>Block 2, simple_chat, 2 in flight: "), "{page}");
+}
+
+#[test]
 fn where_one_worker_is_busy_the_others_are_told_to_stop() {
     let willing = Arc::new(ScriptedWorker::start(proto::WIRE_REVISION, |_, order| match order {
         Command::Assignment(assignment) => ready(assignment, false),

@@ -6,7 +6,7 @@ use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::random::mix;
 use tokio::time::sleep;
 
-use super::{Course, RunError, timestamp};
+use super::{Course, RunError};
 use crate::capacity::{Search, Step, Tried, backlog};
 use crate::clock;
 use crate::config::CapacityConfig;
@@ -29,6 +29,16 @@ pub(super) async fn search(
     config: &CapacityConfig,
     mut record: RunRecord,
 ) -> Result<Option<RunRecord>, RunError> {
+    let ended = steps(&mut course, plan, config, &mut record).await;
+    course.conclude(record, ended)
+}
+
+async fn steps(
+    course: &mut Course<'_>,
+    plan: &Plan,
+    config: &CapacityConfig,
+    record: &mut RunRecord,
+) -> Result<(), RunError> {
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
         course.screen.begin_search();
@@ -55,7 +65,7 @@ pub(super) async fn search(
             let mut of_step = StepRecord::new(last.number, step, failure.clone(), is_generators_fault);
             of_step.was_interrupted = was_interrupted;
             record.add_step(of_step);
-            course.results.save(&record)?;
+            course.save(record)?;
             if was_interrupted {
                 break 'scenarios;
             }
@@ -68,9 +78,7 @@ pub(super) async fn search(
             search.took(Tried { step, failure, is_generators_fault, took, offered });
         }
     }
-    record.finish(timestamp(&clock::local_now()));
-    course.results.save(&record)?;
-    Ok(Some(record))
+    Ok(())
 }
 
 fn block(template: &Block, step: Step, number: u64) -> Block {

@@ -3,6 +3,7 @@
 mod abort;
 mod capacity;
 mod measure;
+mod pages;
 mod witness;
 
 use std::io;
@@ -32,6 +33,7 @@ use crate::session::{SessionError, WorkerSession};
 use crate::telemetry::{Telemetry, TelemetryError};
 
 use measure::{MeasureError, Measurement, Watch};
+use pages::Pages;
 use witness::Witness;
 
 /// How a run ended.
@@ -251,6 +253,7 @@ async fn on_fleet(
         interrupt,
         witness,
         blocks: 0,
+        pages: Pages::begin(clock::now()),
     };
     let record = RunRecord::new(head);
     match &config.capacity {
@@ -291,6 +294,7 @@ struct Course<'a> {
     witness: Option<Witness<'a>>,
     /// Blocks so far.
     blocks: u32,
+    pages: Pages,
 }
 
 impl Course<'_> {
@@ -324,8 +328,13 @@ impl Course<'_> {
         Ok(measured)
     }
 
-    /// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
     async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Option<RunRecord>, RunError> {
+        let ended = self.all_blocks(plan, &mut record).await;
+        self.conclude(record, ended)
+    }
+
+    /// Runs the blocks one after another, and saves after each.
+    async fn all_blocks(&mut self, plan: &Plan, record: &mut RunRecord) -> Result<(), RunError> {
         for block in &plan.blocks {
             let place = Place::in_plan(plan, self.blocks + 1);
             let measured = self.block(block, place, abort::watch(&self.config.abort_on, block)).await?;
@@ -334,14 +343,12 @@ impl Course<'_> {
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
                 break;
             }
-            self.results.save(&record)?;
+            self.save(record)?;
             if self.interrupt.or(sleep(self.config.cool_down)).await.is_none() {
                 break;
             }
         }
-        record.finish(timestamp(&clock::local_now()));
-        self.results.save(&record)?;
-        Ok(Some(record))
+        Ok(())
     }
 }
 
