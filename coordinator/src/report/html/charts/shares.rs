@@ -13,17 +13,18 @@ const MOST: usize = 64;
 const ROOM: Room = Room { width: 208, height: 120 };
 const MARGINS: Margins = Margins { left: 38, bottom: 18, top: 20 };
 
-/// One result's; `None` with a single worker, or where the record does not say it.
+/// One result's; `None` with a single worker, where no answer was good, or where the record does not say whose they were.
 pub(in crate::report::html) fn shares(slices: &[Slice], spans: &[Span]) -> Option<Figure> {
     let end = slices.last()?.end;
     let workers = slices.iter().map(|slice| slice.by_worker.len()).max()?;
-    if workers < 2 {
+    let rates = slices.iter().flat_map(|slice| slice.by_worker.iter().copied());
+    let most = rates.fold(0.0, f64::max);
+    if workers < 2 || most == 0.0 {
         return None;
     }
     let of = |slice: &Slice, worker: usize| slice.by_worker.get(worker).copied();
     let fair = |slice: &Slice| slice.throughput.map(|throughput| throughput / workers as f64);
-    let rates = slices.iter().flat_map(|slice| slice.by_worker.iter().copied());
-    let y = Axis::linear(0.0, rates.fold(0.0, f64::max) * 1.1, 3);
+    let y = Axis::linear(0.0, most * 1.1, 3);
     let pictures = (0..workers.min(MOST)).filter_map(|worker| {
         picture(ROOM, |area, _| {
             let title = format!("worker {worker}");
