@@ -17,6 +17,8 @@ pub(super) fn html(markdown: &str) -> Markup {
 
 /// Cells of more characters are broken into lines, and figures never.
 const LONG: usize = 48;
+/// Words of so many characters stay on one line.
+const SHORT: usize = 24;
 
 struct Writer {
     out: String,
@@ -93,8 +95,13 @@ impl Writer {
 
     fn end_cell(&mut self) {
         let is_right = self.alignments.get(self.column) == Some(&Alignment::Right);
-        let is_words = !is_right || self.out[self.cell..].chars().count() > LONG;
-        let class = if is_words { " class=\"words\"" } else { "" };
+        let length = self.out[self.cell..].chars().count();
+        let class = match is_right {
+            _ if length > LONG => " class=\"words\"",
+            true => "",
+            false if length <= SHORT => " class=\"name\"",
+            false => " class=\"words\"",
+        };
         let (begin, end) = if self.is_head { ("th scope=\"col\"", "th") } else { ("td", "td") };
         self.out.insert_str(self.cell, &format!("<{begin}{class}>"));
         let _ = write!(self.out, "</{end}>");

@@ -120,10 +120,8 @@ impl<'a> Groups<'a> {
         let name = scenario(group.first);
         match group.blocks.as_slice() {
             [only] => block_name(only),
-            several => {
-                let level = if self.has_levels { format!(", {}", level(group.first)) } else { String::new() };
-                format!("{name}{level}, {} blocks", several.len())
-            }
+            _ if self.has_levels => format!("{name}, {}", level(group.first)),
+            _ => name,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
 
-use super::record::{BlockRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord};
+use super::record::{BlockRecord, LoadRecord, RunRecord, TargetRecord, WarmUpRecord};
 use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
-use crate::statistics::verdict::{Finding, Verdict};
+use crate::statistics::verdict::Verdict;
 use proto::target::HttpVersion;
 
 mod arms;
 mod blocks;
 mod capacity;
+mod findings;
 pub(super) mod format;
 mod goodput;
 mod groups;
@@ -30,6 +31,7 @@ pub(crate) use format::{escape, visible};
 pub use sections::summary;
 pub(super) use sections::{NOTES, Section, sections};
 
+use findings::findings;
 use format::seconds;
 
 fn title(record: &RunRecord) -> String {
@@ -57,47 +59,6 @@ fn verdict(record: &RunRecord) -> String {
     let lines: Vec<String> = lines.chain(missing(record)).collect();
     let verdict = format!("**Verdict: {}**: {said}", record.verdict);
     if lines.is_empty() { verdict } else { format!("{verdict}\n\n{}", lines.join("\n")) }
-}
-
-/// Each finding, and what it is about. Of blocks of the same kind only the first that a rule speaks of is shown, with how
-/// many there are.
-fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
-    let mut found: Vec<(String, &Finding)> = Vec::new();
-    let has_levels = ResultRecord::has_levels(record);
-    for block in record.with_parts() {
-        for finding in &block.findings {
-            let is_same = |other: &&BlockRecord| {
-                (other.arm, other.purpose) == (block.arm, block.purpose)
-                    && other.scenario.name == block.scenario.name
-                    && other.load == block.load
-                    && other.findings.iter().any(|found| found.rule == finding.rule)
-            };
-            let alike: Vec<u32> = record.with_parts().filter(is_same).map(|other| other.number).collect();
-            if alike.first() != Some(&block.number) {
-                continue;
-            }
-            let name = match has_levels {
-                true => format!("{}, {}", scenario(block), block.load.level()),
-                false => scenario(block),
-            };
-            let about = match alike.as_slice() {
-                [only] => format!("Block {only}, {name}"),
-                several => {
-                    let numbers: Vec<String> = several.iter().map(ToString::to_string).collect();
-                    format!("Blocks {}, {name}; in block {}", numbers.join(", "), block.number)
-                }
-            };
-            found.push((about, finding));
-        }
-    }
-    for result in &record.results {
-        let mut about = escape(&result.scenario);
-        if has_levels {
-            about += &format!(", {}", result.load.level());
-        }
-        found.extend(result.findings.iter().map(|finding| (about.clone(), finding)));
-    }
-    found
 }
 
 /// What was to be measured and was not.

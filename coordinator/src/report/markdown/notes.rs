@@ -2,7 +2,7 @@
 
 use super::format::{escape, milliseconds, seconds};
 use super::groups::{Group, Groups};
-use super::{findings, mix};
+use super::{block_name, findings, mix};
 use crate::report::record::BlockRecord;
 
 pub(super) fn notes(groups: &Groups<'_>) -> String {
@@ -25,23 +25,50 @@ pub(super) fn notes(groups: &Groups<'_>) -> String {
     );
     let of_findings = findings(record).into_iter().filter(|(_, finding)| finding.is_note());
     notes.extend(of_findings.map(|(about, finding)| format!("{about}: {}.", escape(&finding.reason))));
-    for group in groups.whole() {
-        let name = groups.in_words(group);
-        notes.extend(of_group(group).into_iter().map(|note| format!("{name}: {note}.")));
-    }
+    notes.extend(tail(groups));
+    notes.extend(of_groups(groups));
     let lines: Vec<String> = notes.iter().map(|note| format!("- {note}")).collect();
     lines.join("\n")
+}
+
+/// The longest of any block.
+fn tail(groups: &Groups<'_>) -> Option<String> {
+    let blocks = groups.whole().flat_map(|group| &group.blocks);
+    let tails: Vec<_> =
+        blocks.filter_map(|block| Some((block.figures.tail_ns.filter(|tail| *tail > 0)?, *block))).collect();
+    let (tail, block) = tails.iter().max_by_key(|(tail, _)| *tail)?;
+    let (time, name) = (seconds_or_milliseconds(*tail), block_name(block));
+    Some(match tails.len() {
+        1 => format!("{name}: in the last {time} not all workers were active (the tail)."),
+        blocks => format!(
+            "In the last moments of {blocks} blocks not all workers were active (the tail): at most {time}, in {name}."
+        ),
+    })
+}
+
+/// Each thing once, with all that it is said of.
+fn of_groups(groups: &Groups<'_>) -> Vec<String> {
+    let mut said: Vec<(String, Vec<String>)> = Vec::new();
+    for group in groups.whole() {
+        let name = groups.in_words(group);
+        for note in of_group(group) {
+            match said.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, names)) => names.push(name.clone()),
+                None => said.push((note, vec![name.clone()])),
+            }
+        }
+    }
+    let all = groups.whole().count();
+    let about = |names: &[String]| match names {
+        [_, _, ..] if names.len() == all => "Each block".to_owned(),
+        names => names.join("; "),
+    };
+    said.iter().map(|(note, names)| format!("{}: {note}.", about(names))).collect()
 }
 
 /// Each to be read after the group's name.
 fn of_group(group: &Group<'_>) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
-    let longest = group.blocks.iter().filter_map(|block| block.figures.tail_ns).max();
-    if let Some(tail) = longest.filter(|tail| *tail > 0) {
-        let up_to = if group.blocks.len() > 1 { "up to " } else { "" };
-        let tail = seconds_or_milliseconds(tail);
-        notes.push(format!("in {up_to}the last {tail} not all workers were active (the tail)"));
-    }
     // The other blocks of its kind make as many.
     notes.extend(bodies(group.first));
     let idle = |block: &BlockRecord| block.workers.iter().filter(|worker| worker.is_idle()).count();

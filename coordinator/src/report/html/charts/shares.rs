@@ -1,7 +1,7 @@
 //! A small chart for each worker: its throughput as time goes on, before that of a worker if all did the same.
 
 use super::axis::Axis;
-use super::timeline::{mark_blocks, seconds, series};
+use super::timeline::{lines, mark_blocks, seconds, series};
 use super::{Drawn, Ink, Margins, Room, frame, picture, plot};
 use crate::plan::Arm;
 use crate::report::html::figure::{Figure, Row, Table};
@@ -28,9 +28,9 @@ pub(in crate::report::html) fn shares(slices: &[Slice], spans: &[Span]) -> Optio
     let pictures = (0..workers.min(MOST)).filter_map(|worker| {
         picture(ROOM, |area, _| {
             let title = format!("worker {worker}");
-            let mut plot = plot(area, &title, MARGINS, Axis::clock(end, 3), y.clone())?;
+            let mut plot = plot(area, &title, MARGINS, Axis::clock(end, 4), y.clone())?;
             mark_blocks(&mut plot, spans)?;
-            series(&mut plot, Ink::Fleet, slices, fair)?;
+            lines(&mut plot, Ink::Fleet, slices, fair)?;
             series(&mut plot, Ink::Gateway, slices, |slice| of(slice, worker))?;
             Drawn::Ok(frame(&plot))
         })

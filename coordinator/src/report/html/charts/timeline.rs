@@ -22,7 +22,7 @@ const PERCENTILES: [Percentile; 3] = [
     ("P99", Ink::P99, |times| times.p99_ns),
 ];
 /// Up to so many slices have dots: one alone makes no line.
-pub(super) const FEW: usize = 60;
+const FEW: usize = 60;
 
 /// One result's; `None` where nothing was measured.
 pub(in crate::report::html) fn timeline(slices: &[Slice], spans: &[Span]) -> Option<Figure> {
@@ -121,19 +121,34 @@ pub(super) fn number_blocks(plot: &Plot<'_, '_>, area: &Area<'_>, spans: &[Span]
     Ok(())
 }
 
-/// A line for each block, with gaps where there is no value.
+/// As [`lines`], with dots where there are few slices.
 pub(super) fn series(
     plot: &mut Plot<'_, '_>,
     ink: Ink,
     slices: &[Slice],
     of: impl Fn(&Slice) -> Option<f64>,
 ) -> Drawn<()> {
-    let point = |slice: &Slice| Some(((slice.start + slice.end) / 2.0, of(slice)?));
-    for run in slices.chunk_by(|one, next| one.block == next.block && of(next).is_some()) {
-        line(plot, ink, run.iter().filter_map(point).collect())?;
-    }
+    lines(plot, ink, slices, &of)?;
     if slices.len() <= FEW {
-        dots(plot, ink, slices.iter().filter_map(point).collect::<Vec<_>>())?;
+        dots(plot, ink, slices.iter().filter_map(|slice| point(slice, &of)).collect::<Vec<_>>())?;
     }
     Ok(())
+}
+
+/// A line for each block, with gaps where there is no value.
+pub(super) fn lines(
+    plot: &mut Plot<'_, '_>,
+    ink: Ink,
+    slices: &[Slice],
+    of: impl Fn(&Slice) -> Option<f64>,
+) -> Drawn<()> {
+    for run in slices.chunk_by(|one, next| one.block == next.block && of(next).is_some()) {
+        line(plot, ink, run.iter().filter_map(|slice| point(slice, &of)).collect())?;
+    }
+    Ok(())
+}
+
+/// In the middle of its slice.
+fn point(slice: &Slice, of: impl Fn(&Slice) -> Option<f64>) -> Option<(f64, f64)> {
+    Some(((slice.start + slice.end) / 2.0, of(slice)?))
 }
