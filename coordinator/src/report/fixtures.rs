@@ -221,6 +221,7 @@ pub(super) fn search_record() -> RunRecord {
             kind: StepKindRecord::Coarse,
             failure,
             is_generators_fault: false,
+            is_too_short: false,
             was_interrupted: false,
         })
         .to_vec();

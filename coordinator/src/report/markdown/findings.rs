@@ -11,7 +11,7 @@ const FEW: usize = 2;
 /// Each finding that is to be shown, and what it is about, rule by rule.
 pub(super) fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
     let of_blocks: Vec<(&BlockRecord, &Finding)> = record
-        .with_parts()
+        .judged()
         .flat_map(|block| block.findings.iter().map(move |finding| (block, finding)))
         .collect();
     let of_results: Vec<(&ResultRecord, &Finding)> = record
