@@ -45,7 +45,13 @@ fn by_rule<'a, T: Copy>(all: &[(T, &'a Finding)]) -> Vec<Vec<(T, &'a Finding)>> 
     rules
 }
 
-/// Of blocks that differ in their repeat alone the first is shown, with the numbers of all.
+/// The first of those that most is found of.
+fn worst<'b, 'a>(found: &[(&'b BlockRecord, &'a Finding)]) -> Option<(&'b BlockRecord, &'a Finding)> {
+    let most = found.iter().map(|(block, _)| block.findings.len()).max()?;
+    found.iter().copied().find(|(block, _)| block.findings.len() == most)
+}
+
+/// Of blocks that differ in their repeat alone the worst is shown, with the numbers of all.
 fn about_blocks<'a>(
     found: &[(&'a BlockRecord, &'a Finding)],
     has_levels: bool,
@@ -64,15 +70,15 @@ fn about_blocks<'a>(
         false => scenario(block),
     };
     let numbers = |found: &[(&BlockRecord, &Finding)]| numbers(found.iter().map(|(block, _)| block.number));
-    if let ([(first, finding), ..], true) = (found, kinds.len() > FEW) {
-        let about = format!("Blocks {}; in block {}, {}", numbers(found), first.number, name(first));
-        return vec![(about, *finding)];
+    if let (Some((worst, finding)), true) = (worst(found), kinds.len() > FEW) {
+        let about = format!("Blocks {}; in block {}, {}", numbers(found), worst.number, name(worst));
+        return vec![(about, finding)];
     }
     let line = |alike: Vec<(&BlockRecord, &'a Finding)>| {
-        let (first, finding) = *alike.first()?;
+        let (worst, finding) = worst(&alike)?;
         let about = match alike.len() {
-            1 => format!("Block {}, {}", first.number, name(first)),
-            _ => format!("Blocks {}, {}; in block {}", numbers(&alike), name(first), first.number),
+            1 => format!("Block {}, {}", worst.number, name(worst)),
+            _ => format!("Blocks {}, {}; in block {}", numbers(&alike), name(worst), worst.number),
         };
         Some((about, finding))
     };
