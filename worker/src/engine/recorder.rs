@@ -18,7 +18,8 @@ pub struct Recorder {
     pub counters: Counters,
     /// Connections, each kind once.
     pub made: Vec<(Made, u64)>,
-    /// Failures, each kind of fault once.
+    /// Failures, each kind of fault once. The faults that there can be are bounded: a target has statuses of three digits and
+    /// the names of the standard's error codes to choose from.
     pub faults: Vec<(Fault, u64)>,
     /// The histograms.
     pub latencies: Latencies,
@@ -125,6 +126,11 @@ impl Recorder {
         }
         self.counters.content_events += stream.content_events;
         self.counters.coalesced_events += stream.coalesced_events;
+        if let Some(usage) = stream.usage {
+            self.counters.usage_reports += 1;
+            self.counters.input_tokens += u64::from(usage.input_tokens);
+            self.counters.output_tokens += u64::from(usage.output_tokens);
+        }
     }
 
     /// A request failed.
@@ -177,7 +183,7 @@ impl Recorder {
         let mut counters = self.counters.clone();
         let pointers = words.pointers.get(scenario).map_or(&[][..], Vec::as_slice);
         for (fault, count) in &self.faults {
-            *counters.failures.entry(fault.describe(pointers)).or_default() += count;
+            counters.failed_with(fault.describe(pointers), *count);
         }
         for (made, count) in &self.made {
             let address = words.addresses.get(made.way).cloned().unwrap_or_default();

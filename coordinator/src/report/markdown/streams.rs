@@ -1,5 +1,7 @@
 //! What the summary says of streamed answers: when their content began, how it went on, and how fast.
 
+use std::fmt::Write as _;
+
 use super::format::{NONE, milliseconds, percent, rate};
 use super::groups::{Group, Groups};
 use crate::statistics::{Distribution, Figures};
@@ -20,16 +22,37 @@ pub(super) fn table_of(groups: &Groups<'_>) -> Option<String> {
         "Of a stream (1/s)",
         "Arrived together",
     ];
-    let streams = groups.of_results().filter(|group| group.first.scenario.stream);
-    let table = groups.table(0, &columns, streams.map(|group| (group, row(group))))?;
+    let streams: Vec<&Group<'_>> = groups.of_results().filter(|group| group.first.scenario.stream).collect();
+    let tells_usage = streams.iter().any(|group| group.figures.usage_reports > 0);
+    let columns = [&columns[..], if tells_usage { &["Output tokens (1/s)"] } else { &[] }].concat();
+    let rows = streams.iter().map(|group| (*group, row(group, tells_usage)));
+    let table = groups.table(0, &columns, rows)?;
+    let usage = if tells_usage { usage(groups, &streams) } else { String::new() };
     Some(format!(
         "{table}\n\nTTFT is the time to first token. Events are those that carry content, which is a token for most models and \
          several for some: a second over all streams, and a second of one stream once it has begun. Events that arrived \
-         together in one read have a gap of zero, which says nothing about speed."
+         together in one read have a gap of zero, which says nothing about speed.{usage}"
     ))
 }
 
-fn row(group: &Group<'_>) -> Vec<String> {
+/// Where the tokens come from, and of what not all of them are told.
+fn usage(groups: &Groups<'_>, streams: &[&Group<'_>]) -> String {
+    let mut text =
+        " Output tokens are those that the upstream itself tells (`usage`), a second over all streams."
+            .to_owned();
+    for group in streams {
+        let Figures { usage_reports: told, time_to_first_token, .. } = group.figures;
+        let all = time_to_first_token.map_or(0, |times| times.count);
+        if (1..all).contains(&told) {
+            let name = groups.in_words(group);
+            let _ =
+                write!(text, " {name}: {told} of {all} streams told theirs, and the others' are missing.");
+        }
+    }
+    text
+}
+
+fn row(group: &Group<'_>, tells_usage: bool) -> Vec<String> {
     let figures = &group.figures;
     let percentiles = |times: Option<Distribution>| {
         let at = |value: fn(&Distribution) -> u64| milliseconds(times.as_ref().map(value));
@@ -40,6 +63,7 @@ fn row(group: &Group<'_>) -> Vec<String> {
     row.push(rate(events(group)));
     row.push(rate(events_of_a_stream(figures)));
     row.push(figures.coalesced_share.map_or_else(|| NONE.to_owned(), percent));
+    row.extend(tells_usage.then(|| rate(figures.output_token_rate)));
     row
 }
 

@@ -1,7 +1,6 @@
 //! What the event loop brings: connections that were made, bytes that came, connections that were closed.
 
 use mio::event::Event;
-use mio::{Events, Token};
 
 use super::{Http2, Link, Place};
 use crate::answer::SpareMemory;
@@ -10,26 +9,16 @@ use crate::connection::{Connection, Received};
 use crate::engine::job::Job;
 use crate::engine::protocol::READS_IN_A_ROW;
 use crate::engine::recorder::Made;
-use crate::engine::shard::{Shard, TIMER, WAKER};
+use crate::engine::shard::Shard;
 use crate::engine::slot::Slot;
 use crate::http1::response::{Body, Head};
 use crate::http2::session::{Answers, Ending};
 use crate::outcome::{Fault, ProtocolFault, TlsFault, Violation};
 
 impl Shard<Http2> {
-    /// Handles what one wait brought.
-    pub(super) fn handle_events(&mut self, events: &Events) {
-        for event in events {
-            match event.token() {
-                TIMER => self.timer.fired(self.clock.now()),
-                WAKER => {}
-                Token(number) => self.on_event(number as u32, event),
-            }
-        }
-    }
-
+    /// Handles what one wait brought of one connection.
     #[inline]
-    fn on_event(&mut self, number: u32, event: &Event) {
+    pub(super) fn on_event(&mut self, number: u32, event: &Event) {
         if !self.is_connected(number) {
             return;
         }
@@ -113,22 +102,28 @@ impl Shard<Http2> {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
         let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return };
+        link.heard = now;
         let mut judging =
             Judging { slots: &mut self.slots, spare: &mut self.spare_memory, job: &self.job, now };
         let fed = link.session.feed(&self.buffer[..bytes], &mut judging);
         let (line, is_known) = (link.line, link.session.is_known());
+        let gone_away = link.session.gone_away();
         if fed.is_err() && is_known {
             // What is settled now must not begin anew on it.
             self.protocol.detach(number);
+        }
+        if let Some(code) = gone_away {
+            self.sent_away(number, code, now);
         }
         self.settle(number, now);
         if let Err(fault) = fed {
             return self.broken(number, fault, now);
         }
         let Some(link) = self.protocol.link(number) else { return };
-        if link.session.is_spent() && link.session.open() == 0 {
+        let wants_to_write = link.session.wants_to_write();
+        if self.protocol.is_over(number) {
             self.protocol.take(number);
-        } else if link.session.wants_to_write() {
+        } else if wants_to_write {
             self.protocol.has_to_write(number);
         }
         if !self.protocol.lines[line as usize].waiting.is_empty() {
