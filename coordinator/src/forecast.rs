@@ -82,7 +82,7 @@ fn of_blocks(text: &mut String, config: &RunConfig, blocks: &[Block]) -> Duratio
             text,
             "  {:>3}  {}{check}, {}: {}; {}, {}; after {warm_up}",
             number + 1,
-            block.scenario.name,
+            name(block),
             block.arm.name(),
             load(&block.load),
             foreseen
@@ -93,6 +93,23 @@ fn of_blocks(text: &mut String, config: &RunConfig, blocks: &[Block]) -> Duratio
     }
     share::tell(text, blocks, &foreseen, config.fleet.workers());
     totals(text, config, blocks, &foreseen)
+}
+
+/// Of a mix every scenario with its weight.
+fn name(block: &Block) -> String {
+    let parts = block.mix.iter().map(|mixed| format!("{} {}", mixed.scenario.name, mixed.weight));
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { block.scenario.name.clone() } else { parts.join(" : ") }
+}
+
+/// Of one request, on average.
+fn body_bytes(block: &Block) -> f64 {
+    let weight = |part: &Block| part.weight.map_or(1.0, |weight| f64::from(weight.get()));
+    let (bytes, weights) = block.parts().iter().fold((0.0, 0.0), |(bytes, weights), part| {
+        let weight = weight(part);
+        (bytes + weight * part.scenario.request.body.len() as f64, weights + weight)
+    });
+    bytes / weights
 }
 
 /// How long everything takes, how many requests that is, and how much they send.
@@ -116,9 +133,10 @@ fn totals(text: &mut String, config: &RunConfig, blocks: &[Block], foreseen: &[F
     );
 
     let requests = foreseen.iter().filter_map(|block| block.requests).fold(0, u64::saturating_add);
-    let bodies = blocks.iter().zip(foreseen).filter_map(|(block, foreseen)| {
-        Some(foreseen.requests?.saturating_mul(block.scenario.request.body.len() as u64))
-    });
+    let bodies = blocks
+        .iter()
+        .zip(foreseen)
+        .filter_map(|(block, foreseen)| Some((foreseen.requests? as f64 * body_bytes(block)).round() as u64));
     let bytes = bodies.fold(0, u64::saturating_add);
     let counted = foreseen.iter().filter(|block| block.requests.is_some()).count();
     let of = if counted == foreseen.len() {
@@ -126,7 +144,8 @@ fn totals(text: &mut String, config: &RunConfig, blocks: &[Block], foreseen: &[F
     } else {
         format!(" in {counted} of {} blocks", foreseen.len())
     };
-    let about = if blocks.iter().any(|block| block.scenario.variety.is_some()) { "about " } else { "" };
+    let varies = |block: &Block| block.parts().iter().any(|part| part.scenario.variety.is_some());
+    let about = if blocks.iter().any(varies) { "about " } else { "" };
     let _ =
         writeln!(text, "Requests: {requests}{of}, warm-ups and one of each scenario from each worker apart");
     let _ = writeln!(

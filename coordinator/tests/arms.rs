@@ -277,7 +277,7 @@ fn levels_have_a_table_with_what_the_gateway_adds_at_each() {
     let section = results.summary.split("\n## By level\n\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let rows: Vec<Vec<&str>> =
         section.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
-    assert_eq!(rows[0].last(), Some(&"Added P95"), "{section}");
+    assert_eq!(rows[0].last(), Some(&"Added P99"), "{section}");
     assert_eq!(rows.iter().skip(2).map(|row| row[1]).collect::<Vec<_>>(), ["200 req/s", "400 req/s"]);
     // What stands there is what the record says of that level.
     let low = &results.report["results"][1];
@@ -286,6 +286,7 @@ fn levels_have_a_table_with_what_the_gateway_adds_at_each() {
     let added = format!("{:+.3} ms [", added["added_ns"].as_f64().unwrap() / 1e6);
     assert!(rows[2][7].starts_with(&added), "{added} in {section}");
     assert!(rows[2][8].contains(" ms ["), "{section}");
+    assert!(rows[2][9].contains("too few samples"), "2 of 200 are beyond it: {section}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use coordinator::clock::local_now;
@@ -162,6 +163,42 @@ fn a_worker_whose_clock_steps_is_named_and_one_whose_clock_goes_right_is_not() {
         assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
         results.assert_verified(&bench);
     }
+}
+
+#[test]
+fn a_run_that_fails_has_a_page_of_all_that_was_measured() {
+    let bench = Bench::new();
+    let (results, blocks) = (bench.folder().join("results"), AtomicUsize::new(0));
+    let worker = ScriptedWorker::start(proto::WIRE_REVISION, move |_, order| match order {
+        Command::Assignment(assignment) => {
+            if blocks.fetch_add(1, Ordering::Relaxed) == 1 {
+                // A folder in the record's place: the second block cannot be saved.
+                let folders = std::fs::read_dir(&results).unwrap().map(|entry| entry.unwrap().path());
+                let report = folders.map(|path| path.join("report.json")).find(|path| path.exists()).unwrap();
+                std::fs::remove_file(&report).unwrap();
+                std::fs::create_dir(&report).unwrap();
+            }
+            ready(assignment, false)
+        }
+        Command::Start(_) => finished(),
+        _ => Reaction::Ignore,
+    });
+    let address = worker.address.to_string();
+    let fleet = ["run", "--scenario", "simple_chat", "--fleet", "addresses", "--worker-address", &address];
+    let load = ["--target", "http://127.0.0.1:9", "--requests", "10", "--concurrency", "1,2,3"];
+    let ended = bench.run(&[&fleet[..], &load, &["--cool-down", "1ms"]].concat());
+    assert!(
+        ended.code == Some(1) && ended.stderr.contains("report.json cannot be written"),
+        "{}",
+        ended.stderr
+    );
+    let stamp = names(&bench).into_iter().find(|name| !name.ends_with(".md")).unwrap();
+    let page = bench.folder().join("results").join(stamp).join("report.html");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains(" (incomplete)</h1>") && page.contains("<li>Block 2, simple_chat, 2 in flight: "),
+        "{page}"
+    );
 }
 
 #[test]

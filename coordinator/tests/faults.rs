@@ -146,6 +146,8 @@ fn ctrl_c_stops_the_load_within_a_second_and_keeps_what_there_is() {
 
         let results = Results::of(&bench);
         assert!(results.summary.contains("interrupted"), "{}", results.summary);
+        let page = results.report_path.with_file_name("report.html");
+        assert!(std::fs::read_to_string(page).unwrap().contains(" (interrupted)</h1>"));
         assert!(results.count(0, "successes") > 0);
         results.assert_verified(&bench);
     }

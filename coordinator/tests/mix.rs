@@ -131,7 +131,7 @@ fn a_scenario_that_fails_fails_alone() {
     let block = results.block(0);
     assert_eq!([failed(&block["parts"][0]), failed(&block["parts"][1]), failed(block)], [0, 60, 60]);
     assert_eq!(results.failures(0, "status"), 60);
-    assert_eq!(rows(&results, "## Failures"), ["| 1 | chat_with_tools | status | 503 | – | 60 |"]);
+    assert_eq!(rows(&results, "## Failures"), ["| chat_with_tools | status | 503 | – | 60 |"]);
     let blamed = |part: &Value| {
         part["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "failures")
     };

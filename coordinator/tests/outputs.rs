@@ -125,8 +125,8 @@ fn renders(python: &Python, markdown: &str, name: &str) {
     let page: Value = serde_json::from_str(&python.run(RENDER, &[path.to_str().unwrap()])).unwrap();
     // Addresses become links by themselves.
     let known = [
-        "a", "code", "h1", "h2", "li", "p", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr",
-        "ul",
+        "a", "code", "details", "h1", "h2", "li", "p", "pre", "strong", "summary", "table", "tbody", "td",
+        "th", "thead", "tr", "ul",
     ];
     let elements = page["elements"].as_array().unwrap();
     assert!(elements.iter().all(|element| known.contains(&element.as_str().unwrap())), "{elements:?}");

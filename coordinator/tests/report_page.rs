@@ -125,6 +125,7 @@ fn a_page_draws_both_arms_and_answers_to_pointer_and_keys() {
         "Failures by kind",
         "Send lag by percentile",
         "Response time (ms) by percentile of each worker",
+        "Throughput (req/s) of each worker over time under load",
     ];
     assert_eq!(captions, wanted);
     assert_eq!(
@@ -241,6 +242,36 @@ fn a_lost_worker_and_a_run_that_means_nothing_have_pages_too() {
     let again = bench.run(&["report", page.with_file_name("report.json").to_str().unwrap()]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert_eq!(fs::read_to_string(&page).unwrap(), written);
+}
+
+#[test]
+fn a_mix_has_a_part_for_each_scenario_and_one_for_all_together() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (bench, target) = (Bench::new(), Target::with_latencies(vec![Duration::from_millis(4)]));
+    let url = target.url();
+    let mix = ["run", "--mix", "simple_chat=2,chat_with_tools=1", "--target", &url, "--quiet"];
+    let load = ["--requests", "300", "--concurrency", "6", "--workers", "2", "--goodput", "response<10s"];
+    let finished = bench.run(&[&mix[..], &load].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    check(&mut browser, &page_of(&bench));
+
+    // The first table, the sections with charts, and what kept to the goal.
+    let names = json!(["simple_chat", "chat_with_tools", "together"]);
+    let first = "[...document.querySelector('main table').querySelectorAll('tbody td:first-child')].map(cell => cell.textContent)";
+    assert_eq!(browser.evaluate(first), names);
+    let sections =
+        "[...document.querySelectorAll('section:has(figure) > h2')].map(heading => heading.textContent)";
+    assert_eq!(browser.evaluate(sections), names);
+    let goodput = "[...[...document.querySelectorAll('section')].find(section => section.querySelector('h2')?.textContent === 'Goodput')
+        .querySelectorAll('tbody tr')].map(row => [row.cells[0], row.cells[2], row.cells[4]].map(cell => cell.textContent))";
+    let kept = [("simple_chat", "200"), ("chat_with_tools", "100"), ("together", "300")]
+        .map(|(name, successes)| json!([name, successes, "100.0 %"]));
+    assert_eq!(browser.evaluate(goodput), json!(kept));
+    let captions = captions(&mut browser);
+    let of_workers =
+        captions.iter().filter(|caption| caption.starts_with("Throughput (req/s) of each worker"));
+    assert_eq!(of_workers.count(), 3, "{captions:?}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 fn a_worker_of(running: &Running) -> i32 {

@@ -54,6 +54,8 @@ pub struct HostReading {
     pub involuntary_switches: u64,
     /// What the engine threads spent on ending the span and handing over what they had measured; together.
     pub reporting: Duration,
+    /// How much further the machine's wall clock went than the monotonic one, in nanoseconds: below 0 where it was set back.
+    pub wall_step_ns: i64,
 }
 
 /// A worker's totals for one assignment.
@@ -150,6 +152,7 @@ impl From<HostReading> for wire::HostReading {
             voluntary_switches: host.voluntary_switches,
             involuntary_switches: host.involuntary_switches,
             reporting_ns: nanos(host.reporting),
+            wall_step_ns: host.wall_step_ns,
         }
     }
 }
@@ -171,6 +174,7 @@ impl TryFrom<wire::HostReading> for HostReading {
             voluntary_switches: host.voluntary_switches,
             involuntary_switches: host.involuntary_switches,
             reporting: Duration::from_nanos(host.reporting_ns),
+            wall_step_ns: host.wall_step_ns,
         })
     }
 }
@@ -312,6 +316,7 @@ mod tests {
             voluntary_switches: 10,
             involuntary_switches: 11,
             reporting: Duration::from_nanos(12),
+            wall_step_ns: -3_000_000_000,
         };
         let interval = Interval {
             sequence: 3,

@@ -87,3 +87,18 @@ fn monotonic() -> u64 {
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+/// How far the wall clock is ahead of the monotonic one, in nanoseconds, to a millisecond: what changes it is a clock that is
+/// set, or a machine that stood still where only one of them went on. `None` where the thread has no core for long enough.
+pub fn wall_lead() -> Option<i64> {
+    const READINGS: u32 = 5;
+    const CLOSE: u64 = 1_000_000;
+    (0..READINGS).find_map(|_| {
+        let before = monotonic();
+        let wall = clock_gettime(ClockId::Realtime);
+        let after = monotonic();
+        let wall = wall.tv_sec.checked_mul(1_000_000_000)?.checked_add(wall.tv_nsec)?;
+        let lead = wall.checked_sub(i64::try_from(after).ok()?)?;
+        (after - before <= CLOSE).then_some(lead)
+    })
+}

@@ -9,7 +9,7 @@ use proto::interval::HostReading;
 use rustix::process::{Resource, Rlimit};
 use rustix::time::ClockId;
 
-use crate::clock::Nanos;
+use crate::clock::{Nanos, wall_lead};
 
 /// Cores that this process may use.
 pub fn cores() -> u32 {
@@ -175,14 +175,37 @@ pub struct Meter {
     process_cpu: u64,
     /// Ticks that the hypervisor gave to others, and all ticks.
     ticks: Option<(u64, u64)>,
+    wall: WallWatch,
     reading: HostReading,
+}
+
+/// Watches whether the wall clock and the monotonic one go alike.
+#[derive(Debug, Clone, Copy)]
+struct WallWatch {
+    /// How far the wall clock was ahead, where that could be read.
+    lead: Option<i64>,
+}
+
+impl WallWatch {
+    /// How much further the wall clock went since it was last read, given how far it is ahead now. What cannot be read now is
+    /// in the next reading; less than a millisecond is how well both are known.
+    fn step(&mut self, lead: Option<i64>) -> i64 {
+        const LEAST: u64 = 1_000_000;
+        let Some(now) = lead else { return 0 };
+        let before = self.lead.unwrap_or(now);
+        let step = now.saturating_sub(before);
+        let is_seen = step.unsigned_abs() >= LEAST;
+        self.lead = Some(if is_seen { now } else { before });
+        if is_seen { step } else { 0 }
+    }
 }
 
 impl Meter {
     /// Counts from `now`.
     pub fn new(now: Nanos) -> Self {
         let process_cpu = nanos_of(ClockId::ProcessCPUTime);
-        Self { at: now, process_cpu, ticks: machine_ticks(), reading: HostReading::default() }
+        let (ticks, wall) = (machine_ticks(), WallWatch { lead: wall_lead() });
+        Self { at: now, process_cpu, ticks, wall, reading: HostReading::default() }
     }
 
     /// The time since the last reading, for a span of this length, in which the engine's threads worked like that. What
@@ -190,7 +213,8 @@ impl Meter {
     pub fn read(&mut self, now: Nanos, span: Nanos, threads: ThreadReading) -> HostReading {
         let taken = now.since(self.at);
         if is_enough(taken, span) {
-            let before = std::mem::replace(self, Self { reading: self.reading, ..Self::new(now) });
+            let kept = Self { reading: self.reading, wall: self.wall, ..Self::new(now) };
+            let before = std::mem::replace(self, kept);
             let reading = &mut self.reading;
             reading.process_cores = share(self.process_cpu, before.process_cpu, taken);
             if let (Some(now), Some(before)) = (self.ticks, before.ticks) {
@@ -205,6 +229,7 @@ impl Meter {
             voluntary_switches: threads.switches.voluntary,
             involuntary_switches: threads.switches.involuntary,
             reporting: threads.reporting.into(),
+            wall_step_ns: self.wall.step(wall_lead()),
             ..self.reading
         }
     }
@@ -290,6 +315,21 @@ mod tests {
         // Idle or busy, too little to tell a span by.
         let now = now + Nanos(1000);
         assert_eq!(meter.read(now, BUSY, thread.read(now, BUSY)), first);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_is_seen_once_and_both_ways() {
+        const MS: i64 = 1_000_000;
+        let mut watch = WallWatch { lead: Some(5_000 * MS) };
+        let leads = [5_000 * MS + 900_000, 8_000 * MS, 8_000 * MS - 400_000, 7_500 * MS];
+        assert_eq!(leads.map(|lead| watch.step(Some(lead))), [0, 3_000 * MS, 0, -500 * MS]);
+        assert_eq!(watch.step(None), 0, "not read");
+        assert_eq!(watch.step(Some(9_500 * MS)), 2_000 * MS, "told of with the next reading");
+        let mut unknown = WallWatch { lead: None };
+        assert_eq!([Some(9), Some(2 * MS)].map(|lead| unknown.step(lead)), [0, 2 * MS - 9]);
+        // The machine's own go alike.
+        let mut watch = WallWatch { lead: wall_lead() };
+        assert!(watch.lead.is_some() && watch.step(wall_lead()).abs() < 50 * MS);
     }
 
     #[test]

@@ -91,6 +91,7 @@ pub(crate) fn interval(sequence: u64, (start, end): (f64, f64), response_times: 
         voluntary_switches: 900,
         involuntary_switches: 3,
         reporting: Duration::from_micros(40),
+        wall_step_ns: 0,
     };
     let (start, end, parts) = (seconds(start), seconds(end), Vec::new());
     Interval { sequence, start, end, counters, latencies, host, parts }

@@ -148,6 +148,8 @@ pub struct SeriesPoint {
     pub end: Duration,
     /// How many workers reported this span.
     pub workers: u32,
+    /// What each worker had of the successes, from worker 0 on; none for those after the last that reported.
+    pub successes_by_worker: Vec<u64>,
     /// The sum.
     pub counters: Counters,
     /// The merged histograms, encoded: decoded they take up to two megabytes.

@@ -1,6 +1,6 @@
 //! The workers' intervals, second by second: open until every worker that still runs has passed, then sealed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::counters::Counters;
@@ -30,7 +30,8 @@ pub(super) struct OpenSecond {
     pub(super) end: Duration,
     /// Of the worker whose part of it is the shortest.
     pub(super) shortest_end: Duration,
-    pub(super) workers: BTreeSet<u32>,
+    /// What each that reported it had of its successes.
+    pub(super) workers: BTreeMap<u32, u64>,
     pub(super) counters: Counters,
     latencies: Latencies,
 }
@@ -56,7 +57,8 @@ impl Series {
         let shortest = if second.workers.is_empty() { interval.end } else { second.shortest_end };
         second.shortest_end = shortest.min(interval.end);
         second.end = second.end.max(interval.end);
-        second.workers.insert(worker);
+        let successes = second.workers.entry(worker).or_default();
+        *successes = successes.saturating_add(counters.successes);
         second.counters.add(counters);
         second.latencies.merge(latencies);
     }
@@ -134,8 +136,15 @@ impl Series {
             start,
             end: second.end,
             workers: second.workers.len() as u32,
+            successes_by_worker: by_worker(&second.workers),
             counters: second.counters.clone(),
             encoded: EncodedLatencies::from(&second.latencies),
         });
     }
+}
+
+/// In the order of the workers' numbers, up to the last that reported.
+fn by_worker(successes: &BTreeMap<u32, u64>) -> Vec<u64> {
+    let workers = successes.last_key_value().map_or(0, |(last, _)| *last + 1);
+    (0..workers).map(|worker| successes.get(&worker).copied().unwrap_or_default()).collect()
 }

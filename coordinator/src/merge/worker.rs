@@ -153,6 +153,9 @@ impl WorkerMerge {
 /// Keeps the higher of each reading.
 fn raise(highest: &mut HostReading, reading: &HostReading, span: Duration) {
     highest.resident_bytes = highest.resident_bytes.max(reading.resident_bytes);
+    if reading.wall_step_ns.unsigned_abs() > highest.wall_step_ns.unsigned_abs() {
+        highest.wall_step_ns = reading.wall_step_ns;
+    }
     if span < SHORTEST_READING {
         return;
     }

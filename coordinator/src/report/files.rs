@@ -120,8 +120,8 @@ impl ResultsFolder {
         self.path().join(HLOG_FILE)
     }
 
-    /// Writes the record, the log of histograms, the page and the summary, in the place of earlier ones. Called after every
-    /// block, so that whatever goes wrong later loses nothing.
+    /// Writes the record, the log of histograms and the summary, in the place of earlier ones. Called after every block, so
+    /// that whatever goes wrong later loses nothing.
     ///
     /// # Errors
     /// When one of them cannot be written.
@@ -132,8 +132,16 @@ impl ResultsFolder {
         let path = self.hlog_path();
         let log = hlog::log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
         write_atomically(&path, log.as_bytes())?;
-        write_atomically(&self.page_path(), page(record).as_bytes())?;
         write_atomically(&self.summary_path(), summary(record).as_bytes())
+    }
+
+    /// Writes the page, in the place of an earlier one. It reads every histogram of the record, which takes longer than all
+    /// the other files.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_page(&self, record: &RunRecord) -> Result<(), FilesError> {
+        write_atomically(&self.page_path(), page(record).as_bytes())
     }
 
     /// Takes away what a run that measured nothing left: empty logs, and the folder if nothing else is in it.
@@ -247,6 +255,7 @@ pub(super) mod tests {
         let record = fixtures::record();
         for _ in 0..2 {
             results.save(&record).unwrap();
+            results.save_page(&record).unwrap();
         }
         assert_eq!(from_json(&fs::read(results.report_path()).unwrap()).unwrap(), record);
         assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));

@@ -1,19 +1,38 @@
 //! Records for tests.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde_json::json;
 
 use proto::description::WorkerDescription;
+use proto::goal::Goal;
 use proto::interval::EndReason;
 use proto::load::{Extent, Load, Pace};
 use proto::outcome::{Failure, FailureKind};
 use proto::stages::{Stage, Stages};
 use proto::target::HttpVersion;
 
-use super::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
-use crate::merge::fixtures::{block, closed, interval, open, requests, seconds, totals};
+use super::record::{
+    CapacityRecord, ConclusionRecord, FleetWorkerRecord, RunHead, RunRecord, StepKindRecord, StepRecord,
+    TargetRecord, ToolRecord,
+};
+use crate::merge::fixtures::{
+    block, closed, interval, mixed_block, mixed_interval, open, requests, seconds, totals,
+};
 use crate::merge::{BlockMerge, MeasuredBlock};
+use crate::plan::{Arm, Block, Purpose};
 
 const MS: u64 = 1_000_000;
+
+/// Holds a text against what somebody has looked at. `BLESS=1` writes that anew, to be looked at.
+pub(super) fn holds(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
+}
 
 pub(super) fn head() -> RunHead {
     RunHead {
@@ -126,6 +145,129 @@ pub(super) fn staged_block() -> MeasuredBlock {
     }
     merge.finished(0, totals(&intervals, EndReason::Duration));
     merge.finish(false)
+}
+
+/// A gateway and its upstream in three pairs of blocks at each of two levels, of which the higher one came first.
+pub(super) fn paired_record() -> RunRecord {
+    let mut blocks = Vec::new();
+    for concurrency in [40, 10] {
+        for repeat in 1..=3 {
+            let arms = [Arm::Gateway, Arm::Direct];
+            let order = if repeat == 2 { [arms[1], arms[0]] } else { arms };
+            blocks.extend(order.map(|arm| paired_block(concurrency, repeat, arm)));
+        }
+    }
+    let mut record = record_of(&blocks);
+    record.run.direct = Some(TargetRecord::new(&block(closed(10), requests(1_000)).target, false));
+    record.run.order = Some("abba".into());
+    record.run.target.is_built_in_mock = false;
+    record
+}
+
+/// Some milliseconds more through the gateway, and one failure in its second block.
+fn paired_block(concurrency: u32, repeat: u32, arm: Arm) -> MeasuredBlock {
+    let least = match arm {
+        Arm::Gateway => 9 * MS + u64::from(repeat) * 100_000,
+        Arm::Direct => 6 * MS,
+    };
+    let mut merge = BlockMerge::new(Block { arm, repeat, ..block(closed(concurrency), requests(1_000)) }, 2);
+    for worker in 0..2 {
+        let time =
+            |request: u64| least + u64::from(concurrency + worker) * 50_000 + request * 7_919 % 500 * 4_000;
+        let times: Vec<u64> = (0..500).map(time).collect();
+        let mut only = interval(0, (0.0, 1.0), &times);
+        if (arm, repeat, worker) == (Arm::Gateway, 2, 1) {
+            let failure = Failure { kind: FailureKind::Status, status: Some(503), detail: String::new() };
+            only.counters.failures.insert(failure, 1);
+            (only.counters.offered, only.counters.started) = (501, 501);
+        }
+        merge.started(worker, seconds(0.0), seconds(0.000_2));
+        merge.ready(worker, 1, Default::default(), concurrency / 2, HttpVersion::Http11);
+        merge.interval(worker, &only).unwrap();
+        merge.finished(worker, totals(&[only], EndReason::Requests));
+    }
+    merge.finish(false)
+}
+
+/// A mix of two scenarios, each with the same goal: 14 of 700 are late, and 100 of 300.
+pub(super) fn mixed_record() -> RunRecord {
+    let mut shape = mixed_block(closed(10), requests(1_000));
+    for mixed in &mut shape.mix {
+        mixed.scenario.expectation.goal =
+            Goal { response_time: Some(Duration::from_millis(8)), ..Goal::NONE };
+    }
+    let mut merge = BlockMerge::new(shape, 2);
+    for worker in 0..2 {
+        let mut only = mixed_interval(0, (0.0, 1.0), [&[5 * MS; 350], &[9 * MS; 150]]);
+        (only.counters.late, only.parts[0].counters.late, only.parts[1].counters.late) = (57, 7, 50);
+        merge.started(worker, seconds(0.0), seconds(0.000_2));
+        merge.ready(worker, 1, Default::default(), 5, HttpVersion::Http11);
+        merge.interval(worker, &only).unwrap();
+        merge.finished(worker, totals(&[only], EndReason::Requests));
+    }
+    record_of(&[merge.finish(false)])
+}
+
+/// A search that found 100 requests a second, and that 200 are too many.
+pub(super) fn search_record() -> RunRecord {
+    let step = |rate| {
+        let mut measured = calm_block();
+        (measured.block.load, measured.block.purpose) = (open(rate), Purpose::CapacityStep);
+        measured
+    };
+    let mut record = RunRecord::new(head());
+    let mut capacity = CapacityRecord::new("simple_chat", &["p99<5ms".into()]);
+    capacity.steps = [(1, 100_000, None), (2, 200_000, Some("p99 is <10> ms".into()))]
+        .map(|(block, rate_millihertz, failure)| StepRecord {
+            block,
+            rate_millihertz,
+            duration_ns: 1_000 * MS,
+            kind: StepKindRecord::Coarse,
+            failure,
+            is_generators_fault: false,
+            is_too_short: false,
+            was_interrupted: false,
+        })
+        .to_vec();
+    capacity.highest_passing_millihertz = Some(100_000);
+    capacity.lowest_failing_millihertz = Some(200_000);
+    capacity.conclusion = Some(ConclusionRecord::Found);
+    record.capacities.push(capacity);
+    record.add(&step(100));
+    record.add(&step(200));
+    record
+}
+
+/// 16 workers for 10 minutes: 5 pairs of blocks of a minute, with answers as far apart as real ones are.
+pub(super) fn long_record() -> RunRecord {
+    const WORKERS: u32 = 16;
+    const SECONDS: u64 = 60;
+    let long_block = |arm: Arm, repeat: u32| {
+        let shape = Block { arm, repeat, ..block(open(1_000), Extent::Duration(seconds(60.0))) };
+        let mut merge = BlockMerge::new(shape, WORKERS);
+        let fastest = if arm == Arm::Gateway { 5 * MS } else { 3 * MS };
+        for worker in 0..WORKERS {
+            let second = |number: u64| {
+                let start = number as f64;
+                let time = |request: u64| {
+                    let place = number * 7_919 + request * 104_729 + u64::from(worker * 31 + repeat * 17);
+                    fastest + place % 97 * 400_000 + place % 1_009 * 900
+                };
+                let slow = 100 * MS + (number + u64::from(repeat)) % 13 * 70 * MS;
+                let times: Vec<u64> = (0..12).map(time).chain([slow]).collect();
+                interval(number, (start, start + 1.0), &times)
+            };
+            let intervals: Vec<_> = (0..SECONDS).map(second).collect();
+            merge.ready(worker, 1, Default::default(), 64, HttpVersion::Http11);
+            for interval in &intervals {
+                merge.interval(worker, interval).unwrap();
+            }
+            merge.finished(worker, totals(&intervals, EndReason::Duration));
+        }
+        merge.finish(false)
+    };
+    let blocks = (1..=5).flat_map(|repeat| [Arm::Gateway, Arm::Direct].map(|arm| long_block(arm, repeat)));
+    record_of(&blocks.collect::<Vec<_>>())
 }
 
 pub(super) fn record_of(blocks: &[MeasuredBlock]) -> RunRecord {

@@ -29,6 +29,16 @@ pub(super) async fn search(
     config: &CapacityConfig,
     mut record: RunRecord,
 ) -> Result<Kept, RunError> {
+    let ended = steps(&mut course, plan, config, &mut record).await;
+    course.conclude(record, ended)
+}
+
+async fn steps(
+    course: &mut Course<'_>,
+    plan: &Plan,
+    config: &CapacityConfig,
+    record: &mut RunRecord,
+) -> Result<(), RunError> {
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
         course.screen.begin_search();
@@ -57,7 +67,7 @@ pub(super) async fn search(
                 search.took(Tried { took, ..tried });
             }
             record.add_step(of_step, &search);
-            course.save(&record);
+            course.save(record);
             if measured.interrupted {
                 break 'scenarios;
             }
@@ -69,7 +79,7 @@ pub(super) async fn search(
             }
         }
     }
-    Ok(course.finish(record))
+    Ok(())
 }
 
 fn block(template: &Block, step: Step, number: u64) -> Block {

@@ -3,7 +3,9 @@
 
 use proto::interval::Interval;
 
+use super::pages::Pages;
 use crate::causes::sentence;
+use crate::clock;
 use crate::merge::Arrival;
 use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::interval_log::IntervalLog;
@@ -19,6 +21,7 @@ pub(super) struct Keeper {
     /// Why the other files are not as the record is.
     unsaved: Option<FilesError>,
     has_warned: bool,
+    pages: Pages,
 }
 
 impl Keeper {
@@ -26,7 +29,14 @@ impl Keeper {
     /// When nothing can be written from the beginning.
     pub(super) fn open(results: &ResultsFolder) -> Result<Self, FilesError> {
         let log = IntervalLog::open(&results.interval_log_path())?;
-        Ok(Self { results: results.clone(), log, cut: None, unsaved: None, has_warned: false })
+        Ok(Self {
+            results: results.clone(),
+            log,
+            cut: None,
+            unsaved: None,
+            has_warned: false,
+            pages: Pages::begin(clock::now()),
+        })
     }
 
     /// One more interval. After the first that cannot be written there are no more: a log has no gaps.
@@ -37,15 +47,34 @@ impl Keeper {
         }
     }
 
-    /// The record as it stands, in the place of what was saved before.
-    pub(super) fn save(&mut self, record: &RunRecord) {
-        self.unsaved = self.results.save(record).err();
+    /// The record as it stands, in the place of what was saved before; with a page of it where one is wanted, or costs next
+    /// to nothing.
+    pub(super) fn save(&mut self, record: &RunRecord, wants_page: bool) {
+        self.unsaved = self.try_save(record, wants_page).err();
         self.warn();
+    }
+
+    fn try_save(&mut self, record: &RunRecord, wants_page: bool) -> Result<(), FilesError> {
+        self.results.save(record)?;
+        let now = clock::now();
+        if wants_page || self.pages.is_due(now) {
+            self.results.save_page(record)?;
+            self.pages.took(clock::now().saturating_duration_since(now));
+        }
+        Ok(())
     }
 
     /// Saves the record for the last time. Why the files do not hold everything; `None` where they do.
     pub(super) fn end(self, record: &RunRecord) -> Option<FilesError> {
-        self.results.save(record).err().or(self.cut)
+        let (saved, page) = (self.results.save(record), self.results.save_page(record));
+        saved.and(page).err().or(self.cut)
+    }
+
+    /// A page of what was measured before the run was ended by something else, which is what must be told.
+    pub(super) fn page(&self, record: &RunRecord) {
+        if !record.blocks.is_empty() {
+            let _ = self.results.save_page(record);
+        }
     }
 
     /// Once: whoever follows the run may make room, and the end says what came of it.

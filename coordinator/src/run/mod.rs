@@ -5,6 +5,7 @@ mod capacity;
 mod error;
 mod keeper;
 mod measure;
+mod pages;
 mod witness;
 
 use jiff::ZonedDateTime;
@@ -298,8 +299,13 @@ impl Course<'_> {
         Ok(measured)
     }
 
-    /// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
     async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Kept, RunError> {
+        let ended = self.all_blocks(plan, &mut record).await;
+        self.conclude(record, ended)
+    }
+
+    /// Runs the blocks one after another, and saves after each.
+    async fn all_blocks(&mut self, plan: &Plan, record: &mut RunRecord) -> Result<(), RunError> {
         for block in &plan.blocks {
             let place = Place::in_plan(plan, self.blocks + 1);
             let measured = self.block(block, place, abort::watch(&self.config.abort_on, block)).await?;
@@ -308,25 +314,30 @@ impl Course<'_> {
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
                 break;
             }
-            self.save(&record);
+            self.save(record);
             if self.interrupt.or(sleep(self.config.cool_down)).await.is_none() {
                 break;
             }
         }
-        Ok(self.finish(record))
+        Ok(())
     }
 
-    /// Ends the record, and saves it for the last time.
-    fn finish(self, mut record: RunRecord) -> Kept {
+    /// Writes what there is, so that whatever goes wrong later loses nothing, and tells whoever reads it meanwhile.
+    fn save(&mut self, record: &RunRecord) {
+        self.keeper.save(record, self.ui.is_offered());
+        self.ui.has_report();
+    }
+
+    /// Ends a run, and saves its record for the last time: whatever ended it, there is a page of all that was measured.
+    fn conclude(self, mut record: RunRecord, ended: Result<(), RunError>) -> Result<Kept, RunError> {
+        if let Err(error) = ended {
+            self.keeper.page(&record);
+            return Err(error);
+        }
         record.finish(timestamp(&clock::local_now()));
         let unsaved = self.keeper.end(&record);
-        (record, unsaved)
-    }
-
-    /// Writes what there is, and tells whoever reads it meanwhile.
-    fn save(&mut self, record: &RunRecord) {
-        self.keeper.save(record);
         self.ui.has_report();
+        Ok((record, unsaved))
     }
 }
 

@@ -151,6 +151,27 @@ mod tests {
     }
 
     #[test]
+    fn a_log_of_two_blocks_reads_like_this() {
+        let mut written = Vec::new();
+        let mut progress = Progress::new(&mut written, false);
+        progress.say("asks the target once from each worker");
+        for (number, repeat, arm) in [(1, 1, Arm::Gateway), (2, 1, Arm::Direct)] {
+            let block = Block { arm, repeat, ..block(open(10), Extent::Duration(seconds(12.0))) };
+            let title = Title::new(&block, Place { number, of: Some(4), repeats: 2, has_arms: true });
+            for at in [0.2, 4.9, 5.1, 9.0, 10.2] {
+                progress.update(&live(&block), &title, block.extent, seconds(at));
+            }
+            progress.end_block();
+        }
+        let text = String::from_utf8(written).unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/progress.txt");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(path).unwrap_or_default(), "{path}");
+    }
+
+    #[test]
     fn lines_are_few() {
         let ticks = [0.0, 0.5, 1.0, 2.0, 5.0, 6.0, 10.0];
         assert_eq!(shown(false, &ticks).lines().count(), 2);

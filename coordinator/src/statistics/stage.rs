@@ -50,10 +50,15 @@ pub struct StageSum {
 }
 
 impl StageFigures {
-    /// Of a stage from `start_ns` to `end_ns` in a block with this window.
-    pub fn of((start_ns, end_ns): (u64, u64), window: Window, sum: &StageSum) -> Self {
+    /// Of a stage from `start_ns` to `end_ns`, in blocks with these windows: measured is the sum over them.
+    pub fn of(
+        (start_ns, end_ns): (u64, u64),
+        windows: impl IntoIterator<Item = Window>,
+        sum: &StageSum,
+    ) -> Self {
         let StageSum { counters, response_time, time_to_first_token } = sum;
-        let measured_ns = window.length_ns.min(end_ns).saturating_sub(start_ns);
+        let measured = |window: Window| window.length_ns.min(end_ns).saturating_sub(start_ns);
+        let measured_ns = windows.into_iter().map(measured).fold(0, u64::saturating_add);
         let rate = |count: u64| (measured_ns > 0).then(|| count as f64 * 1e9 / measured_ns as f64);
         Self {
             start_ns,

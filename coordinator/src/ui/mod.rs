@@ -163,6 +163,11 @@ struct Live<'a> {
 }
 
 impl Ui {
+    /// Whether anybody may watch.
+    pub fn is_offered(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The report was written anew.
     pub fn has_report(&self) {
         if let Some(Offered { stage, .. }) = self.0.as_deref() {

@@ -20,6 +20,8 @@ struct Story {
     intervals: u64,
     /// How much later than its first thread its last one began.
     apart: Duration,
+    /// How much further its wall clock went than its monotonic one, in nanoseconds.
+    wall_step: i64,
     /// Why it ended.
     reason: wire::EndReason,
     /// It says nothing of its end and breaks off.
@@ -32,6 +34,7 @@ const HONEST: Story = Story {
     after: Duration::from_millis(10),
     intervals: 1,
     apart: Duration::ZERO,
+    wall_step: 0,
     reason: wire::EndReason::Requests,
     breaks: false,
 };
@@ -50,6 +53,7 @@ fn speaks_of_worker(rule: &str, story: Story) -> bool {
                 end_ns: story.end.as_nanos() as u64,
                 counters: Some(wire::Counters::default()),
                 latencies: Some(wire::Latencies::default()),
+                host: Some(wire::HostReading { wall_step_ns: story.wall_step, ..Default::default() }),
                 ..wire::Interval::default()
             })))
         }
@@ -101,6 +105,13 @@ fn a_report_that_comes_late_is_a_stall() {
 fn a_report_of_what_is_still_to_come_is_a_clock_that_stepped() {
     assert!(speaks_of_worker("clock_stepped", Story { end: 2_000 * MS, ..HONEST }));
     assert!(!speaks_of_worker("clock_stepped", HONEST));
+}
+
+#[test]
+fn a_clock_that_stood_still_while_the_wall_clock_went_on_stepped_too() {
+    let (after, wall_step) = (2_000 * MS, 1_900_000_000);
+    assert!(speaks_of_worker("clock_stepped", Story { after, wall_step, ..HONEST }));
+    assert!(!speaks_of_worker("clock_stepped", Story { after, ..HONEST }), "late alone is a stall");
 }
 
 #[test]

@@ -79,6 +79,17 @@ fn a_slower_run_is_worse_in_every_format() {
 }
 
 #[test]
+fn a_comparison_reads_like_this() {
+    let (old, mut new) = (paired(1.0, &[1.0, 1.1, 1.2]), paired(1.0, &[3.0, 3.1, 3.2]));
+    new.run.fleet = "ssh".into();
+    let comparison = Comparison { differences: differences(&old, &new), ..compared(&old, &new) };
+    fixtures::holds("compare.txt", &text(&comparison));
+    fixtures::holds("compare.md", &markdown(&comparison));
+    fixtures::holds("compare.json", &json(&comparison).unwrap());
+    fixtures::holds("compare.xml", &junit(&comparison));
+}
+
+#[test]
 fn what_the_gateway_adds_is_compared_and_the_upstream_is_no_ones_failure() {
     // A slower upstream: every figure of both arms is worse, and what the gateway adds is what it was.
     let (old, slower) = (paired(1.0, &[1.0, 1.1, 1.2]), paired(1.2, &[1.2, 1.0, 1.1]));

@@ -82,6 +82,10 @@ fn columns<'a>() -> Columns<'a, Row<'a>> {
     columns.figure("throughput_per_s", |row| row.of.figures.throughput);
     columns.figure("offered_per_s", |row| row.of.figures.offered_rate);
     columns.figure("achieved_per_s", |row| row.of.figures.achieved_rate);
+    // Of a mix the row of all scenarios together counts each request by its own scenario's goal.
+    columns.figure("late", |row| row.has_goal().then_some(row.of.figures.late as f64));
+    columns.figure("goodput_share", |row| row.of.figures.goodput().filter(|_| row.has_goal()));
+    columns.figure("good_per_s", |row| row.of.figures.good_rate().filter(|_| row.has_goal()));
     columns.number("usage_reports", |row| row.of.figures.usage_reports);
     columns.figure("input_tokens", |row| row.told(|figures| figures.input_tokens));
     columns.figure("output_tokens", |row| row.told(|figures| figures.output_tokens));
@@ -139,11 +143,18 @@ impl Row<'_> {
         self.result.overhead.as_ref().filter(|_| self.arm == Arm::Gateway)
     }
 
-    fn failures(&self, kind: FailureKind) -> u64 {
+    fn blocks(&self) -> impl Iterator<Item = &BlockRecord> {
         let is_of = |block: &&BlockRecord| {
             block.scenario.name == self.result.scenario && self.of.blocks.contains(&block.number)
         };
-        let blocks = self.record.with_parts().filter(is_of);
-        blocks.fold(0, |sum: u64, block| sum.saturating_add(failures(&block.totals, kind)))
+        self.record.with_parts().filter(is_of)
+    }
+
+    fn failures(&self, kind: FailureKind) -> u64 {
+        self.blocks().fold(0, |sum: u64, block| sum.saturating_add(failures(&block.totals, kind)))
+    }
+
+    fn has_goal(&self) -> bool {
+        self.blocks().any(BlockRecord::has_goal)
     }
 }

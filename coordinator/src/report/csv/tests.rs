@@ -95,3 +95,15 @@ fn a_run_without_results_has_its_headers() {
     assert!(results(&record).starts_with("run,run_started,run_verdict,scenario,load,arm,blocks,window_s,"));
     assert_eq!(read(&seconds(&record)).len(), 0);
 }
+
+#[test]
+fn goodput_is_of_results_that_have_a_goal_and_of_a_mix_together() {
+    let rows = read(&results(&fixtures::mixed_record()));
+    let cells = |row: &BTreeMap<String, String>| {
+        ["scenario", "late", "goodput_share", "good_per_s"].map(|header| row[header].clone())
+    };
+    assert_eq!(cells(&rows[2]), ["together", "114", "0.886", "886"]);
+    assert_eq!(cells(&rows[0])[..2], ["simple_chat", "14"]);
+    let without = read(&results(&fixtures::record()));
+    assert_eq!(cells(&without[0]), ["simple_chat", "", "", ""]);
+}

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 
-use super::markdown::{Section, sections, visible};
+use super::markdown::{NOTES, Section, sections, visible};
 use super::record::{ResultRecord, RunRecord};
 use arms::Arms;
 use figure::Figure;
@@ -28,7 +28,7 @@ pub fn page(record: &RunRecord) -> String {
     let title = format!("Load test of {}", visible(&record.run.started));
     let sections = sections(record);
     // The charts come before what only a second look asks for.
-    let introduction = sections.iter().rposition(|section| section.heading.is_none()).unwrap_or_default();
+    let introduction = sections.iter().position(|section| section.heading == Some(NOTES)).unwrap_or_default();
     let (first, rest) = sections.split_at((introduction + 1).min(sections.len()));
     let page = html! {
         (DOCTYPE)
@@ -118,6 +118,7 @@ fn of_result(record: &RunRecord, result: &ResultRecord) -> Markup {
         charts::failures(&arms),
         charts::send_lags(&arms),
         charts::workers(&arms),
+        charts::shares(&slices, &spans),
     ];
     html! {
         section {

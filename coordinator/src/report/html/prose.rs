@@ -17,6 +17,8 @@ pub(super) fn html(markdown: &str) -> Markup {
 
 /// Cells of more characters are broken into lines, and figures never.
 const LONG: usize = 48;
+/// Words of so many characters stay on one line.
+const SHORT: usize = 24;
 
 struct Writer {
     out: String,
@@ -32,7 +34,8 @@ impl Writer {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.text(&text),
+            Event::Html(html) => html.lines().for_each(|line| self.element(line)),
+            Event::Text(text) | Event::InlineHtml(text) => self.text(&text),
             Event::Code(code) => {
                 self.out.push_str("<code>");
                 self.text(&code);
@@ -92,12 +95,31 @@ impl Writer {
 
     fn end_cell(&mut self) {
         let is_right = self.alignments.get(self.column) == Some(&Alignment::Right);
-        let is_words = !is_right || self.out[self.cell..].chars().count() > LONG;
-        let class = if is_words { " class=\"words\"" } else { "" };
+        let length = self.out[self.cell..].chars().count();
+        let class = match is_right {
+            _ if length > LONG => " class=\"words\"",
+            true => "",
+            false if length <= SHORT => " class=\"name\"",
+            false => " class=\"words\"",
+        };
         let (begin, end) = if self.is_head { ("th scope=\"col\"", "th") } else { ("td", "td") };
         self.out.insert_str(self.cell, &format!("<{begin}{class}>"));
         let _ = write!(self.out, "</{end}>");
         self.column += 1;
+    }
+
+    /// What folds a table away; anything else is text.
+    fn element(&mut self, line: &str) {
+        let summary = line.strip_prefix("<summary>").and_then(|rest| rest.strip_suffix("</summary>"));
+        match (line, summary) {
+            ("<details>" | "</details>", _) => self.out.push_str(line),
+            (_, Some(about)) => {
+                self.out.push_str("<summary>");
+                self.text(about);
+                self.out.push_str("</summary>");
+            }
+            _ => self.text(line),
+        }
     }
 
     fn text(&mut self, text: &str) {

@@ -20,6 +20,8 @@ pub(super) struct Slice {
     /// Successes a second; `None` where it has no length.
     pub(super) throughput: Option<f64>,
     pub(super) failed: u64,
+    /// What each worker had of the throughput, from worker 0 on.
+    pub(super) by_worker: Vec<f64>,
     pub(super) times: Option<Distribution>,
     pub(super) histogram: Histogram,
 }
@@ -82,7 +84,12 @@ fn slice(block: &BlockRecord, offset: f64, seconds: &[&SeriesRecord]) -> Slice {
         (seconds.first().map_or(0.0, |first| ends(first).0), seconds.last().map_or(0.0, |last| ends(last).1));
     let mut histogram = Histogram::new();
     let (mut successes, mut failed) = (0u64, 0u64);
+    let mut by_worker: Vec<u64> = Vec::new();
     for second in seconds {
+        by_worker.resize(by_worker.len().max(second.successes_by_worker.len()), 0);
+        for (sum, count) in by_worker.iter_mut().zip(&second.successes_by_worker) {
+            *sum = sum.saturating_add(*count);
+        }
         histogram.merge(&second.response_time_histogram.content("a second").unwrap_or_default());
         successes = successes.saturating_add(second.counters.successes);
         failed = failed.saturating_add(second.counters.content().failed());
@@ -94,6 +101,11 @@ fn slice(block: &BlockRecord, offset: f64, seconds: &[&SeriesRecord]) -> Slice {
         arm: block.arm,
         throughput: (end > start).then(|| successes as f64 / (end - start)),
         failed,
+        by_worker: by_worker
+            .iter()
+            .map(|count| *count as f64 / (end - start))
+            .filter(|rate| rate.is_finite())
+            .collect(),
         times: Distribution::of(&histogram),
         histogram,
     }

@@ -1,14 +1,9 @@
 use super::page;
-use crate::merge::BlockMerge;
-use crate::merge::fixtures::{block, closed, interval, open, seconds, totals};
-use crate::plan::{Arm, Purpose};
+use crate::clock;
+use crate::merge::fixtures::closed;
+use crate::plan::Arm;
 use crate::report::fixtures;
-use crate::report::record::{CapacityRecord, StepKindRecord, StepRecord, recompute};
-use proto::interval::EndReason;
-use proto::load::Extent;
-use proto::target::HttpVersion;
-
-const MS: u64 = 1_000_000;
+use crate::report::record::recompute;
 
 /// A page without what is the same on each, and with a line for each element.
 fn body(page: &str) -> String {
@@ -19,10 +14,7 @@ fn body(page: &str) -> String {
 
 #[test]
 fn a_rough_run_looks_like_this() {
-    assert_eq!(
-        body(&page(&fixtures::record())),
-        std::fs::read_to_string("tests/snapshots/page_rough.html").unwrap()
-    );
+    fixtures::holds("page_rough.html", &body(&page(&fixtures::record())));
 }
 
 #[test]
@@ -98,28 +90,7 @@ fn levels_and_the_rates_of_a_search_have_their_curves() {
     assert!(levels.contains("<figcaption>simple_chat: response time and throughput by level</figcaption>"));
     assert_eq!(levels.matches("simple_chat, 40 in flight</h2>").count(), 1);
 
-    let step = |rate| {
-        let mut measured = fixtures::calm_block();
-        (measured.block.load, measured.block.purpose) = (open(rate), Purpose::CapacityStep);
-        measured
-    };
-    let mut record = fixtures::record_of(&[step(100), step(200)]);
-    let mut capacity = CapacityRecord::new("simple_chat", &["p99<5ms".into()]);
-    capacity.steps = [(1, 100_000, None), (2, 200_000, Some("p99 is <10> ms".into()))]
-        .map(|(block, rate_millihertz, failure)| StepRecord {
-            block,
-            rate_millihertz,
-            duration_ns: 1_000 * MS,
-            kind: StepKindRecord::Coarse,
-            failure,
-            is_generators_fault: false,
-            is_too_short: false,
-            was_interrupted: false,
-        })
-        .to_vec();
-    capacity.highest_passing_millihertz = Some(100_000);
-    record.capacities.push(capacity);
-    let search = page(&record);
+    let search = page(&fixtures::search_record());
     for part in [
         "<figcaption>simple_chat: response time by offered rate</figcaption>",
         "the highest rate that held, 100 req/s",
@@ -132,27 +103,41 @@ fn levels_and_the_rates_of_a_search_have_their_curves() {
 
 #[test]
 fn ten_minutes_of_sixteen_workers_are_less_than_a_megabyte() {
-    const WORKERS: u32 = 16;
-    const SECONDS: u64 = 600;
-    let mut merge = BlockMerge::new(block(open(1_000), Extent::Duration(seconds(600.0))), WORKERS);
-    for worker in 0..WORKERS {
-        let second = |number: u64| {
-            let start = number as f64;
-            let time = |request: u64| {
-                5 * MS + (number * 7_919 + request * 104_729 + u64::from(worker) * 31) % 97 * 400_000
-            };
-            let slow = 100 * MS + number % 13 * 70 * MS;
-            let times: Vec<u64> = (0..12).map(time).chain([slow]).collect();
-            interval(number, (start, start + 1.0), &times)
-        };
-        let intervals: Vec<_> = (0..SECONDS).map(second).collect();
-        merge.ready(worker, 1, Default::default(), 64, HttpVersion::Http11);
-        for interval in &intervals {
-            merge.interval(worker, interval).unwrap();
-        }
-        merge.finished(worker, totals(&intervals, EndReason::Duration));
-    }
-    let page = page(&fixtures::record_of(&[merge.finish(false)]));
-    assert_eq!(page.matches("<svg").count(), 4 * 2 + WORKERS as usize);
+    let record = fixtures::long_record();
+    let begun = clock::now();
+    let page = page(&record);
+    let took = clock::now().saturating_duration_since(begun);
+    eprintln!("{} bytes in {took:?}, where nothing is optimized", page.len());
+    assert_eq!(page.matches("<svg class=\"panel\"").count(), 2 * 16, "two small charts for each worker");
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn each_worker_is_drawn_over_time_with_its_blocks() {
+    let record = fixtures::paired_record();
+    let page = page(&record);
+    let figures = page
+        .split("<figcaption>")
+        .filter(|part| part.starts_with("Throughput (req/s) of each worker over time"));
+    let figures: Vec<&str> = figures.map(|part| part.split("</figure>").next().unwrap()).collect();
+    assert_eq!(figures.len(), 2, "a figure for each level");
+    let panels: Vec<&str> = figures[0].split("<svg class=\"panel\"").skip(1).collect();
+    assert_eq!(panels.len(), 2);
+    for (number, panel) in panels.into_iter().enumerate() {
+        assert!(panel.contains(&format!(">worker {number}</text>")), "{panel}");
+        // Ticks with their unit, the upstream's blocks shaded.
+        assert!(panel.contains(">0</text>") && panel.contains(" s</text>"), "{panel}");
+        assert!(panel.contains("<path class=\"f11\""), "{panel}");
+    }
+    // Half of 1,000 answers a second, in each block.
+    assert!(figures[0].contains("<td>1</td><td>500.0</td><td>500.0</td><td>500.0</td>"), "{}", figures[0]);
+}
+
+#[test]
+fn a_folded_table_is_folded_and_nothing_else_of_html_gets_through() {
+    let page = page(&fixtures::paired_record());
+    let blocks = "<details><summary>Each of the 12 blocks, in the order in which they ran</summary><div";
+    assert!(page.contains(blocks), "{page}");
+    let evil = super::prose::html("<details>\n<summary>a <b>\n<img src=x>\n\n</details>").into_string();
+    assert_eq!(evil, "<details>&lt;summary&gt;a &lt;b&gt;&lt;img src=x&gt;</details>");
 }

@@ -1,13 +1,15 @@
 //! What the gateway adds, and the figures of both arms.
 
 use super::format::{NONE, escape, milliseconds, rate, table};
+use super::groups::by_level;
 use crate::report::record::{ArmRecord, ResultRecord, RunRecord};
 use crate::statistics::overhead::{Added, Overhead};
 use crate::statistics::{Distribution, Upstream};
 
 /// What the gateway adds to each scenario and load; `None` without an upstream.
 pub(super) fn added(record: &RunRecord) -> Option<String> {
-    let compared = || record.results.iter().filter_map(|result| Some((result, result.overhead.as_ref()?)));
+    let results = by_level(record);
+    let compared = || results.iter().filter_map(|result| Some((*result, result.overhead.as_ref()?)));
     let columns =
         ["Test Scenario", "Load", "Added mean", "Added P50", "Added P95", "Added P99", "Throughput ratio"];
     let row = |(result, overhead): (&ResultRecord, &Overhead)| {
@@ -82,7 +84,7 @@ pub(super) fn arms(record: &RunRecord) -> Option<String> {
         ]);
         row
     };
-    let rows = record.results.iter().filter_map(|result| Some((result, result.direct.as_ref()?)));
+    let rows = by_level(record).into_iter().filter_map(|result| Some((result, result.direct.as_ref()?)));
     let rows = rows.flat_map(|(result, direct)| {
         [row(result, "gateway", &result.gateway), row(result, "direct", direct)]
     });
@@ -100,7 +102,7 @@ pub(super) fn upstream(record: &RunRecord) -> Option<String> {
         row.push(milliseconds(service_time_mean_ns));
         Some(row)
     };
-    let rows = record.results.iter().flat_map(|result| {
+    let rows = by_level(record).into_iter().flat_map(|result| {
         let direct = result.direct.as_ref().and_then(|direct| row(result, "direct", direct));
         [row(result, "gateway", &result.gateway), direct].into_iter().flatten()
     });

@@ -38,14 +38,29 @@ pub(super) fn seconds(nanos: u64) -> String {
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A window's length, and how its end was chosen.
-pub(super) fn window(window: Window) -> String {
-    let end = match window.end {
-        WindowEnd::Duration => "the block's duration",
-        WindowEnd::LastCompletion => "to the last completion",
-        WindowEnd::LastInterval => "to the last interval",
-    };
-    format!("{}, {end}", seconds(window.length_ns))
+/// Memory, as machines have it.
+pub(super) fn gibibytes(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1u32 << 30))
+}
+
+/// The windows of so many blocks together, and how their ends were chosen.
+pub(super) fn window(window: Window, blocks: usize) -> String {
+    let length = seconds(window.length_ns);
+    match (window.end, blocks) {
+        (WindowEnd::Duration, ..2) => format!("{length}, the block's duration"),
+        (WindowEnd::Duration, _) => format!("{length}, the duration of {blocks} blocks"),
+        (WindowEnd::LastCompletion, ..2) => format!("{length}, to the last completion"),
+        (WindowEnd::LastCompletion, _) => {
+            format!("{length}, to the last completion of each of {blocks} blocks")
+        }
+        (WindowEnd::LastInterval, ..2) => format!("{length}, to the last interval"),
+        (WindowEnd::LastInterval, _) => format!("{length}, {blocks} blocks, not all to their end"),
+    }
+}
+
+/// Shut until a reader opens it. `about` is ours, and no Markdown.
+pub(super) fn folded(about: &str, content: &str) -> String {
+    format!("<details>\n<summary>{about}</summary>\n\n{content}\n\n</details>")
 }
 
 /// Other people's text as Markdown that shows it and does nothing else, in a table's cell too. Words of which GitHub would make
@@ -132,6 +147,14 @@ mod tests {
     fn rates_and_seconds() {
         assert_eq!([Some(1_234.567), Some(12.345), None].map(rate), ["1234.6", "12.35", "–"]);
         assert_eq!([1_000_000_000, 1_250_000_000, 20].map(seconds), ["1 s", "1.25 s", "0 s"]);
+    }
+
+    #[test]
+    fn memory_and_windows_are_read_at_a_glance() {
+        assert_eq!([25_276_502_016, 0].map(gibibytes), ["23.5 GiB", "0.0 GiB"]);
+        let of = |end| Window { length_ns: 10_000_000_000, end };
+        assert_eq!(window(of(WindowEnd::Duration), 1), "10 s, the block's duration");
+        assert_eq!(window(of(WindowEnd::Duration), 5), "10 s, the duration of 5 blocks");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Each scenario by level of load, lowest first: how throughput, latency and what the gateway adds change with it.
 
 use super::format::{NONE, escape, milliseconds, rate, table};
-use crate::report::record::{LoadRecord, ResultRecord, RunRecord};
+use super::groups::by_level;
+use crate::report::record::{ResultRecord, RunRecord};
 use crate::statistics::Distribution;
 
 /// `None` where each scenario was measured at one level.
@@ -13,7 +14,7 @@ pub(super) fn table_of(record: &RunRecord) -> Option<String> {
     let mut columns =
         vec!["Test Scenario", "Load", "Throughput (req/s)", "P50 (ms)", "P95 (ms)", "P99 (ms)", "Failed"];
     if has_overhead {
-        columns.extend(["Added P50", "Added P95"]);
+        columns.extend(["Added P50", "Added P95", "Added P99"]);
     }
     let row = |result: &ResultRecord| {
         let figures = &result.gateway.figures;
@@ -29,22 +30,11 @@ pub(super) fn table_of(record: &RunRecord) -> Option<String> {
         ];
         if has_overhead {
             let added = result.overhead.as_ref().map(|overhead| &overhead.response_time);
-            row.extend(added.map_or([NONE; 2].map(String::from), |added| {
-                [added.p50, added.p95].map(|cell| cell.to_string())
+            row.extend(added.map_or([NONE; 3].map(String::from), |added| {
+                [added.p50, added.p95, added.p99].map(|cell| cell.to_string())
             }));
         }
         row
     };
-    let place = |scenario: &str| record.results.iter().position(|result| result.scenario == scenario);
-    let mut results: Vec<&ResultRecord> = record.results.iter().collect();
-    results.sort_by_key(|result| (place(&result.scenario), height(&result.load)));
-    table(2, &columns, &results.into_iter().map(row).collect::<Vec<_>>())
-}
-
-/// Larger for a higher load of the same kind.
-fn height(load: &LoadRecord) -> u64 {
-    match load {
-        LoadRecord::Closed { concurrency, .. } => (*concurrency).into(),
-        LoadRecord::Open { rate_millihertz, .. } => rate_millihertz.unwrap_or_default(),
-    }
+    table(2, &columns, &by_level(record).into_iter().map(row).collect::<Vec<_>>())
 }

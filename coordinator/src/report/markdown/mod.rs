@@ -1,17 +1,21 @@
 //! The summary: a record as Markdown, for a person. It is made of the record alone, so that it can be made again.
 
-use super::record::{BlockRecord, LoadRecord, ResultRecord, RunRecord, TargetRecord, WarmUpRecord};
+use super::record::{BlockRecord, LoadRecord, RunRecord, TargetRecord, WarmUpRecord};
 use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE};
 use crate::plan::{Arm, Purpose};
-use crate::statistics::verdict::{Finding, Verdict};
+use crate::statistics::verdict::Verdict;
 use proto::target::HttpVersion;
 
 mod arms;
+mod blocks;
 mod capacity;
+mod findings;
 pub(super) mod format;
 mod goodput;
+mod groups;
 mod levels;
 mod mix;
+mod notes;
 mod phases;
 mod proof;
 mod sections;
@@ -21,11 +25,13 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod workers;
 
 pub(crate) use format::{escape, visible};
 pub use sections::summary;
-pub(super) use sections::{Section, sections};
+pub(super) use sections::{NOTES, Section, sections};
 
+use findings::findings;
 use format::{address, seconds};
 
 fn title(record: &RunRecord) -> String {
@@ -53,44 +59,6 @@ fn verdict(record: &RunRecord) -> String {
     let lines: Vec<String> = lines.chain(missing(record)).collect();
     let verdict = format!("**Verdict: {}**: {said}", record.verdict);
     if lines.is_empty() { verdict } else { format!("{verdict}\n\n{}", lines.join("\n")) }
-}
-
-/// Each finding, and what it is about. Of blocks of the same kind only the first that a rule speaks of is shown, with how
-/// many there are.
-fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
-    let mut found: Vec<(String, &Finding)> = Vec::new();
-    for block in record.judged() {
-        for finding in &block.findings {
-            let is_same = |other: &&BlockRecord| {
-                (other.arm, other.purpose) == (block.arm, block.purpose)
-                    && other.scenario.name == block.scenario.name
-                    && other.load == block.load
-                    && other.findings.iter().any(|found| found.rule == finding.rule)
-            };
-            let alike: Vec<u32> = record.judged().filter(is_same).map(|other| other.number).collect();
-            if alike.first() != Some(&block.number) {
-                continue;
-            }
-            let name = scenario(block);
-            let about = match alike.as_slice() {
-                [only] => format!("Block {only}, {name}"),
-                several => {
-                    let numbers: Vec<String> = several.iter().map(ToString::to_string).collect();
-                    format!("Blocks {}, {name}; in block {}", numbers.join(", "), block.number)
-                }
-            };
-            found.push((about, finding));
-        }
-    }
-    let has_levels = ResultRecord::has_levels(record);
-    for result in &record.results {
-        let mut about = escape(&result.scenario);
-        if has_levels {
-            about += &format!(", {}", result.load.level());
-        }
-        found.extend(result.findings.iter().map(|finding| (about.clone(), finding)));
-    }
-    found
 }
 
 /// What was to be measured and was not.
@@ -256,94 +224,22 @@ fn repeats(record: &RunRecord) -> Option<String> {
     }
 }
 
-fn notes(record: &RunRecord) -> String {
-    let mut notes = vec![
-        "Latency is the response time of successes: from when a request was due to its last byte. \
-         Percentiles come from the merged histograms of all workers."
-            .to_owned(),
-        "Throughput is successes over a common window: its length is under Load.".to_owned(),
-    ];
-    notes.extend(mix::note(record));
-    if record.run.direct.is_some() {
-        notes.push(
-            "The figures above are the gateway's, over all its blocks; those of the upstream are under Arms."
-                .to_owned(),
-        );
-    }
-    notes.extend(
-        record.run.preflight_warnings.iter().map(|warning| format!("Preflight: {}", escape(warning))),
-    );
-    let of_findings = findings(record).into_iter().filter(|(_, finding)| finding.is_note());
-    notes.extend(of_findings.map(|(about, finding)| format!("{about}: {}.", escape(&finding.reason))));
-    for block in &record.blocks {
-        notes.extend(block_notes(block));
-    }
-    let lines: Vec<String> = notes.iter().map(|note| format!("- {note}")).collect();
-    lines.join("\n")
-}
-
-fn block_notes(block: &BlockRecord) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
-    let name = block_name(block);
-    if let Some(tail) = block.figures.tail_ns.filter(|tail| *tail > 0) {
-        notes.push(format!(
-            "{name}: in the last {} not all workers were active (the tail).",
-            seconds_or_milliseconds(tail)
-        ));
-    }
-    // The other blocks of its kind make as many.
-    let made = bodies(block).filter(|_| block.repeat == 1);
-    notes.extend(made.map(|made| format!("{name}: {made}.")));
-    let idle = block.workers.iter().filter(|worker| worker.is_idle()).count();
-    if idle > 0 {
-        notes.push(format!(
-            "{name}: {idle} of {} workers were idle: fewer connections than workers.",
-            block.workers.len()
-        ));
-    }
-    let mut left_out: Vec<&String> =
-        block.workers.iter().flat_map(|worker| &worker.addresses_left_out).collect();
-    left_out.sort_unstable();
-    left_out.dedup();
-    notes.extend(left_out.into_iter().map(|address| {
-        format!("{name}: nothing was sent to {}, which accepted no connection.", escape(address))
-    }));
-    let beyond = block.figures.response_time.map_or(0, |response_time| response_time.above_range);
-    if beyond > 0 {
-        notes.push(format!("{name}: {beyond} response times above 1 h are counted as 1 h."));
-    }
-    notes
-}
-
-/// How many bodies there were, and how often each was used.
-fn bodies(block: &BlockRecord) -> Option<String> {
-    let variety = block.scenarios().iter().find_map(|part| part.scenario.variety.as_ref())?;
-    let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
-    let rows = match variety.dataset_rows {
-        0 => String::new(),
-        rows => format!(" from {rows} rows in turn"),
-    };
-    let times = block.figures.requests as f64 / made.max(1) as f64;
-    Some(format!(
-        "{made} bodies were made{rows} before the load, and each was sent {times:.2} times on average"
-    ))
-}
-
-fn seconds_or_milliseconds(nanos: u64) -> String {
-    if nanos < 1_000_000_000 { format!("{} ms", format::milliseconds(nanos)) } else { seconds(nanos) }
-}
-
 /// How sentences name a block.
 fn block_name(block: &BlockRecord) -> String {
     format!("Block {}, {}", block.number, scenario(block))
 }
 
-/// How tables name a block.
+/// How sentences name what a block measured.
 fn scenario(block: &BlockRecord) -> String {
-    let mut name = escape(&block.scenario.name);
-    if block.arm == Arm::Direct {
-        name += " (direct)";
+    match block.arm {
+        Arm::Gateway => named(block),
+        Arm::Direct => format!("{} (direct)", named(block)),
     }
+}
+
+/// How tables name it, beside its load and its arm.
+fn named(block: &BlockRecord) -> String {
+    let mut name = escape(&block.scenario.name);
     if block.purpose == Purpose::QueueingCheck {
         name += " (at half the concurrency)";
     }

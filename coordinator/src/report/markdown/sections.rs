@@ -1,9 +1,14 @@
 //! The summary in its parts, in the order in which they are read.
 
+use super::groups::Groups;
 use super::{
-    RunRecord, arms, capacity, goodput, levels, phases, proof, stages, streams, tables, thresholds, visible,
+    RunRecord, arms, blocks, capacity, goodput, levels, notes, phases, proof, stages, streams, tables,
+    thresholds, visible, workers,
 };
-use super::{files, head, notes, title, verdict};
+use super::{files, head, title, verdict};
+
+/// What is known before the first look is over; what follows it is for a second one.
+pub(in crate::report) const NOTES: &str = "Notes";
 
 /// A part of the summary.
 pub(in crate::report) struct Section {
@@ -31,6 +36,7 @@ pub fn summary(record: &RunRecord) -> String {
 /// The summary in its parts, in order.
 pub(in crate::report) fn sections(record: &RunRecord) -> Vec<Section> {
     let beginning = |content| Some(Section { heading: None, content });
+    let groups = &Groups::of(record);
     let sections = [
         beginning(title(record)),
         beginning(verdict(record)),
@@ -38,21 +44,22 @@ pub(in crate::report) fn sections(record: &RunRecord) -> Vec<Section> {
         beginning(tables::latency(record)),
         section("Capacity", capacity::knees(record)),
         section("What the gateway adds", arms::added(record)),
-        beginning(notes(record)),
+        section(NOTES, Some(notes::notes(groups))),
         section("Thresholds", thresholds::table_of(record)),
         section("Arms", arms::arms(record)),
         section("By level", levels::table_of(record)),
         section("Latency by rate", capacity::curve(record)),
         section("Upstream", arms::upstream(record)),
-        section("Load", tables::load(record)),
-        section("Phases", phases::table_of(record)),
-        section("Connections", tables::connections(record)),
-        section("Stages", stages::table_of(record)),
-        section("Failures", tables::failures(record)),
-        section("Streams", streams::table_of(record)),
-        section("Goodput", goodput::table_of(record)),
-        section("Workers", tables::workers(record)),
-        section("Merge proof", proof::table_of(record)),
+        section("Load", tables::load(groups)),
+        section("Phases", phases::table_of(groups)),
+        section("Connections", tables::connections(groups)),
+        section("Stages", stages::table_of(groups)),
+        section("Failures", tables::failures(groups)),
+        section("Streams", streams::table_of(groups)),
+        section("Goodput", goodput::table_of(groups)),
+        section("Workers", workers::table_of(groups)),
+        section("Blocks", blocks::table_of(groups)),
+        section("Merge proof", proof::table_of(groups)),
         section("Environment", Some(tables::environment(record))),
         section("Files", Some(files(record))),
         section("Command", Some(format!("    {}", visible(&record.run.command_line)))),

@@ -1,8 +1,8 @@
 //! What the summary says of a load in stages.
 
-use super::format::{NONE, milliseconds, rate, seconds, table};
-use super::{RunRecord, scenario};
-use crate::report::record::{BlockRecord, LoadRecord, StageRecord};
+use super::format::{NONE, milliseconds, rate, seconds};
+use super::groups::{Group, Groups};
+use crate::report::record::{LoadRecord, StageRecord, stages_of};
 use crate::statistics::{Distribution, StageFigures};
 
 /// All stages in one line, such as `30 s at 100 req/s, 1 s from 100 to 500 req/s`.
@@ -17,10 +17,8 @@ fn rates(stage: &StageRecord) -> String {
 }
 
 /// What came of each stage.
-pub(super) fn table_of(record: &RunRecord) -> Option<String> {
+pub(super) fn table_of(groups: &Groups<'_>) -> Option<String> {
     let columns = [
-        "Block",
-        "Test Scenario",
         "Stage",
         "From (s)",
         "Asked for",
@@ -33,28 +31,35 @@ pub(super) fn table_of(record: &RunRecord) -> Option<String> {
         "Failed",
         "Dropped",
     ];
-    let rows = record.with_parts().flat_map(|block| {
-        let asked = match &block.load {
+    let rows = groups.with_parts().flat_map(|group| {
+        let asked = match &group.first.load {
             LoadRecord::Open { stages, .. } => stages.as_slice(),
             LoadRecord::Closed { .. } => &[],
         };
-        let numbered = (1..).zip(asked).zip(&block.stages);
-        numbered.map(|((number, asked), figures)| row(block, number, asked, figures))
+        let numbered = (1..).zip(asked).zip(figures(group));
+        numbered.map(move |((number, asked), figures)| (group, row(number, asked, &figures)))
     });
-    let table = table(5, &columns, &rows.collect::<Vec<_>>())?;
+    let table = groups.table(3, &columns, rows)?;
     Some(format!(
         "{table}\n\nA request is offered in the stage in which it was due, and an answer counts in the one in which it came. \
          What came after the last stage is in none."
     ))
 }
 
-fn row(block: &BlockRecord, number: usize, asked: &StageRecord, figures: &StageFigures) -> Vec<String> {
+/// Over all blocks of the group.
+fn figures(group: &Group<'_>) -> Vec<StageFigures> {
+    match group.blocks.as_slice() {
+        [only] => only.stages.clone(),
+        // A record whose histograms cannot be read has been refused by whoever read it.
+        several => stages_of(several).unwrap_or_default(),
+    }
+}
+
+fn row(number: usize, asked: &StageRecord, figures: &StageFigures) -> Vec<String> {
     let time = |value: fn(&Distribution) -> u64| milliseconds(figures.response_time.as_ref().map(value));
     let is_measured = figures.measured_ns > 0;
     let count = |count: u64| if is_measured { count.to_string() } else { NONE.to_owned() };
     vec![
-        block.number.to_string(),
-        scenario(block),
         number.to_string(),
         seconds(figures.start_ns).trim_end_matches(" s").to_owned(),
         format!("{} {}", seconds(asked.duration_ns), rates(asked)),

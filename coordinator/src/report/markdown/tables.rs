@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use proto::outcome::FailureKind;
 use serde_json::Value;
 
-use super::format::{NONE, escape, milliseconds, percent, rate, table, window};
-use super::{RunRecord, scenario};
-use crate::report::record::{
-    BlockRecord, ConnectionRecord, FleetWorkerRecord, ResultRecord, WorkerEndRecord, WorkerRecord,
-};
+use super::RunRecord;
+use super::format::{NONE, escape, gibibytes, milliseconds, rate, table, window};
+use super::groups::{Group, Groups, by_level};
+use crate::report::record::{BlockRecord, ConnectionRecord, FleetWorkerRecord, ResultRecord};
 use crate::statistics::Distribution;
 
 const COLUMNS: [&str; 7] = [
@@ -44,7 +44,7 @@ pub(super) fn latency(record: &RunRecord) -> String {
     };
     let mut columns = COLUMNS.to_vec();
     columns.extend(has_levels.then_some("Load"));
-    let mut rows: Vec<Vec<String>> = record.results.iter().map(row).collect();
+    let mut rows: Vec<Vec<String>> = by_level(record).into_iter().map(row).collect();
     if rows.is_empty() {
         rows.push(vec![NONE.to_owned(); COLUMNS.len()]);
     }
@@ -52,10 +52,8 @@ pub(super) fn latency(record: &RunRecord) -> String {
 }
 
 /// What was asked of the target and what it was given.
-pub(super) fn load(record: &RunRecord) -> Option<String> {
+pub(super) fn load(groups: &Groups<'_>) -> Option<String> {
     let columns = [
-        "Block",
-        "Test Scenario",
         "Window",
         "Offered (req/s)",
         "Achieved (req/s)",
@@ -67,12 +65,12 @@ pub(super) fn load(record: &RunRecord) -> Option<String> {
         "Send lag P99 (ms)",
         "Start skew (ms)",
     ];
-    let row = |block: &BlockRecord| {
-        let (figures, skew) = (&block.figures, &block.start_skew);
+    let row = |group: &Group<'_>| {
+        let figures = &group.figures;
+        let skews = group.blocks.iter().map(|block| block.start_skew);
+        let skew = skews.max_by_key(|skew| skew.spread_ns).unwrap_or(group.first.start_skew);
         vec![
-            block.number.to_string(),
-            scenario(block),
-            window(figures.window),
+            window(figures.window, group.blocks.len()),
             rate(figures.offered_rate),
             rate(figures.achieved_rate),
             figures.offered.to_string(),
@@ -84,27 +82,33 @@ pub(super) fn load(record: &RunRecord) -> Option<String> {
             format!("{} ± {}", milliseconds(skew.spread_ns), milliseconds(skew.uncertainty_ns)),
         ]
     };
-    table(3, &columns, &record.with_parts().map(row).collect::<Vec<_>>())
+    let table = groups.table(1, &columns, groups.with_parts().map(|group| (group, row(group))))?;
+    let of_several = if groups.have_repeats() { ", in the block where it was largest" } else { "" };
+    Some(format!(
+        "{table}\n\nOffered is what fell due, achieved what was sent in the window. Dropped were beyond the limit of requests \
+         in flight, unsent still waited for a connection at the end, abandoned were in flight when a block was stopped. \
+         Start skew is how far apart the workers began{of_several}."
+    ))
 }
 
 /// Where connections went, and what TLS they spoke.
-pub(super) fn connections(record: &RunRecord) -> Option<String> {
-    let mut rows = Vec::new();
-    for block in &record.blocks {
+pub(super) fn connections(groups: &Groups<'_>) -> Option<String> {
+    let rows = groups.whole().flat_map(|group| {
         let mut kinds: BTreeMap<(&str, String), [u64; 2]> = BTreeMap::new();
-        let before = block.workers.iter().map(|worker| (0, &worker.warm_up));
-        for (when, counters) in before.chain(Some((1, &block.totals))) {
-            for made in &counters.connections_by_address {
-                let count = &mut kinds.entry((&made.address, tls(made))).or_default()[when];
-                *count = count.saturating_add(made.count);
+        for block in &group.blocks {
+            let before = block.workers.iter().map(|worker| (0, &worker.warm_up));
+            for (when, counters) in before.chain(Some((1, &block.totals))) {
+                for made in &counters.connections_by_address {
+                    let count = &mut kinds.entry((made.address.as_str(), tls(made))).or_default()[when];
+                    *count = count.saturating_add(made.count);
+                }
             }
         }
-        rows.extend(kinds.into_iter().map(|((address, tls), [before, within])| {
-            let counts = [before.to_string(), within.to_string()];
-            [vec![block.number.to_string(), scenario(block), escape(address), tls], counts.to_vec()].concat()
-        }));
-    }
-    table(4, &["Block", "Test Scenario", "Address", "TLS", "Before the block", "Within it"], &rows)
+        kinds.into_iter().map(move |((address, tls), [before, within])| {
+            (group, vec![escape(address), tls, before.to_string(), within.to_string()])
+        })
+    });
+    groups.table(2, &["Address", "TLS", "Before the load", "Within it"], rows)
 }
 
 fn tls(made: &ConnectionRecord) -> String {
@@ -118,71 +122,20 @@ fn tls(made: &ConnectionRecord) -> String {
 }
 
 /// Every failure by kind, status and detail.
-pub(super) fn failures(record: &RunRecord) -> Option<String> {
-    let mut rows = Vec::new();
-    for block in record.blocks.iter().flat_map(BlockRecord::scenarios) {
-        rows.extend(block.totals.failures.iter().map(|failure| {
-            vec![
-                block.number.to_string(),
-                scenario(block),
-                failure.kind.name().to_owned(),
-                failure.status.map_or_else(|| NONE.to_owned(), |status| status.to_string()),
-                if failure.detail.is_empty() { NONE.to_owned() } else { escape(&failure.detail) },
-                failure.count.to_string(),
-            ]
-        }));
-    }
-    table(5, &["Block", "Test Scenario", "Kind", "Status", "Detail", "Count"], &rows)
-}
-
-/// Each worker's share.
-pub(super) fn workers(record: &RunRecord) -> Option<String> {
-    let columns = [
-        "Block",
-        "Test Scenario",
-        "Worker",
-        "State",
-        "Requests",
-        "Throughput (req/s)",
-        "P50 (ms)",
-        "P99 (ms)",
-        "Failed",
-        "Busiest thread",
-        "Cores lost",
-        "Reporting (ms)",
-    ];
-    let row = |block: &BlockRecord, worker: &WorkerRecord| {
-        let figures = &worker.figures;
-        vec![
-            block.number.to_string(),
-            scenario(block),
-            worker.number.to_string(),
-            state(&worker.end),
-            figures.requests.to_string(),
-            rate(figures.throughput),
-            milliseconds(figures.response_time.map(|response_time| response_time.p50_ns)),
-            milliseconds(figures.response_time.map(|response_time| response_time.p99_ns)),
-            figures.failed.to_string(),
-            percent(worker.host.busiest_thread),
-            worker.host.involuntary_switches.to_string(),
-            milliseconds(Some(worker.host.reporting_ns)),
-        ]
-    };
-    let rows =
-        record.blocks.iter().flat_map(|block| block.workers.iter().map(move |worker| row(block, worker)));
-    let table = table(4, &columns, &rows.collect::<Vec<_>>())?;
-    Some(format!(
-        "{table}\n\nThe last three are the most of any second: how busy an engine thread was, how often engine threads lost \
-         their core to others, and what they spent on reporting."
-    ))
-}
-
-fn state(end: &WorkerEndRecord) -> String {
-    match end {
-        WorkerEndRecord::Idle => "idle".into(),
-        WorkerEndRecord::Finished { reason, .. } => format!("finished ({})", reason.name()),
-        WorkerEndRecord::Lost { why } => format!("lost: {}", escape(why)),
-    }
+pub(super) fn failures(groups: &Groups<'_>) -> Option<String> {
+    let rows = groups.scenarios().flat_map(|group| {
+        let mut kinds: BTreeMap<(FailureKind, Option<u16>, &str), u64> = BTreeMap::new();
+        for failure in group.blocks.iter().flat_map(|block| &block.totals.failures) {
+            let count = kinds.entry((failure.kind, failure.status, failure.detail.as_str())).or_default();
+            *count = count.saturating_add(failure.count);
+        }
+        kinds.into_iter().map(move |((kind, status, detail), count)| {
+            let status = status.map_or_else(|| NONE.to_owned(), |status| status.to_string());
+            let detail = if detail.is_empty() { NONE.to_owned() } else { escape(detail) };
+            (group, vec![kind.name().to_owned(), status, detail, count.to_string()])
+        })
+    });
+    groups.table(3, &["Kind", "Status", "Detail", "Count"], rows)
 }
 
 /// The software, the coordinator's machine, and the workers' machines.
@@ -193,31 +146,35 @@ pub(super) fn environment(record: &RunRecord) -> String {
         format!("- archestra-bench {}, commit {}", escape(&run.tool.version), escape(commit)),
         format!("- seed {}", run.seed),
     ];
-    lines.extend(facts(&run.environment));
+    lines.extend(coordinator(&run.environment));
     lines.extend(run.workers.iter().map(worker_machine));
     lines.join("\n")
 }
 
-fn facts(environment: &Value) -> Vec<String> {
-    let Some(facts) = environment.as_object() else { return Vec::new() };
-    let known = facts.iter().filter(|(_, value)| !value.is_null());
-    known
-        .map(|(name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            format!("- {}: {}", escape(&name.replace('_', " ")), escape(&value))
-        })
-        .collect()
+/// The machine that the run was started on.
+fn coordinator(environment: &Value) -> Option<String> {
+    let known = environment.as_object()?.iter().filter(|(_, value)| !value.is_null());
+    let facts = known.map(|(name, value)| {
+        let (name, value) = match (name.strip_suffix("_bytes"), value.as_u64()) {
+            (Some(name), Some(0)) => (name, "unknown".to_owned()),
+            (Some(name), Some(bytes)) => (name, gibibytes(bytes)),
+            _ => (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+        };
+        format!("{}: {}", escape(&name.replace('_', " ")), escape(&value))
+    });
+    let facts: Vec<String> = facts.collect();
+    (!facts.is_empty()).then(|| format!("- the coordinator: {}", facts.join(", ")))
 }
 
 fn worker_machine(worker: &FleetWorkerRecord) -> String {
     let FleetWorkerRecord { number, cores, memory_bytes, .. } = worker;
     let noun = if *cores == 1 { "core" } else { "cores" };
     format!(
-        "- worker {number} at {} on {}: {}, {cores} {noun}, {:.1} GiB, {} {}, version {}",
+        "- worker {number} at {} on {}: {}, {cores} {noun}, {}, {} {}, version {}",
         escape(&worker.address),
         escape(&worker.hostname),
         escape(&worker.cpu_model),
-        *memory_bytes as f64 / f64::from(1u32 << 30),
+        gibibytes(*memory_bytes),
         escape(&worker.architecture),
         escape(&worker.kernel),
         escape(&worker.software_version),

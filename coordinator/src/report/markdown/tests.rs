@@ -5,13 +5,62 @@ use crate::statistics::verdict::Verdict;
 
 #[test]
 fn a_calm_run_reads_like_this() {
-    let record = fixtures::record_of(&[fixtures::calm_block()]);
-    assert_eq!(summary(&record), include_str!("../../../tests/snapshots/summary_calm.md"));
+    fixtures::holds("summary_calm.md", &summary(&fixtures::record_of(&[fixtures::calm_block()])));
 }
 
 #[test]
 fn a_rough_run_reads_like_this() {
-    assert_eq!(summary(&fixtures::record()), include_str!("../../../tests/snapshots/summary_rough.md"));
+    fixtures::holds("summary_rough.md", &summary(&fixtures::record()));
+}
+
+#[test]
+fn pairs_at_two_levels_read_like_this() {
+    fixtures::holds("summary_pairs.md", &summary(&fixtures::paired_record()));
+}
+
+#[test]
+fn a_mix_with_a_goal_reads_like_this() {
+    fixtures::holds("summary_mix.md", &summary(&fixtures::mixed_record()));
+}
+
+#[test]
+fn a_search_reads_like_this() {
+    fixtures::holds("summary_search.md", &summary(&fixtures::search_record()));
+}
+
+/// The rows of a section's tables.
+fn rows<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+    let section = text.split(&format!("\n## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    let lines = section.lines().filter(|line| line.starts_with('|') && !line.starts_with("| --"));
+    lines.filter(|line| !line.contains("| Test Scenario |")).collect()
+}
+
+#[test]
+fn a_row_is_of_a_result_and_levels_are_in_order_and_blocks_have_a_table_of_their_own() {
+    let text = summary(&fixtures::paired_record());
+    for (heading, count) in [("Load", 4), ("Phases", 8), ("Failures", 2), ("By level", 2), ("Blocks", 12)] {
+        assert_eq!(rows(&text, heading).len(), count, "{heading}: {text}");
+    }
+    assert_eq!(rows(&text, "Workers").len(), 4 + 8, "each result, then each worker of it");
+    assert!(rows(&text, "By level")[0].starts_with("| simple_chat | 10 in flight |"), "{text}");
+    // Three blocks of 1,000 answers each, and a failure in one of them.
+    let load = rows(&text, "Load")[0];
+    assert!(
+        load.contains("| 3 s, to the last completion of each of 3 blocks |") && load.contains("| 3001 |"),
+        "{load}"
+    );
+    assert!(!summary(&fixtures::record()).contains("## Blocks"));
+}
+
+#[test]
+fn the_goodput_of_a_mix_counts_each_request_once() {
+    let text = summary(&fixtures::mixed_record());
+    let goodput = rows(&text, "Goodput").join("\n");
+    for part in
+        ["| 700 | 14 | 98.0 % |", "| 300 | 100 | 66.7 % |", "| together | ", "| 1000 | 114 | 88.6 % |"]
+    {
+        assert!(goodput.contains(part), "{part} in {goodput}");
+    }
 }
 
 #[test]
@@ -89,7 +138,12 @@ fn stages_are_shown_as_they_were_asked_for_and_what_came_of_them() {
     let text = summary(&fixtures::record_of(&[fixtures::staged_block()]));
     let rate = "- **Rate**: 1 s at 10 req/s, 0.5 s from 10 to 30 req/s, constant arrivals\n";
     assert!(text.contains(rate), "{text}");
-    let second = "| 1 | simple_chat | 2 | 1 | 0.5 s from 10 to 30 req/s | 20.00 | 20.00 | 16.00 | 7.000 | 7.000 | 7.000 | 0 | 0 |\n";
+    let second = "| simple_chat | 2 | 1 | 0.5 s from 10 to 30 req/s | 20.00 | 20.00 | 16.00 | 7.000 | 7.000 | 7.000 | 0 | 0 |\n";
     assert!(text.contains("## Stages\n") && text.contains(second), "{text}");
     assert!(!summary(&fixtures::record()).contains("## Stages"));
+    // Of several blocks, all of them together.
+    let mut again = fixtures::staged_block();
+    again.block.repeat = 2;
+    let twice = summary(&fixtures::record_of(&[fixtures::staged_block(), again]));
+    assert!(twice.contains("## Stages\n") && twice.contains(second), "{twice}");
 }

@@ -134,6 +134,7 @@ impl SeriesRecord {
             start_ns: nanos(point.start),
             end_ns: nanos(point.end),
             workers: point.workers,
+            successes_by_worker: point.successes_by_worker.clone(),
             throughput: None,
             response_time: None,
             time_to_first_token: None,

@@ -242,6 +242,9 @@ pub struct SeriesRecord {
     pub end_ns: u64,
     /// How many workers reported this span.
     pub workers: u32,
+    /// What each worker had of the successes, from worker 0 on, up to the last that reported; empty in older records.
+    #[serde(default)]
+    pub successes_by_worker: Vec<u64>,
     /// Successes ÷ length; `None` when it has no length.
     pub throughput: Option<f64>,
     /// Due to last byte, of successes.
@@ -302,6 +305,10 @@ pub struct HostRecord {
     /// What the engine threads spent on ending the span and handing over what they had measured; together.
     #[serde(default)]
     pub reporting_ns: u64,
+    /// The furthest that the machine's wall clock went against the monotonic one within an interval: below 0 where it was
+    /// set back.
+    #[serde(default)]
+    pub wall_step_ns: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -347,6 +354,7 @@ impl From<HostReading> for HostRecord {
             voluntary_switches: host.voluntary_switches,
             involuntary_switches: host.involuntary_switches,
             reporting_ns: nanos(host.reporting),
+            wall_step_ns: host.wall_step_ns,
         }
     }
 }
@@ -362,6 +370,7 @@ impl From<HostRecord> for HostReading {
             voluntary_switches: host.voluntary_switches,
             involuntary_switches: host.involuntary_switches,
             reporting: Duration::from_nanos(host.reporting_ns),
+            wall_step_ns: host.wall_step_ns,
         }
     }
 }

@@ -17,6 +17,11 @@ impl BlockRecord {
         if self.parts.is_empty() { std::slice::from_ref(self) } else { &self.parts }
     }
 
+    /// Whether its scenario, or one of its mix, has bounds that requests were to keep to.
+    pub(in crate::report) fn has_goal(&self) -> bool {
+        self.scenario.goal.is_some() || self.parts.iter().any(Self::has_goal)
+    }
+
     /// Which scenario of the mix each request was of; `None` where that is no mix, or not known.
     pub(in crate::report) fn deal(&self) -> Option<Deal> {
         let weights = self.parts.iter().map(|part| NonZeroU32::new(part.weight?));

@@ -38,10 +38,11 @@ pub use measurement::{
 };
 pub(super) use proof::sha256;
 pub use recompute::recompute;
-pub(super) use results::pairs;
 pub use results::{ArmRecord, ResultRecord};
+pub(super) use results::{figures_of, pairs};
 pub use scenario::{GoalRecord, JsonExpectationRecord, ScenarioRecord, VarietyRecord};
 pub use stages::StageRecord;
+pub(super) use stages::stages_of;
 pub use witness::WitnessRecord;
 
 /// The version of the meaning of `report.json`.

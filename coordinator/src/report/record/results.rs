@@ -167,6 +167,15 @@ pub(in crate::report) fn pairs<T>(all: &[T], block: impl Fn(&T) -> &BlockRecord)
         .collect()
 }
 
+/// The figures of several blocks of one arm together, over the sum of their windows; `None` without blocks.
+///
+/// # Errors
+/// When a histogram cannot be read.
+pub(in crate::report) fn figures_of(blocks: &[&BlockRecord]) -> Result<Option<Figures>, RecordError> {
+    let parts = blocks.iter().map(|block| Part::new(block)).collect::<Result<Vec<_>, _>>()?;
+    Ok(arm(parts.iter()).map(|arm| arm.figures))
+}
+
 /// `None` without blocks.
 fn arm<'a>(parts: impl Iterator<Item = &'a Part<'a>> + Clone) -> Option<ArmRecord> {
     let upstream = Upstream::of(parts.clone().filter_map(Part::upstream));

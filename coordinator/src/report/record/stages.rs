@@ -6,7 +6,7 @@ use proto::load::{Load, Pace};
 use proto::stages::Stage;
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, SeriesRecord, nanos};
+use super::{BlockRecord, LoadRecord, RecordError, SeriesRecord, nanos};
 use crate::statistics::{StageFigures, StageSum, Window};
 
 /// A span in which the rate went in a straight line from one value to another.
@@ -45,12 +45,37 @@ pub(super) fn stage_figures(
     let figures = stages.spans().map(|(start, end)| {
         let (start, end) = (nanos(start), nanos(end));
         let mut sum = StageSum::default();
-        for second in series.iter().filter(|second| start <= second.start_ns && second.end_ns <= end) {
-            second.add_to(&mut sum)?;
-        }
-        Ok(StageFigures::of((start, end), window, &sum))
+        add_within((start, end), series, &mut sum)?;
+        Ok(StageFigures::of((start, end), [window], &sum))
     });
     figures.collect()
+}
+
+/// What came of each stage over several blocks of the same load.
+pub(in crate::report) fn stages_of(blocks: &[&BlockRecord]) -> Result<Vec<StageFigures>, RecordError> {
+    let Some(LoadRecord::Open { stages, .. }) = blocks.first().map(|block| &block.load) else {
+        return Ok(Vec::new());
+    };
+    let mut start: u64 = 0;
+    let figures = stages.iter().map(|stage| {
+        let span = (start, start.saturating_add(stage.duration_ns));
+        start = span.1;
+        let mut sum = StageSum::default();
+        for block in blocks {
+            add_within(span, &block.series, &mut sum)?;
+        }
+        Ok(StageFigures::of(span, blocks.iter().map(|block| block.figures.window), &sum))
+    });
+    figures.collect()
+}
+
+fn add_within(
+    (start, end): (u64, u64),
+    series: &[SeriesRecord],
+    sum: &mut StageSum,
+) -> Result<(), RecordError> {
+    let mut within = series.iter().filter(|second| start <= second.start_ns && second.end_ns <= end);
+    within.try_for_each(|second| second.add_to(sum))
 }
 
 impl SeriesRecord {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Check, spans, whole};
 use crate::merge::{counters_difference, latencies_difference};
 use crate::report::record::{
-    BlockRecord, CountersRecord, HttpRecord, LoadRecord, RecordError, StageRecord, TraceRecord,
+    BlockRecord, CountersRecord, HttpRecord, LoadRecord, RecordError, SeriesRecord, StageRecord, TraceRecord,
     WorkerEndRecord, WorkerRecord,
 };
 
@@ -121,7 +121,31 @@ fn seconds(stored: &BlockRecord) -> Result<Option<String>, RecordError> {
     let difference =
         counters_difference(&counted, &totals).or_else(|| latencies_difference(&measured, &kept));
     let problem = difference.map(|difference| format!("the seconds hold {difference} in the totals"));
-    Ok(problem.or_else(|| window(stored)))
+    Ok(problem.or_else(|| of_each_worker(stored)).or_else(|| window(stored)))
+}
+
+/// What each worker had of a second's successes adds up to the second, and over all seconds to the worker. Older records do
+/// not say it of any second.
+fn of_each_worker(stored: &BlockRecord) -> Option<String> {
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0, u64::saturating_add);
+    let is_told = stored.series.iter().any(|second| !second.successes_by_worker.is_empty());
+    let of_second = stored.series.iter().find_map(|second| {
+        let (told, all) = (sum(&mut second.successes_by_worker.iter().copied()), second.counters.successes);
+        (told != all).then(|| {
+            format!("the workers' successes in the second from {} ns are {told} of {all}", second.start_ns)
+        })
+    });
+    let of_worker = || {
+        stored.workers.iter().find_map(|worker| {
+            let by_second = |second: &SeriesRecord| {
+                second.successes_by_worker.get(worker.number as usize).copied().unwrap_or_default()
+            };
+            let (told, all) = (sum(&mut stored.series.iter().map(by_second)), worker.totals.successes);
+            (told != all)
+                .then(|| format!("the seconds hold {told} of {all} successes of worker {}", worker.number))
+        })
+    };
+    is_told.then(|| of_second.or_else(of_worker)).flatten()
 }
 
 /// What rates are worked out from: interval boundaries are the same on all workers, so the seconds say it too.

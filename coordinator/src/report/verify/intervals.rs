@@ -154,6 +154,12 @@ fn seconds_differ(block: &BlockRecord, logged: &[SeriesPoint]) -> Result<Option<
         if span(stored) != span(&logged) {
             return Ok(Some(format!("{place} has another span, or other workers, than the log says")));
         }
+        let (by_worker, logged_by_worker) = (&stored.successes_by_worker, &logged.successes_by_worker);
+        if !by_worker.is_empty() && by_worker != logged_by_worker {
+            return Ok(Some(format!(
+                "{place}: the log holds successes of {logged_by_worker:?} and the record of {by_worker:?}"
+            )));
+        }
         let difference = counters_difference(&logged.counters.content(), &stored.counters.content());
         if let Some(difference) = difference {
             return Ok(Some(format!("{place}: the log holds {difference} in the record")));

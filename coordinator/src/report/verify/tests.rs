@@ -120,6 +120,11 @@ fn a_count_that_was_touched_is_found_wherever_it_is() {
     let seconds = after(|record| record.blocks[0].series[0].counters.started -= 1);
     assert!(seconds.contains("the seconds hold 999 started against 1000 in the totals"), "{seconds}");
 
+    let told = after(|record| record.blocks[0].series[0].successes_by_worker[1] += 1);
+    assert!(told.contains("the workers' successes in the second from 0 ns are 1001 of 1000"), "{told}");
+    let told = after(|record| record.blocks[0].series[0].successes_by_worker = vec![499, 501]);
+    assert!(told.contains("the seconds hold 499 of 500 successes of worker 0"), "{told}");
+
     let window = after(|record| record.blocks[1].workers[0].successes_in_window -= 1);
     assert!(
         window.contains("the window's seconds hold 14 successes and 17 started, and its workers 13 and 17")
@@ -230,7 +235,7 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
         failed(&verify_intervals(&record, lines.iter().cloned().map(Ok))).join("\n")
     };
     assert_eq!(check(|_| {}), "");
-    let changes: [(&str, Change); 11] = [
+    let changes: [(&str, Change); 12] = [
         ("a last completion between 2s and 2.01s against at 200ms", |block| {
             for worker in &mut block.workers {
                 if let WorkerEndRecord::Finished { last_completion_ns, .. } = &mut worker.end {
@@ -251,6 +256,9 @@ fn what_the_record_says_of_workers_and_seconds_must_be_in_the_log() {
         ("12 started in the window against 11", |block| block.workers[0].started_in_window -= 1),
         ("the log holds 3 seconds, and the record 2", |block| block.series.truncate(2)),
         ("10 successes against 5", |block| block.series[1].counters.successes /= 2),
+        ("the log holds successes of [5, 5] and the record of [6, 4]", |block| {
+            block.series[1].successes_by_worker = vec![6, 4];
+        }),
         ("has another span", |block| block.series[1].end_ns -= 500_000_000),
         ("other latencies", |block| {
             block.series[1].response_time_histogram = block.series[2].response_time_histogram.clone();

@@ -237,21 +237,60 @@ fn stalled(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
 }
 
 /// All times of a worker are spans on its monotonic clock, which nobody sets; its wall clock may be set as anybody likes. But
-/// a machine that is moved or restored may come back with another time, and a report of what is still to come shows that. A
-/// clock that falls behind looks like a report that is late, which is [`stalled`].
-const FURTHEST_AHEAD: Duration = Duration::from_millis(100);
+/// a machine that is moved, suspended or restored may come back with another time. Where its monotonic clock went ahead, it
+/// reports what is still to come. Where that stood still, its reports come late from then on, and its wall clock, which
+/// somebody sets right again, goes on by as much as it is late.
+const FURTHEST: Duration = Duration::from_millis(100);
 
 fn clock_stepped(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
+    let ahead = clock_ahead(evidence).or_else(|| clock_behind(evidence));
+    let suspect = ahead.map(|reason| Finding::new("clock_stepped", Verdict::Suspect, reason));
+    suspect.or_else(|| Some(Finding::new("clock_stepped", Verdict::Valid, wall_clock_set(evidence)?)))
+}
+
+fn clock_ahead(evidence: &Evidence<'_>) -> Option<String> {
     let ahead = |worker: &MeasuredWorker| worker.clock_advance.saturating_sub(worker.round_trip);
     let worker = evidence.workers.iter().max_by_key(|worker| ahead(worker))?;
-    (ahead(worker) > FURTHEST_AHEAD).then(|| {
-        let reason = format!(
+    (ahead(worker) > FURTHEST).then(|| {
+        format!(
             "the clock of worker {} stepped: it reported a span that went on for another {:.0} ms by the coordinator's clock",
             worker.number,
             worker.clock_advance.as_secs_f64() * 1e3
-        );
-        Finding::new("clock_stepped", Verdict::Suspect, reason)
+        )
     })
+}
+
+fn clock_behind(evidence: &Evidence<'_>) -> Option<String> {
+    let is_behind = |worker: &&MeasuredWorker| {
+        let late = worker.report_delay.saturating_sub(worker.round_trip);
+        worker.host.wall_step_ns > 0
+            && wall_step(worker) > FURTHEST
+            && late.saturating_add(FURTHEST) >= wall_step(worker)
+    };
+    let worker = evidence.workers.iter().filter(is_behind).max_by_key(|worker| wall_step(worker))?;
+    Some(format!(
+        "the clock of worker {} fell behind: its machine's wall clock went {:.1} s further, and its reports came up to {:.1} s late",
+        worker.number,
+        wall_step(worker).as_secs_f64(),
+        worker.report_delay.as_secs_f64()
+    ))
+}
+
+/// Which bends no figure.
+fn wall_clock_set(evidence: &Evidence<'_>) -> Option<String> {
+    let worker = evidence.workers.iter().max_by_key(|worker| wall_step(worker))?;
+    let way = if worker.host.wall_step_ns < 0 { "back" } else { "forward" };
+    (wall_step(worker) > FURTHEST).then(|| {
+        format!(
+            "the wall clock of worker {}'s machine was set {way} by {:.1} s; times are taken from its other clock",
+            worker.number,
+            wall_step(worker).as_secs_f64()
+        )
+    })
+}
+
+fn wall_step(worker: &MeasuredWorker) -> Duration {
+    Duration::from_nanos(worker.host.wall_step_ns.unsigned_abs())
 }
 
 /// Beyond it some workers loaded the target alone for longer than a person's eye blinks in the first second.

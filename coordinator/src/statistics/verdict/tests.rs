@@ -266,6 +266,35 @@ fn clock_stepped() {
 }
 
 #[test]
+fn clock_that_fell_behind() {
+    let stepped = |step: i64, late: u64| {
+        changed(calm_closed(), |measured| {
+            measured.workers[1].round_trip = Duration::from_millis(50);
+            measured.workers[1].host.wall_step_ns = step * 1_000_000;
+            measured.workers[1].report_delay = Duration::from_millis(late);
+        })
+    };
+    let said = |step, late| {
+        let found = findings(&stepped(step, late));
+        let found = found.iter().find(|finding| finding.rule == "clock_stepped")?;
+        Some((found.verdict, found.reason.clone()))
+    };
+    assert_eq!(said(100, 500), None, "a tenth of a second is what is not known");
+    let (verdict, reason) = said(450, 450).unwrap();
+    assert_eq!(verdict, Verdict::Suspect);
+    assert!(
+        reason.starts_with("the clock of worker 1 fell behind: its machine's wall clock went 0.5 s"),
+        "{reason}"
+    );
+    // Whoever sets the wall clock bends no figure, whichever way.
+    let (verdict, reason) = said(3_000, 0).unwrap();
+    assert_eq!(verdict, Verdict::Valid);
+    assert!(reason.contains("of worker 1's machine was set forward by 3.0 s"), "{reason}");
+    let (verdict, reason) = said(-3_000, 400).unwrap();
+    assert!(verdict == Verdict::Valid && reason.contains("was set back by 3.0 s"), "{reason}");
+}
+
+#[test]
 fn start_skew() {
     let skewed = |spread, uncertainty| {
         let (spread, uncertainty) = (Duration::from_millis(spread), Duration::from_millis(uncertainty));

@@ -6,6 +6,8 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 /// Beyond so many times the least, times are drawn on a logarithmic axis.
 const WIDE_RANGE: f64 = 12.0;
+/// Beyond so many, minutes are easier to read.
+const MANY_SECONDS: f64 = 180.0;
 
 /// Values from `low` to `high`.
 #[derive(Debug, Clone)]
@@ -23,6 +25,10 @@ enum Labels {
     Number,
     /// The value is 1 ÷ (1 − q).
     Percentile,
+    /// The value is in seconds.
+    Seconds,
+    /// The value is in seconds, and what stands there in minutes.
+    Minutes,
     /// The value is the place of a name.
     Names(&'static [&'static str]),
 }
@@ -48,6 +54,14 @@ impl Axis {
         let few = choices.into_iter().find(|values| values.len() <= ticks).unwrap_or_default();
         let ticks = if few.len() < 2 { round_values(low, high, ticks) } else { few };
         Self { low, high, is_log: true, ticks, labels: Labels::Number }
+    }
+
+    /// Seconds from 0 on, with their unit, or minutes where there are many; about so many ticks.
+    pub(in crate::report::html) fn clock(end: f64, ticks: usize) -> Self {
+        let (unit, labels) =
+            if end > MANY_SECONDS { (60.0, Labels::Minutes) } else { (1.0, Labels::Seconds) };
+        let values = round_values(0.0, end / unit, ticks).into_iter().map(|value| value * unit).collect();
+        Self { labels, ..Self::linear(0.0, end, ticks).with_ticks(values) }
     }
 
     /// Times from 0 on, or logarithmic where they are far apart.
@@ -105,6 +119,9 @@ impl Axis {
         match self.labels {
             Labels::Number => number(value),
             Labels::Percentile => percentile(value),
+            Labels::Seconds | Labels::Minutes if value == 0.0 => "0".into(),
+            Labels::Seconds => format!("{} s", number(value)),
+            Labels::Minutes => format!("{} min", number(value / 60.0)),
             Labels::Names(names) => names.get(value.round() as usize).copied().unwrap_or_default().to_owned(),
         }
     }

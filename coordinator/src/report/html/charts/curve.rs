@@ -24,7 +24,7 @@ const PERCENTILES: [Percentile; 3] = [
     ("P99", Ink::P99, |times| times.p99_ns),
 ];
 
-const RATE: &str = "the rate that was offered (req/s)";
+const RATE: &str = "the offered rate (req/s)";
 
 /// The steps of a search.
 pub(in crate::report::html) fn by_rate(record: &RunRecord, capacity: &CapacityRecord) -> Option<Figure> {

@@ -89,7 +89,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 /// Shades the upstream's blocks, and shows where each begins.
-fn mark_blocks(plot: &mut Plot<'_, '_>, spans: &[Span]) -> Drawn<()> {
+pub(super) fn mark_blocks(plot: &mut Plot<'_, '_>, spans: &[Span]) -> Drawn<()> {
     let y = plot.y_range();
     let direct = spans.iter().filter(|span| span.arm == Arm::Direct);
     let corners = direct.map(|span| [(span.start, y.start), (span.end, y.end)]);
@@ -121,19 +121,34 @@ pub(super) fn number_blocks(plot: &Plot<'_, '_>, area: &Area<'_>, spans: &[Span]
     Ok(())
 }
 
-/// A line for each block, with gaps where there is no value.
-fn series(
+/// As [`lines`], with dots where there are few slices.
+pub(super) fn series(
     plot: &mut Plot<'_, '_>,
     ink: Ink,
     slices: &[Slice],
     of: impl Fn(&Slice) -> Option<f64>,
 ) -> Drawn<()> {
-    let point = |slice: &Slice| Some(((slice.start + slice.end) / 2.0, of(slice)?));
-    for run in slices.chunk_by(|one, next| one.block == next.block && of(next).is_some()) {
-        line(plot, ink, run.iter().filter_map(point).collect())?;
-    }
+    lines(plot, ink, slices, &of)?;
     if slices.len() <= FEW {
-        dots(plot, ink, slices.iter().filter_map(point).collect::<Vec<_>>())?;
+        dots(plot, ink, slices.iter().filter_map(|slice| point(slice, &of)).collect::<Vec<_>>())?;
     }
     Ok(())
+}
+
+/// A line for each block, with gaps where there is no value.
+pub(super) fn lines(
+    plot: &mut Plot<'_, '_>,
+    ink: Ink,
+    slices: &[Slice],
+    of: impl Fn(&Slice) -> Option<f64>,
+) -> Drawn<()> {
+    for run in slices.chunk_by(|one, next| one.block == next.block && of(next).is_some()) {
+        line(plot, ink, run.iter().filter_map(|slice| point(slice, &of)).collect())?;
+    }
+    Ok(())
+}
+
+/// In the middle of its slice.
+fn point(slice: &Slice, of: impl Fn(&Slice) -> Option<f64>) -> Option<(f64, f64)> {
+    Some(((slice.start + slice.end) / 2.0, of(slice)?))
 }

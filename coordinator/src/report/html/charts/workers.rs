@@ -11,7 +11,7 @@ use crate::report::markdown::format::{milliseconds, rate};
 
 /// More would be no charts but wallpaper; the tables have them all.
 const MOST: usize = 64;
-const ROOM: Room = Room { width: 176, height: 120 };
+const ROOM: Room = Room { width: 208, height: 120 };
 
 /// The gateway's; `None` with a single worker.
 pub(in crate::report::html) fn workers(arms: &Arms<'_>) -> Option<Figure> {
@@ -25,7 +25,7 @@ pub(in crate::report::html) fn workers(arms: &Arms<'_>) -> Option<Figure> {
     let shown = &workers[..workers.len().min(MOST)];
     let pictures = shown.iter().filter_map(|worker| {
         picture(ROOM, |area, _| {
-            let margins = Margins { left: 34, bottom: 18, top: 20 };
+            let margins = Margins { left: 38, bottom: 18, top: 20 };
             let title = format!("worker {}{}", worker.number, if worker.is_lost { ", lost" } else { "" });
             let mut plot = plot(area, &title, margins, x.clone(), y.clone())?;
             curve(&mut plot, Ink::Fleet, all)?;
