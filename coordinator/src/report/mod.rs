@@ -34,6 +34,8 @@ pub mod verify;
 mod fixtures;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod texts;
 
 use std::path::{Path, PathBuf};
 

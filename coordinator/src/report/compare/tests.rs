@@ -3,6 +3,7 @@ use crate::merge::fixtures::{block, closed, interval, requests, seconds, totals}
 use crate::merge::{BlockMerge, MeasuredBlock};
 use crate::plan::Block;
 use crate::report::fixtures;
+use crate::report::texts::holds;
 use proto::interval::EndReason;
 
 const MS: u64 = 1_000_000;
@@ -53,6 +54,14 @@ fn the_same_run_twice_is_not_worse() {
         "{line}"
     );
     assert_eq!(line.lines().count(), 1);
+}
+
+#[test]
+fn a_comparison_reads_like_this() {
+    let comparison = compared(&paired(1.0, &[1.0, 1.1, 1.2]), &paired(1.0, &[3.0, 3.1, 3.2]));
+    holds("compare.txt", &text(&comparison));
+    holds("compare.md", &markdown(&comparison));
+    holds("compare.xml", &junit(&comparison));
 }
 
 #[test]

@@ -2,6 +2,7 @@ use super::*;
 use crate::report::files::tests::TemporaryFolder;
 use crate::report::fixtures;
 use crate::report::json::to_json as record_json;
+use crate::report::texts::holds;
 
 fn store(folder: &Path, name: &str, started: &str, change: impl Fn(&mut RunRecord)) {
     let mut record = fixtures::record();
@@ -38,6 +39,7 @@ fn runs_stand_newest_first_in_the_users_zone_and_broken_ones_are_named() {
     assert_eq!(unusable, ["20261003_000000", "20261002_000000"]);
 
     let text = text(&history);
+    holds("list.txt", &text.replace(&path.display().to_string(), "results"));
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("RUN ") && lines[0].ends_with("P95 (ms)"), "{text}");
     assert!(lines[1].starts_with("20261001_110000  2026-10-01 14:00:00 +03:00  "), "{text}");
