@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use coordinator::report::json::from_json;
 use coordinator::report::verify::verify;
+use rustix::process::Signal;
 use serde_json::Value;
 
-use support::clock::now;
-use support::process::{Bench, Finished};
+use support::clock::{now, wait_until};
+use support::process::{BOUND, Bench, Finished};
 use support::request::Reply;
-use support::results::Results;
+use support::results::{self, Results};
 use support::target::Target;
 
 /// Answers so many requests a second, one after another, and keeps a queue of those that wait.
@@ -138,8 +139,65 @@ fn a_search_ends_at_its_bounds() {
 }
 
 #[test]
+fn answers_that_take_their_time_are_no_queue() {
+    let (bench, target) = (Bench::new(), Target::with_latencies(vec![Duration::from_millis(1_200)]));
+    let flags =
+        ["--slo", "p99<5s", "--start-rate", "20", "--max-rate", "20", "--step", "3s", "--workers", "1"];
+    let finished = search(&bench, &target, &flags);
+    assert_eq!(finished.code, Some(0), "{}\n{}", finished.stderr, finished.stdout);
+    let results = Results::of(&bench);
+    let capacity = &results.report["capacities"][0];
+    assert_eq!(capacity["conclusion"], "beyond_most", "{}", results.summary);
+    assert_eq!(capacity["steps"][0]["is_too_short"], true, "{}", results.summary);
+    assert_eq!(capacity["steps"][1]["is_too_short"], false, "{}", results.summary);
+    assert!(results.summary.contains("too short to tell: tried again"), "{}", results.summary);
+    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
+fn a_search_that_is_interrupted_says_how_far_it_came() {
+    let (bench, target) = (Bench::new(), Target::good());
+    let url = target.url();
+    let running = bench.start(&[
+        "capacity",
+        "--scenario",
+        "simple_chat",
+        "--target",
+        &url,
+        "--workers",
+        "1",
+        "--step",
+        "1s",
+        "--start-rate",
+        "10",
+    ]);
+    let is_saved = || results::names(&bench).iter().any(|name| name.starts_with("summary_"));
+    assert!(wait_until(BOUND, is_saved), "no step was saved: {}", running.stderr());
+    running.signal(Signal::INT);
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    let capacity = &results.report["capacities"][0];
+    assert_eq!(capacity["conclusion"], Value::Null);
+    assert!(capacity["highest_passing_millihertz"].as_u64() >= Some(10_000), "{}", results.summary);
+    assert_eq!(
+        results.report["results"][0]["load"]["rate_millihertz"],
+        capacity["highest_passing_millihertz"]
+    );
+    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+#[test]
 fn a_search_finds_the_load_itself() {
-    for flag in [["--rate", "5"], ["--concurrency", "5"], ["--requests", "5"], ["--stage", "1s:5/s"]] {
+    for flag in [
+        ["--rate", "5"],
+        ["--concurrency", "5"],
+        ["--requests", "5"],
+        ["--stage", "1s:5/s"],
+        ["--abort-on", "failed>5%"],
+    ] {
         let finished = Bench::new().run(&[&["capacity"], flag.as_slice()].concat());
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);
         assert!(finished.stderr.contains("has no meaning in a search"), "{}", finished.stderr);

@@ -4,6 +4,10 @@
 //! percentile sees that only once the queue is as long as the objective allows. So the queue itself is looked at: its
 //! slope by least squares, and how sure that is (the t statistic of the slope; Le Boudec, Performance Evaluation, chapter 3).
 
+use std::time::Duration;
+
+/// Between two readings.
+const SPAN: Duration = Duration::from_secs(1);
 /// The fewest readings that have a slope and leave a degree of freedom for its error.
 const FEWEST: usize = 3;
 /// So many standard errors lie between the slope and none; the readings of one queue depend on each other, so that fewer
@@ -11,6 +15,27 @@ const FEWEST: usize = 3;
 const SURE: f64 = 5.0;
 /// A queue that grows by less than this part of the arrivals is within the precision of a search.
 const SMALLEST_SHARE: f64 = 0.005;
+
+/// How many readings there should be: fewer have a slope, and an error that may be small by chance.
+const WANTED: u32 = 4;
+
+/// Those of the lengths, at the ends of spans from the first on, that can be a queue's. What is in flight grows with every
+/// arrival, however fast the target is, until answers come as often as requests: when the slowest of them (here: 99 in 100)
+/// have had their time.
+pub fn settled(lengths: &[u64], response_time_p99: Duration) -> &[u64] {
+    let is_settled = |span: usize| SPAN * span as u32 >= response_time_p99;
+    let first = (1..=lengths.len()).find(|span| is_settled(*span)).unwrap_or(lengths.len() + 1);
+    &lengths[first - 1..]
+}
+
+/// How long a load must go on for its queue to be judged, with answers that take this long; nothing for those that end within
+/// a span.
+pub fn needs(response_time_p99: Duration) -> Duration {
+    if response_time_p99 <= SPAN {
+        return Duration::ZERO;
+    }
+    response_time_p99.saturating_add(SPAN * WANTED)
+}
 
 /// Whether a queue grows: its lengths at the ends of equal spans, and the arrivals in one.
 pub fn grows(lengths: &[u64], arrivals_per_span: f64) -> bool {
@@ -56,6 +81,24 @@ mod tests {
     fn two_readings_tell_nothing() {
         assert!(!grows(&[0, 5_000], 5_000.0));
         assert!(!grows(&[], 5_000.0));
+    }
+
+    #[test]
+    fn what_answers_take_is_no_queue() {
+        let seconds = Duration::from_secs;
+        // 100 a second, each of which takes 5 seconds.
+        let lengths = [100, 200, 300, 400, 500, 500, 500, 500];
+        assert!(grows(&lengths[..4], 100.0), "which is why those are left out");
+        assert_eq!(settled(&lengths, seconds(5)), [500; 4]);
+        assert!(!grows(settled(&lengths, seconds(5)), 100.0));
+        assert_eq!(settled(&lengths, Duration::from_millis(20)), lengths);
+        assert_eq!(settled(&lengths[..3], seconds(5)), [0; 0]);
+        assert_eq!(settled(&[], seconds(0)), [0; 0]);
+        // So long that there are readings enough.
+        let long = needs(seconds(5)).as_secs() as usize;
+        assert!(settled(&vec![0; long], seconds(5)).len() > FEWEST);
+        assert_eq!(needs(Duration::from_millis(900)), Duration::ZERO);
+        assert_eq!(needs(Duration::MAX), Duration::MAX);
     }
 
     proptest! {

@@ -52,6 +52,8 @@ pub struct Tried {
     pub failure: Option<String>,
     /// It failed because of the machines that carry the load, and not because of the target.
     pub is_generators_fault: bool,
+    /// How long a step has to be to tell a queue that grows from answers that take their time.
+    pub needs: Duration,
     /// How long it took, with what it takes to begin and to end it.
     pub took: Duration,
     /// How many requests it offered.
@@ -80,6 +82,20 @@ pub struct Search {
     tried: Vec<Tried>,
     passed: Option<Mark>,
     failed: Option<Mark>,
+    /// The longest that a step needed which held every objective.
+    needed: Duration,
+}
+
+impl Tried {
+    /// Whether it held every objective and was over before the queue could be seen to grow.
+    pub fn is_too_short(&self) -> bool {
+        self.failure.is_none() && self.step.duration < self.needs
+    }
+
+    /// Whether it tells something of the target.
+    pub fn is_conclusive(&self) -> bool {
+        !self.is_generators_fault && !self.is_too_short()
+    }
 }
 
 /// A rate of which it is known what comes of it.
@@ -89,13 +105,16 @@ struct Mark {
     is_confirmed: bool,
 }
 
+/// A step that fails because of the machines that carry the load says nothing of the target, and what else they were busy
+/// with may be over soon: so often it is tried before they count as the limit.
+const ATTEMPTS: usize = 3;
 /// Where even the start fails, lower rates are tried down to this part of it.
 const LOWEST_SHARE: u64 = 64;
 
 impl Search {
     /// Nothing is tried yet.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, tried: Vec::new(), passed: None, failed: None }
+        Self { bounds, tried: Vec::new(), passed: None, failed: None, needed: Duration::ZERO }
     }
 
     /// Everything that was tried, in order.
@@ -121,11 +140,23 @@ impl Search {
         let to_come = step.rate.per_second() * step.duration.as_secs_f64();
         let is_affordable = spent + step.duration <= self.bounds.time
             && offered as f64 + to_come <= self.bounds.requests as f64;
-        if is_affordable { Ok(step) } else { Err(Conclusion::OutOfBudget) }
+        match (is_affordable, self.hindered()) {
+            (true, _) => Ok(step),
+            (false, 0) => Err(Conclusion::OutOfBudget),
+            (false, _) => Err(Conclusion::Generator),
+        }
     }
 
     /// Takes in what came of the step that [`Search::next`] said.
     pub fn took(&mut self, tried: Tried) {
+        self.tried.push(tried);
+        let Some(tried) = self.tried.last() else { return };
+        if tried.failure.is_none() {
+            self.needed = self.needed.max(tried.needs);
+        }
+        if !tried.is_conclusive() {
+            return;
+        }
         let (rate, kind) = (tried.step.rate, tried.step.kind);
         let is_confirmed = kind == StepKind::Confirmation;
         let mark = Mark { rate, is_confirmed };
@@ -140,24 +171,31 @@ impl Search {
                 self.passed = self.highest_below(rate);
             }
         }
-        self.tried.push(tried);
+    }
+
+    /// How many of the last steps the generator spoilt, which are attempts at one and the same.
+    fn hindered(&self) -> usize {
+        self.tried.iter().rev().take_while(|tried| tried.is_generators_fault).count()
     }
 
     /// Of those that passed and never failed.
     fn highest_below(&self, rate: Rate) -> Option<Mark> {
-        let has_failed =
-            |rate: Rate| self.tried.iter().any(|tried| tried.step.rate == rate && tried.failure.is_some());
-        let passed = self.tried.iter().filter(|tried| tried.failure.is_none());
+        let told = || self.tried.iter().filter(|tried| tried.is_conclusive());
+        let has_failed = |rate: Rate| told().any(|tried| tried.step.rate == rate && tried.failure.is_some());
+        let passed = told().filter(|tried| tried.failure.is_none());
         let below =
             passed.map(|tried| tried.step.rate).filter(|passed| *passed < rate && !has_failed(*passed));
         below.max().map(|rate| Mark { rate, is_confirmed: false })
     }
 
     fn wanted(&self) -> Result<Step, Conclusion> {
-        if self.tried.last().is_some_and(|tried| tried.is_generators_fault) {
-            return Err(Conclusion::Generator);
+        if let Some(last) = self.tried.last().filter(|tried| tried.is_generators_fault) {
+            return if self.hindered() < ATTEMPTS { Ok(last.step) } else { Err(Conclusion::Generator) };
         }
         let step = |rate, kind| Ok(Step { rate, duration: self.duration(kind), kind });
+        if let Some(last) = self.tried.last().filter(|tried| tried.is_too_short()) {
+            return step(last.step.rate, last.step.kind);
+        }
         match (self.passed, self.failed) {
             (None, None) => step(self.bounds.start.min(self.bounds.most), StepKind::Coarse),
             (Some(passed), None) if passed.rate >= self.bounds.most => match passed.is_confirmed {
@@ -186,14 +224,15 @@ impl Search {
         }
     }
 
-    /// Steps grow longer towards the knee, where a queue grows slowly.
+    /// Steps grow longer towards the knee, where a queue grows slowly, and have half as much again as answers need: where it is
+    /// a queue that makes them slow they grow slower still.
     fn duration(&self, kind: StepKind) -> Duration {
         let factor = match kind {
             StepKind::Coarse => 1.0,
             StepKind::Fine => 1.5,
             StepKind::Confirmation => 2.5,
         };
-        self.bounds.step.mul_f64(factor)
+        self.bounds.step.mul_f64(factor).max(self.needed.saturating_mul(3) / 2)
     }
 }
 
@@ -232,7 +271,7 @@ mod tests {
             };
             let failure = (!passes(step)).then(|| "too slow".to_owned());
             let offered = (step.rate.per_second() * step.duration.as_secs_f64()) as u64;
-            search.took(Tried { step, failure, is_generators_fault: false, took: step.duration, offered });
+            search.took(Tried { failure, took: step.duration, offered, ..held(step) });
         }
     }
 
@@ -294,10 +333,81 @@ mod tests {
     #[test]
     fn it_ends_when_the_machines_that_carry_the_load_can_carry_no_more() {
         let mut search = Search::new(bounds());
-        let step = search.next().unwrap();
-        let failure = Some("busy".to_owned());
-        search.took(Tried { step, failure, is_generators_fault: true, took: step.duration, offered: 1 });
+        let first = search.next().unwrap();
+        for _ in 0..ATTEMPTS {
+            assert_eq!(search.next(), Ok(first));
+            assert_eq!(search.lowest_failing(), None);
+            search.took(hindered(first));
+        }
         assert_eq!(search.next(), Err(Conclusion::Generator));
+        assert_eq!(search.lowest_failing(), None, "nothing is known of the target");
+    }
+
+    #[test]
+    fn a_step_that_the_generator_spoilt_is_tried_again_and_tells_nothing_of_the_target() {
+        let mut search = Search::new(bounds());
+        let mut spoilt = 0;
+        let conclusion = loop {
+            let step = match search.next() {
+                Ok(step) => step,
+                Err(conclusion) => break conclusion,
+            };
+            // Of every three attempts the first two.
+            if spoilt % ATTEMPTS != ATTEMPTS - 1 {
+                search.took(hindered(step));
+            } else {
+                let failure = (step.rate.per_second() > 5_000.0).then(|| "too slow".to_owned());
+                search.took(Tried { failure, ..held(step) });
+            }
+            spoilt += 1;
+        };
+        assert_eq!(conclusion, Conclusion::Found);
+        let (passed, failed) = (search.highest_passing().unwrap(), search.lowest_failing().unwrap());
+        assert!(passed.per_second() <= 5_000.0 && failed.per_second() > 5_000.0, "{search:?}");
+        assert!(failed.per_second() / passed.per_second() <= 1.02);
+    }
+
+    #[test]
+    fn where_there_is_no_time_to_try_again_the_generator_was_the_limit() {
+        let mut search = Search::new(Bounds { time: Duration::from_secs(3), ..bounds() });
+        let step = search.next().unwrap();
+        search.took(Tried { took: step.duration, ..hindered(step) });
+        assert_eq!(search.next(), Err(Conclusion::Generator));
+    }
+
+    #[test]
+    fn a_rate_that_held_once_is_not_taken_back_by_what_the_generator_spoilt() {
+        let mut search = Search::new(bounds());
+        let first = search.next().unwrap();
+        search.took(held(first));
+        let second = search.next().unwrap();
+        for _ in 0..ATTEMPTS {
+            search.took(hindered(Step { rate: first.rate, ..second }));
+        }
+        assert_eq!(search.highest_passing(), Some(first.rate));
+    }
+
+    #[test]
+    fn a_step_that_is_too_short_for_slow_answers_is_tried_again_and_longer() {
+        let (needs, longer) = (Duration::from_secs(14), Duration::from_secs(21));
+        let mut search = Search::new(bounds());
+        let first = search.next().unwrap();
+        search.took(Tried { needs, ..held(first) });
+        assert_eq!(search.highest_passing(), None, "it told nothing");
+        assert_eq!(search.next(), Ok(Step { duration: longer, ..first }));
+        search.took(Tried { needs, ..held(Step { duration: longer, ..first }) });
+        assert_eq!(search.highest_passing(), Some(first.rate));
+        let second = search.next().unwrap();
+        assert_eq!((second.rate, second.duration), (rate(200.0), longer), "so are all that follow");
+    }
+
+    fn held(step: Step) -> Tried {
+        let (took, needs) = (Duration::ZERO, Duration::ZERO);
+        Tried { step, failure: None, is_generators_fault: false, needs, took, offered: 1 }
+    }
+
+    fn hindered(step: Step) -> Tried {
+        Tried { failure: Some("busy".to_owned()), is_generators_fault: true, ..held(step) }
     }
 
     proptest! {

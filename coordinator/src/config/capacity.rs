@@ -21,7 +21,7 @@ pub struct CapacityConfig {
 const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
 
 /// What a search finds itself, or what makes no sense within one. Their variables may be set for another run.
-const NOT_OF_A_SEARCH: [&str; 13] = [
+const NOT_OF_A_SEARCH: [&str; 14] = [
     "mix",
     "concurrency",
     "rate",
@@ -34,6 +34,7 @@ const NOT_OF_A_SEARCH: [&str; 13] = [
     "repeats",
     "queueing_check",
     "thresholds",
+    "abort_on",
     "direct",
 ];
 
@@ -55,6 +56,7 @@ impl RunConfig {
         (run.shape.trace, run.shape.think_time) = (None, None);
         (run.arms.direct, run.arms.repeats, run.arms.queueing_check) = (None, None, Some(false));
         run.judge.thresholds.clear();
+        run.judge.abort_on.clear();
         run.mixed.mix.clear();
         if given.origin("connections") == Origin::Default {
             run.connections = CONNECTIONS;

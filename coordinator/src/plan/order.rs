@@ -82,8 +82,10 @@ impl Design<'_> {
         let mut blocks = Vec::new();
         let kinds = if self.weights.is_empty() { self.scenarios.len() } else { 1 };
         for number in 0..kinds {
-            for level in self.levels {
-                blocks.extend((1..=self.repeats.get()).flat_map(|repeat| self.pair(number, level, repeat)));
+            for (place, level) in self.levels.iter().enumerate() {
+                let seed = |repeat| self.seed_of(place, repeat);
+                let repeats = 1..=self.repeats.get();
+                blocks.extend(repeats.flat_map(|repeat| self.pair(number, level, repeat, seed(repeat))));
             }
             blocks.extend(self.queueing_checks(number));
         }
@@ -91,19 +93,21 @@ impl Design<'_> {
     }
 
     /// One block of each arm.
-    fn pair(&self, scenario: usize, level: &Level, repeat: u32) -> Vec<Block> {
-        let seed = self.seed_of(repeat);
+    fn pair(&self, scenario: usize, level: &Level, repeat: u32, seed: u64) -> Vec<Block> {
         let arms = self.order.of_pair(repeat, mix(seed ^ u64::from(repeat)));
-        arms.into_iter().filter_map(|arm| self.block(scenario, arm, level, repeat)).collect()
+        arms.into_iter().filter_map(|arm| self.block(scenario, arm, level, repeat, seed)).collect()
     }
 
     /// The blocks of a pair send the same, and no other pair does: a cache knows nothing of it yet.
-    fn seed_of(&self, repeat: u32) -> u64 {
-        if repeat == 1 { self.seed } else { mix(self.seed.wrapping_add(u64::from(repeat))) >> 1 }
+    fn seed_of(&self, level: usize, repeat: u32) -> u64 {
+        if (level, repeat) == (0, 1) {
+            return self.seed;
+        }
+        mix(self.seed.wrapping_add((level as u64) << 32 | u64::from(repeat))) >> 1
     }
 
     /// `None` for an arm that is not there.
-    fn block(&self, scenario: usize, arm: Arm, level: &Level, repeat: u32) -> Option<Block> {
+    fn block(&self, scenario: usize, arm: Arm, level: &Level, repeat: u32, seed: u64) -> Option<Block> {
         let (scenarios, target) = match arm {
             Arm::Gateway => (self.scenarios, self.target),
             Arm::Direct => self.direct?,
@@ -126,7 +130,7 @@ impl Design<'_> {
             keep_alive: self.keep_alive,
             streams: self.streams,
             threads: self.threads,
-            seed: self.seed_of(repeat),
+            seed,
         })
     }
 
@@ -144,8 +148,9 @@ impl Design<'_> {
         };
         let level = Level { load: Load::Closed { concurrency: half, think_time: None }, warm_up };
         let arms = [Arm::Gateway, Arm::Direct];
-        let blocks =
-            arms.into_iter().filter_map(|arm| self.block(scenario, arm, &level, self.repeats.get() + 1));
+        let repeat = self.repeats.get() + 1;
+        let seed = self.seed_of(0, repeat);
+        let blocks = arms.into_iter().filter_map(|arm| self.block(scenario, arm, &level, repeat, seed));
         blocks
             .map(|block| Block { purpose: Purpose::QueueingCheck, extent: half_of(self.extent), ..block })
             .collect()

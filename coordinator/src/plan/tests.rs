@@ -97,6 +97,17 @@ fn the_blocks_of_a_pair_send_the_same_and_no_other_pair_does() {
 }
 
 #[test]
+fn each_level_sends_something_else() {
+    let plan = plan(&[level(closed(1)), level(closed(10)), level(closed(50))], true, |_| {});
+    let of_scenario = plan.blocks.iter().filter(|block| block.scenario.name == "one");
+    let mut seeds: Vec<u64> = of_scenario.map(|block| block.seed).collect();
+    let blocks = seeds.len();
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!((blocks, seeds.len()), (18, 9), "a cache that has seen one level knows nothing of the next");
+}
+
+#[test]
 fn a_random_order_follows_from_the_seed_and_has_both_beginnings() {
     let ordered = |seed| {
         arms(&plan(&[level(closed(10))], true, |design| {

@@ -1,7 +1,7 @@
 //! Test results as CI systems read them (JUnit's XML): of a run, a case for each threshold and for each rule of the verdict.
 
 use super::markdown::visible;
-use super::record::{ConclusionRecord, RunRecord};
+use super::record::RunRecord;
 use crate::rules::RULES;
 use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::{Finding, Verdict};
@@ -77,7 +77,7 @@ pub fn run(record: &RunRecord) -> String {
         class: "archestra-bench.capacity",
         name: format!("{} holds {}", capacity.scenario, capacity.objectives.join(", ")),
         state: match capacity.conclusion {
-            Some(ConclusionRecord::NothingPasses) => State::Failed("no rate held the objectives".into()),
+            Some(_) if capacity.holds_nothing() => State::Failed("no rate held the objectives".into()),
             Some(_) => State::Passed,
             None => State::Skipped("the search was interrupted".into()),
         },

@@ -38,7 +38,7 @@ pub(super) async fn search(
             let step = match search.next() {
                 Ok(step) => step,
                 Err(conclusion) => {
-                    record.conclude_search(&search, conclusion);
+                    record.conclude_search(conclusion);
                     break;
                 }
             };
@@ -46,26 +46,27 @@ pub(super) async fn search(
             let block = block(template, step, search.tried().len() as u64);
             let place = Place::in_search(1 + search.tried().len() as u32);
             let measured = course.block(&block, place, watch(step)).await?;
-            let was_interrupted = measured.interrupted;
             record.add(&measured);
             let Some(last) = record.blocks.last() else { break };
-            let (failure, is_generators_fault) = last.came_of(step, &objectives);
-            let offered = last.figures.offered;
-            let drain = drain(last, &search);
-            let mut of_step = StepRecord::new(last.number, step, failure.clone(), is_generators_fault);
-            of_step.was_interrupted = was_interrupted;
-            record.add_step(of_step);
+            let tried = last.tried(step, &objectives);
+            let of_step = StepRecord::new(last, &tried);
+            let failure = tried.failure.clone();
+            let rest = failure.as_ref().map(|_| REST + drain(last, &search));
+            if !measured.interrupted {
+                let took = clock::now().saturating_duration_since(begun) + rest.unwrap_or_default();
+                search.took(Tried { took, ..tried });
+            }
+            record.add_step(of_step, &search);
             course.results.save(&record)?;
-            if was_interrupted {
+            if measured.interrupted {
                 break 'scenarios;
             }
             course.screen.tried(step.rate.per_second(), failure.as_deref());
-            let failed = failure.is_some();
-            if failed && course.interrupt.or(sleep(REST + drain)).await.is_none() {
+            if let Some(rest) = rest
+                && course.interrupt.or(sleep(rest)).await.is_none()
+            {
                 break 'scenarios;
             }
-            let took = clock::now().saturating_duration_since(begun);
-            search.took(Tried { step, failure, is_generators_fault, took, offered });
         }
     }
     record.finish(timestamp(&clock::local_now()));
@@ -105,7 +106,9 @@ fn watch(step: Step) -> super::measure::Watch<'static> {
         seen = live.elapsed;
         lengths.push(live.offered.saturating_sub(live.successes + live.failed + live.dropped));
         let waiting = lengths.last().copied().unwrap_or_default();
-        backlog::grows(&lengths, step.rate.per_second())
+        // As long as nothing is answered nothing is known of how long that takes.
+        let settled = backlog::settled(&lengths, live.so_far?.p99);
+        backlog::grows(settled, step.rate.per_second())
             .then(|| format!("{waiting} requests wait, and more with every second"))
     })
 }

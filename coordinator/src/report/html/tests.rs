@@ -100,6 +100,7 @@ fn levels_and_the_rates_of_a_search_have_their_curves() {
             kind: StepKindRecord::Coarse,
             failure,
             is_generators_fault: false,
+            is_too_short: false,
             was_interrupted: false,
         })
         .to_vec();

@@ -94,7 +94,12 @@ pub(super) fn curve(record: &RunRecord) -> Option<String> {
                 percent(busiest),
                 match &step.failure {
                     _ if step.was_interrupted => "interrupted".into(),
+                    None if capacity.was_tried_again(step.block) => "too short to tell: tried again".into(),
+                    None if step.is_too_short => "too short to tell".into(),
                     None => "yes".into(),
+                    Some(failure) if capacity.was_tried_again(step.block) => {
+                        format!("tried again: {}", escape(failure))
+                    }
                     Some(failure) => format!("no: {}", escape(failure)),
                 },
             ]);

@@ -59,7 +59,7 @@ fn verdict(record: &RunRecord) -> String {
 /// many there are.
 fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
     let mut found: Vec<(String, &Finding)> = Vec::new();
-    for block in record.with_parts() {
+    for block in record.judged() {
         for finding in &block.findings {
             let is_same = |other: &&BlockRecord| {
                 (other.arm, other.purpose) == (block.arm, block.purpose)
@@ -67,7 +67,7 @@ fn findings(record: &RunRecord) -> Vec<(String, &Finding)> {
                     && other.load == block.load
                     && other.findings.iter().any(|found| found.rule == finding.rule)
             };
-            let alike: Vec<u32> = record.with_parts().filter(is_same).map(|other| other.number).collect();
+            let alike: Vec<u32> = record.judged().filter(is_same).map(|other| other.number).collect();
             if alike.first() != Some(&block.number) {
                 continue;
             }

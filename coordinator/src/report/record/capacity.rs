@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockRecord, LoadRecord, RunRecord, nanos};
-use crate::capacity::{Conclusion, Search, Step, StepKind};
+use super::{BlockRecord, RunRecord, nanos};
+use crate::capacity::{Conclusion, Search, StepKind, Tried};
 
 /// The search with one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct StepRecord {
     pub failure: Option<String>,
     /// It failed because of the machines that carried the load.
     pub is_generators_fault: bool,
+    /// It held every objective, and was over before a queue could be seen to grow.
+    #[serde(default)]
+    pub is_too_short: bool,
     /// The user ended it.
     pub was_interrupted: bool,
 }
@@ -89,21 +92,37 @@ impl CapacityRecord {
         }
     }
 
-    /// Whether a block was a step at the highest rate that held.
+    /// Whether a block was a step at the highest rate that held, and held there.
     pub(super) fn is_knee(&self, block: &BlockRecord) -> bool {
-        let rate = match &block.load {
-            LoadRecord::Open { rate_millihertz, .. } => *rate_millihertz,
-            LoadRecord::Closed { .. } => None,
-        };
-        block.scenario.name == self.scenario && rate.is_some() && rate == self.highest_passing_millihertz
+        self.steps.iter().any(|step| {
+            step.block == block.number
+                && Some(step.rate_millihertz) == self.highest_passing_millihertz
+                && step.failure.is_none()
+                && !step.is_too_short
+                && !step.was_interrupted
+        })
+    }
+
+    /// Whether it came to its end without a rate that held.
+    pub fn holds_nothing(&self) -> bool {
+        self.conclusion.is_some() && self.highest_passing_millihertz.is_none()
+    }
+
+    /// Whether a block was a step that told nothing of the target, so that it was tried again.
+    pub fn was_tried_again(&self, block: u32) -> bool {
+        let but_the_last = self.steps.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        let mut told_nothing =
+            but_the_last.iter().filter(|step| step.is_generators_fault || step.is_too_short);
+        told_nothing.any(|step| step.block == block)
     }
 }
 
 impl StepRecord {
     /// Of a step that ran as this block.
-    pub fn new(block: u32, step: Step, failure: Option<String>, is_generators_fault: bool) -> Self {
+    pub fn new(block: &BlockRecord, tried: &Tried) -> Self {
+        let step = tried.step;
         Self {
-            block,
+            block: block.number,
             rate_millihertz: step.rate.millihertz(),
             duration_ns: nanos(step.duration),
             kind: match step.kind {
@@ -111,28 +130,38 @@ impl StepRecord {
                 StepKind::Fine => StepKindRecord::Fine,
                 StepKind::Confirmation => StepKindRecord::Confirmation,
             },
-            failure,
-            is_generators_fault,
-            was_interrupted: false,
+            failure: tried.failure.clone(),
+            is_generators_fault: tried.is_generators_fault,
+            is_too_short: tried.is_too_short(),
+            was_interrupted: block.interrupted,
         }
     }
 }
 
 impl RunRecord {
-    /// Adds a step to the search that goes on.
-    pub fn add_step(&mut self, step: StepRecord) {
-        if let Some(capacity) = self.capacities.last_mut() {
-            capacity.steps.push(step);
-        }
+    /// The blocks that the run's figures can come from, parts of mixes before the whole: all but the steps of a search that
+    /// were tried again.
+    pub fn judged(&self) -> impl Iterator<Item = &BlockRecord> {
+        let was_tried_again =
+            |block: u32| self.capacities.iter().any(|capacity| capacity.was_tried_again(block));
+        self.with_parts().filter(move |block| !was_tried_again(block.number))
     }
 
-    /// Ends the search that goes on, and makes its figures those of the highest rate that held.
-    pub fn conclude_search(&mut self, search: &Search, conclusion: Conclusion) {
+    /// Adds a step to the search that goes on, and makes its figures those of the highest rate that has held.
+    pub fn add_step(&mut self, step: StepRecord, search: &Search) {
+        let Some(capacity) = self.capacities.last_mut() else { return };
+        capacity.steps.push(step);
+        capacity.highest_passing_millihertz = search.highest_passing().map(|rate| rate.millihertz());
+        capacity.lowest_failing_millihertz = search.lowest_failing().map(|rate| rate.millihertz());
+        let concluded = self.conclude();
+        debug_assert!(concluded.is_ok());
+    }
+
+    /// Ends the search that goes on.
+    pub fn conclude_search(&mut self, conclusion: Conclusion) {
         let last = self.blocks.last().filter(|_| conclusion == Conclusion::Generator);
         let more_workers = last.map(BlockRecord::more_workers);
         let Some(capacity) = self.capacities.last_mut() else { return };
-        capacity.highest_passing_millihertz = search.highest_passing().map(|rate| rate.millihertz());
-        capacity.lowest_failing_millihertz = search.lowest_failing().map(|rate| rate.millihertz());
         capacity.more_workers = more_workers;
         capacity.conclusion = Some(match conclusion {
             Conclusion::Found => ConclusionRecord::Found,
@@ -141,7 +170,71 @@ impl RunRecord {
             Conclusion::Generator => ConclusionRecord::Generator,
             Conclusion::OutOfBudget => ConclusionRecord::OutOfBudget,
         });
-        let concluded = self.conclude();
-        debug_assert!(concluded.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proto::load::Rate;
+
+    use super::*;
+    use crate::capacity::Step;
+    use crate::report::fixtures;
+    use crate::statistics::verdict::{Finding, Verdict};
+
+    /// A search whose blocks came out as the functions make them of a step that held.
+    fn searched(outcomes: &[fn(Tried) -> Tried]) -> RunRecord {
+        let blocks: Vec<_> = outcomes.iter().map(|_| fixtures::calm_block()).collect();
+        let mut record = fixtures::record_of(&blocks);
+        let mut capacity = CapacityRecord::new("simple_chat", &[]);
+        capacity.highest_passing_millihertz = Some(1_000);
+        let step = Step {
+            rate: Rate::from_millihertz(1_000).unwrap(),
+            duration: Duration::from_secs(1),
+            kind: StepKind::Fine,
+        };
+        for (block, outcome) in record.blocks.iter().zip(outcomes) {
+            let (needs, took) = (Duration::ZERO, Duration::ZERO);
+            let held = Tried { step, failure: None, is_generators_fault: false, needs, took, offered: 1 };
+            capacity.steps.push(StepRecord::new(block, &outcome(held)));
+        }
+        record.capacities.push(capacity);
+        record
+    }
+
+    fn spoilt(tried: Tried) -> Tried {
+        Tried { failure: Some("busy".into()), is_generators_fault: true, ..tried }
+    }
+
+    fn too_short(tried: Tried) -> Tried {
+        Tried { needs: Duration::from_secs(9), ..tried }
+    }
+
+    fn failed(tried: Tried) -> Tried {
+        Tried { failure: Some("too slow".into()), ..tried }
+    }
+
+    #[test]
+    fn what_told_nothing_and_was_tried_again_leaves_the_verdict_alone() {
+        let mut record = searched(&[spoilt, too_short, |held| held, spoilt]);
+        for block in &mut record.blocks {
+            block.findings = vec![Finding {
+                rule: "starved".into(),
+                verdict: Verdict::Suspect,
+                reason: "too much else runs".into(),
+                accepted: false,
+            }];
+        }
+        let judged: Vec<u32> = record.judged().map(|block| block.number).collect();
+        assert_eq!(judged, [3, 4], "what spoilt the last attempt counts");
+    }
+
+    #[test]
+    fn only_steps_that_held_give_the_figures_of_the_highest_rate() {
+        let record = searched(&[spoilt, failed, too_short, |held| held]);
+        let knees = record.blocks.iter().filter(|block| record.capacities[0].is_knee(block));
+        assert_eq!(knees.map(|block| block.number).collect::<Vec<_>>(), [4]);
     }
 }

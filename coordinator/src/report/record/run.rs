@@ -1,8 +1,7 @@
 //! A record grows block by block, and what follows from its blocks follows at once.
 
 use super::{
-    BlockRecord, CapacityRecord, ConclusionRecord, RecordError, RunHead, RunRecord, SCHEMA_VERSION, results,
-    thresholds,
+    BlockRecord, CapacityRecord, RecordError, RunHead, RunRecord, SCHEMA_VERSION, results, thresholds,
 };
 use crate::merge::MeasuredBlock;
 use crate::plan::Purpose;
@@ -44,9 +43,9 @@ impl RunRecord {
         self.run.planned.get(self.blocks.len()..).unwrap_or_default()
     }
 
-    /// Every finding: of each block, then of each result.
+    /// Every finding that counts: of each judged block, then of each result.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let of_blocks = self.with_parts().flat_map(|block| &block.findings);
+        let of_blocks = self.judged().flat_map(|block| &block.findings);
         of_blocks.chain(self.results.iter().flat_map(|result| &result.findings))
     }
 
@@ -79,9 +78,12 @@ impl RunRecord {
         between || within_search || self.blocks.iter().any(|block| block.interrupted)
     }
 
-    /// Whether nothing was measured: no block was, or every one was interrupted before its first request.
+    /// Whether nothing was measured: no block was, or every one was interrupted before its first answer.
     pub fn is_empty(&self) -> bool {
-        self.blocks.iter().all(|block| block.interrupted && block.figures.requests == 0)
+        let is_empty = |block: &BlockRecord| {
+            block.interrupted && block.figures.successes == 0 && block.figures.failed == 0
+        };
+        self.blocks.iter().all(is_empty)
     }
 
     /// The condition of the user's that came true and ended the run.
@@ -92,9 +94,7 @@ impl RunRecord {
 
     /// Whether it was ended because a condition of the user's came true, or a search found no rate that holds.
     pub fn is_hopeless(&self) -> bool {
-        let holds_nothing =
-            |capacity: &CapacityRecord| capacity.conclusion == Some(ConclusionRecord::NothingPasses);
-        self.abort_reason().is_some() || self.capacities.iter().any(holds_nothing)
+        self.abort_reason().is_some() || self.capacities.iter().any(CapacityRecord::holds_nothing)
     }
 
     /// The verdict that follows from the findings.

@@ -13,9 +13,23 @@ use crate::statistics::thresholds::{Measured, judge};
 const COMFORTABLE: f64 = 0.6;
 
 impl BlockRecord {
+    /// What came of a step that ran as this block.
+    pub fn tried(&self, step: Step, objectives: &[String]) -> Tried {
+        let (failure, is_generators_fault) = self.came_of(step, objectives);
+        let needs = backlog::needs(self.slowest());
+        Tried {
+            step,
+            failure,
+            is_generators_fault,
+            needs,
+            took: Duration::ZERO,
+            offered: self.figures.offered,
+        }
+    }
+
     /// Why a step that ran as this block failed, if it did, and whether that was the fault of the machines that carry the
     /// load.
-    pub fn came_of(&self, step: Step, objectives: &[String]) -> (Option<String>, bool) {
+    fn came_of(&self, step: Step, objectives: &[String]) -> (Option<String>, bool) {
         let is_of_machines = |rule: &str| ["generator_cpu", "starved"].contains(&rule);
         let busy = self.findings.iter().find(|finding| is_of_machines(&finding.rule));
         match (self.failure(step, objectives), busy) {
@@ -33,11 +47,16 @@ impl BlockRecord {
             return Some(missed.sentence());
         }
         let lengths = self.queue_lengths(step.duration);
-        if backlog::grows(&lengths, step.rate.per_second()) {
+        if backlog::grows(backlog::settled(&lengths, self.slowest()), step.rate.per_second()) {
             let waiting = lengths.last().copied().unwrap_or_default();
             return Some(format!("the queue grew to {waiting} requests, and more with every second"));
         }
         None
+    }
+
+    /// The 99th percentile of the response time.
+    fn slowest(&self) -> Duration {
+        Duration::from_nanos(self.figures.response_time.as_ref().map_or(0, |times| times.p99_ns))
     }
 
     /// How many requests were due and not answered at the end of each whole second within the block's first `duration`.
@@ -74,18 +93,17 @@ impl CapacityRecord {
         let ran = blocks.iter().filter(is_step).zip(kinds);
         let steps: Vec<(StepRecord, Tried)> =
             ran.filter_map(|(block, kind)| step(block, kind, &self.objectives)).collect();
-        let (mut highest, mut lowest, mut more_workers) = (None, None, None);
-        if let Some(conclusion) = self.conclusion {
-            let search = replayed(steps.iter().map(|(_, tried)| tried.clone()));
-            highest = search.as_ref().and_then(Search::highest_passing).map(Rate::millihertz);
-            lowest = search.as_ref().and_then(Search::lowest_failing).map(Rate::millihertz);
-            let last = blocks.iter().rfind(is_step).filter(|_| conclusion == ConclusionRecord::Generator);
-            more_workers = last.map(BlockRecord::more_workers);
-        }
+        let whole = steps.iter().filter(|(record, _)| !record.was_interrupted);
+        let search = replayed(whole.map(|(_, tried)| tried.clone()));
+        let is_generators = self.conclusion == Some(ConclusionRecord::Generator);
+        let last = blocks.iter().rfind(is_step).filter(|_| is_generators);
         Self {
-            highest_passing_millihertz: highest,
-            lowest_failing_millihertz: lowest,
-            more_workers,
+            highest_passing_millihertz: search
+                .as_ref()
+                .and_then(Search::highest_passing)
+                .map(Rate::millihertz),
+            lowest_failing_millihertz: search.as_ref().and_then(Search::lowest_failing).map(Rate::millihertz),
+            more_workers: last.map(BlockRecord::more_workers),
             steps: steps.into_iter().map(|(step, _)| step).collect(),
             ..self.clone()
         }
@@ -97,11 +115,8 @@ fn step(block: &BlockRecord, kind: StepKindRecord, objectives: &[String]) -> Opt
     let LoadRecord::Open { rate_millihertz: Some(rate), .. } = block.load else { return None };
     let duration = Duration::from_nanos(block.extent.duration_ns?);
     let step = Step { rate: Rate::from_millihertz(rate)?, duration, kind: kind.into() };
-    let (failure, is_generators_fault) = block.came_of(step, objectives);
-    let mut record = StepRecord::new(block.number, step, failure.clone(), is_generators_fault);
-    record.was_interrupted = block.interrupted;
-    let tried = Tried { step, failure, is_generators_fault, took: Duration::ZERO, offered: 0 };
-    Some((record, tried))
+    let tried = block.tried(step, objectives);
+    Some((StepRecord::new(block, &tried), tried))
 }
 
 /// Where a search stands after these steps; `None` without any. Its bounds decide what is tried next, and nothing is.

@@ -133,7 +133,9 @@ fn drift(evidence: &ResultEvidence<'_>) -> Option<Finding> {
 /// Kendall's rank correlation of values with their order: 1 for a steady rise, -1 for a steady fall.
 fn tau(values: &[f64]) -> f64 {
     let pairs = || (0..values.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later)));
-    let sum: f64 = pairs().map(|(earlier, later)| (values[later] - values[earlier]).signum()).sum();
+    // A pair of equals is neither a rise nor a fall; the sign of a zero is not 0.
+    let rise = |change: f64| if change == 0.0 { 0.0 } else { change.signum() };
+    let sum: f64 = pairs().map(|(earlier, later)| rise(values[later] - values[earlier])).sum();
     sum / pairs().count().max(1) as f64
 }
 

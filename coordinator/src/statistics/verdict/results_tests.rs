@@ -75,6 +75,8 @@ fn a_steady_change_from_block_to_block_is_drift() {
     assert_eq!(of(&[100, 104, 108, 115]), ["drift"]);
     assert_eq!(of(&[115, 108, 104, 100]), ["drift"]);
     assert_eq!(of(&[100, 108, 104, 112, 116]), ["drift"], "one step back of five blocks");
+    assert_eq!(of(&[120, 115, 115, 105]), ["drift"], "one pair of equals");
+    assert!(of(&[100, 100, 100, 100, 120]).is_empty(), "equals are no rise: one odd block at the end");
     assert!(of(&[100, 103, 106, 109]).is_empty(), "less than a tenth");
     assert!(of(&[100, 120, 100, 120]).is_empty(), "to and fro");
     assert!(of(&[100, 110, 120]).is_empty(), "three blocks go up by chance once in six times");

@@ -34,8 +34,8 @@ pub(super) const ALL: [Rule; 16] = [
 /// Without a success there is no latency and no throughput. A block that was interrupted before its first request says
 /// nothing about the target, nor about the blocks before it.
 fn no_success(evidence: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
-    let not_begun = evidence.interrupted && figures.requests == 0;
-    (figures.successes == 0 && !not_begun).then(|| {
+    let was_cut_before_an_answer = evidence.is_cut() && figures.failed == 0;
+    (figures.successes == 0 && !was_cut_before_an_answer).then(|| {
         let reason =
             format!("not one of {} requests succeeded ({} failed)", figures.requests, figures.failed);
         Finding::new("no_success", Verdict::Invalid, reason)

@@ -76,6 +76,15 @@ fn no_success() {
 
     let not_begun = BlockMerge::new(block(closed(10), requests(1_000)), 2).finish(true);
     assert_eq!(names(&not_begun), ["interrupted"]);
+
+    let cut_before_an_answer = changed(calm_closed(), |measured| {
+        measured.interrupted = true;
+        for worker in &mut measured.workers {
+            worker.totals.abandoned += std::mem::take(&mut worker.totals.successes);
+            worker.latencies = Default::default();
+        }
+    });
+    assert!(!names(&cut_before_an_answer).contains(&"no_success".to_owned()), "nobody knows yet");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::axis::{Axis, number};
 use super::{Drawn, Ink, MARGINS, Margins, Plot, UNIT, dots, frame, line, millis, pictures, plot};
 use crate::report::html::figure::{Figure, Row, Table};
 use crate::report::markdown::format::{milliseconds, rate, visible};
-use crate::report::record::{CapacityRecord, LoadRecord, ResultRecord, RunRecord};
+use crate::report::record::{CapacityRecord, LoadRecord, ResultRecord, RunRecord, StepRecord};
 use crate::statistics::{Distribution, Figures};
 
 /// What was measured at one load.
@@ -28,7 +28,8 @@ const RATE: &str = "the rate that was offered (req/s)";
 
 /// The steps of a search.
 pub(in crate::report::html) fn by_rate(record: &RunRecord, capacity: &CapacityRecord) -> Option<Figure> {
-    let mut steps: Vec<_> = capacity.steps.iter().collect();
+    let counts = |step: &&StepRecord| !capacity.was_tried_again(step.block);
+    let mut steps: Vec<_> = capacity.steps.iter().filter(counts).collect();
     steps.sort_by_key(|step| (step.rate_millihertz, step.block));
     let points = steps.into_iter().filter_map(|step| {
         let block = record.blocks.iter().find(|block| block.number == step.block)?;
