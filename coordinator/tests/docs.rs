@@ -17,6 +17,7 @@ use std::time::Duration;
 use support::cloud::Cloud;
 use support::pages::{Block, Page, pages};
 use support::process::{Bench, PROGRAM};
+use support::results::Results;
 
 /// What is told instead of done, or left out, and how many blocks are.
 const LEFT_OUT: [(&str, usize); 5] = [
@@ -54,13 +55,13 @@ const BOUND: Duration = Duration::from_secs(180);
 
 #[test]
 fn every_block_of_every_page_is_run() {
-    // What takes longest begins first; three at once, because most of a command's time is waiting.
+    // What takes longest begins first; five at once, because most of a command's time is waiting.
     let mut pages: Vec<_> = pages().into_iter().filter(|page| !steps(page).is_empty()).collect();
     pages.sort_by_key(|page| (has_vms(page), steps(page).len()));
     let (pages, done) = (Mutex::new(pages), Mutex::new((0, Vec::new())));
     let next = || pages.lock().unwrap().pop();
     thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..5 {
             scope.spawn(|| {
                 while let Some(page) = next() {
                     let ended = run(&page);
@@ -101,6 +102,28 @@ fn what_is_left_out_says_why_and_is_counted() {
     }
     let known: BTreeMap<_, _> = LEFT_OUT.map(|(why, count)| (why.to_owned(), count)).into();
     assert_eq!(found, known);
+}
+
+#[test]
+fn the_lines_of_the_merge_proof_say_what_the_record_says() {
+    let bench = Bench::new();
+    let finished = bench.run(&["run", "--requests", "50", "--scenario", "simple_chat", "--quiet"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    let page = Page::read("docs/trust.md".into());
+    let blocks = page.blocks();
+    let says = |program: &str| {
+        let line =
+            blocks.iter().flat_map(|block| &block.lines).find(|line| line.starts_with(program)).unwrap();
+        let script = format!("cd results/2* && {line}");
+        let told = bench.start_program("bash", &["-c", &script]).wait(BOUND).stdout;
+        told.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(results.report["sha256"], says("head "));
+    if has_jq() {
+        let (digest, worker) = (says("jq "), &results.block(0)["workers"][0]);
+        assert!(digest.len() == 64 && worker.to_string().contains(&digest), "{digest}");
+    }
 }
 
 /// Every flag of a command is one of its subcommand's.
