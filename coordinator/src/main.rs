@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use coordinator::causes;
-use coordinator::cli::{self, UsageError};
+use coordinator::cli::{self, Invocation, UsageError};
 use coordinator::command::{self, Failure};
 use coordinator::screen::Notices;
 use worker::cli::WorkerArgs;
@@ -24,8 +24,24 @@ struct Program {
 enum Role {
     #[command(flatten)]
     Coordinator(cli::Command),
+    #[command(flatten)]
+    Load(LoadRole),
+}
+
+/// The roles that carry load or stand in for its target.
+#[derive(Debug, Subcommand)]
+enum LoadRole {
     Worker(WorkerArgs),
     Mock(MockArgs),
+}
+
+/// The same program for a machine that carries load: a command line of its own, since that of the coordinator, with all of
+/// its help, takes 2 MB of memory.
+#[derive(Debug, Parser)]
+#[command(name = "archestra-bench", version)]
+struct LoadProgram {
+    #[command(subcommand)]
+    role: LoadRole,
 }
 
 fn main() -> ExitCode {
@@ -40,46 +56,56 @@ fn main() -> ExitCode {
 }
 
 fn play() -> Result<ExitCode, Failure> {
-    let invocation =
-        match cli::parse::<Program>(std::env::args_os().collect(), cli::process_variables(), ".".as_ref()) {
-            Ok(invocation) => invocation,
-            Err(UsageError::Clap(words)) => {
-                // With no output open there is nobody to tell.
-                let _ = words.print();
-                return Ok(ExitCode::from(words.exit_code() as u8));
-            }
-            Err(error) => {
-                return Err(Failure { code: error.exit_code(), sentence: causes::sentence(&error) });
-            }
+    if std::env::args_os().nth(1).is_some_and(|name| name == "worker") {
+        return match understood::<LoadProgram>()? {
+            Ok(invocation) => carry(&invocation.command.role),
+            Err(code) => Ok(code),
         };
-    let failed = |error: &dyn std::error::Error| Failure { code: 1, sentence: causes::sentence(error) };
-    let notices = Notices::default();
-    log_of(&invocation.command.role, &notices);
+    }
+    let invocation = match understood::<Program>()? {
+        Ok(invocation) => invocation,
+        Err(code) => return Ok(code),
+    };
     match &invocation.command.role {
         Role::Coordinator(command) => {
+            let notices = Notices::default();
+            log_of(command, &notices);
             // Each host and each worker takes a few.
             worker::host::raise_open_files_limit();
             command::execute(command, &invocation.given, &Program::command(), &notices)
         }
-        Role::Worker(args) => {
-            worker::cli::main(args).map(|()| ExitCode::SUCCESS).map_err(|error| failed(&error))
-        }
-        Role::Mock(args) => {
-            worker::mock::main(args.clone()).map(|()| ExitCode::SUCCESS).map_err(|error| failed(&error))
-        }
+        Role::Load(role) => carry(role),
     }
 }
 
-fn log_of(role: &Role, notices: &Notices) {
-    let format = match role {
-        Role::Coordinator(cli::Command::Run(args)) if args.log_format == cli::LogFormat::Json => {
-            log::Format::Json
+/// What the command line says; the code to leave with where that was all that was asked for.
+fn understood<P: Parser>() -> Result<Result<Invocation<P>, ExitCode>, Failure> {
+    match cli::parse::<P>(std::env::args_os().collect(), cli::process_variables(), ".".as_ref()) {
+        Ok(invocation) => Ok(Ok(invocation)),
+        Err(UsageError::Clap(words)) => {
+            // With no output open there is nobody to tell.
+            let _ = words.print();
+            Ok(Err(ExitCode::from(words.exit_code() as u8)))
         }
-        Role::Coordinator(cli::Command::Capacity(args)) if args.run.log_format == cli::LogFormat::Json => {
-            log::Format::Json
-        }
-        Role::Coordinator(_) => log::Format::Sentences,
-        Role::Worker(_) | Role::Mock(_) => return log::to_stderr(log::Format::Text),
+        Err(error) => Err(Failure { code: error.exit_code(), sentence: causes::sentence(&error) }),
+    }
+}
+
+fn carry(role: &LoadRole) -> Result<ExitCode, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure { code: 1, sentence: causes::sentence(error) };
+    log::to_stderr(log::Format::Text);
+    match role {
+        LoadRole::Worker(args) => worker::cli::main(args).map_err(|error| failed(&error))?,
+        LoadRole::Mock(args) => worker::mock::main(args.clone()).map_err(|error| failed(&error))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log_of(command: &cli::Command, notices: &Notices) {
+    let format = match command {
+        cli::Command::Run(args) if args.log_format == cli::LogFormat::Json => log::Format::Json,
+        cli::Command::Capacity(args) if args.run.log_format == cli::LogFormat::Json => log::Format::Json,
+        _ => log::Format::Sentences,
     };
     let notices = notices.clone();
     log::to(format, move || notices.clone());

@@ -160,8 +160,7 @@ fn a_worker_whose_clock_steps_is_named_and_one_whose_clock_goes_right_is_not() {
         let results = Results::of(&bench);
         assert_eq!(results.is_blamed_by("clock_stepped"), stepped, "{}", results.summary);
         assert!(!results.is_blamed_by("worker_lost"), "{}", results.summary);
-        let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-        assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+        results.assert_verified(&bench);
     }
 }
 
@@ -253,8 +252,7 @@ fn ctrl_c_during_the_warm_up_ends_the_run_in_order() {
 
     let results = Results::of(&bench);
     assert!(results.summary.contains("interrupted"), "{}", results.summary);
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
 }
 
 /// What a worker answers to whoever shows this leaf, or none.

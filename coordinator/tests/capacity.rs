@@ -70,8 +70,7 @@ fn the_capacity_of_a_token_bucket_is_found() {
     // The seven columns are those of the knee.
     let at_knee = &results.report["results"][0]["load"]["rate_millihertz"];
     assert_eq!(*at_knee, capacity["highest_passing_millihertz"]);
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
     assert_eq!(bench.run(&["report", results.report_path.to_str().unwrap()]).stdout, results.summary);
 }
 

@@ -91,8 +91,7 @@ fn a_worker_that_stands_still_for_a_while_makes_the_run_suspect() {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let results = Results::of(&bench);
     assert!(results.is_blamed_by("stalled") && results.summary.contains("s late"), "{}", results.summary);
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -148,8 +147,7 @@ fn ctrl_c_stops_the_load_within_a_second_and_keeps_what_there_is() {
         let results = Results::of(&bench);
         assert!(results.summary.contains("interrupted"), "{}", results.summary);
         assert!(results.count(0, "successes") > 0);
-        let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-        assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+        results.assert_verified(&bench);
     }
 }
 
@@ -181,8 +179,7 @@ fn a_killed_run_says_that_it_is_incomplete_and_can_be_verified() {
         "{}",
         results.summary
     );
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
 }
 
 #[test]

@@ -50,8 +50,7 @@ fn half_of_the_requests_are_late_and_a_threshold_says_so() {
     assert_eq!(results.count(0, "successes"), 40, "a late success is one");
     let row = results.summary.lines().find(|line| line.contains("response up to")).unwrap().to_owned();
     assert!(row.contains(&format!("| {late} | {:.1} % |", (40 - late) as f64 / 0.4)), "{row}");
-    let report = results.report_path.to_str().unwrap().to_owned();
-    assert_eq!(bench.run(&["verify", &report]).code, Some(0));
+    results.assert_verified(&bench);
 }
 
 #[test]

@@ -44,8 +44,7 @@ fn requests_share_the_connections_that_flags_ask_for() {
     assert_eq!(sum(&results, |worker| worker["warm_up"]["connections_opened"].as_u64().unwrap()), 4);
     let line = "- **HTTP**: 2, at most 5 streams a connection";
     assert!(results.summary.contains(line), "{}", results.summary);
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -72,8 +71,7 @@ fn what_a_target_chooses_is_named_beside_what_was_asked_for() {
     assert!(results.summary.contains("- **HTTP**: 1.1 (auto asked for)\n"), "{}", results.summary);
     // Over HTTP/1.1 no request shares a connection.
     assert_eq!(sum(&results, |worker| worker["connections"].as_u64().unwrap()), 10);
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
 }
 
 #[test]

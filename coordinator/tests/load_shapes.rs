@@ -21,11 +21,6 @@ fn run(bench: &Bench, target: &Target, flags: &[&str]) -> Finished {
     finished
 }
 
-fn assert_verified(bench: &Bench, results: &Results) {
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
-}
-
 #[test]
 fn stages_offer_exactly_what_they_ask_for_and_each_has_its_figures() {
     let (bench, target) = (Bench::new(), Target::good());
@@ -48,7 +43,7 @@ fn stages_offer_exactly_what_they_ask_for_and_each_has_its_figures() {
     for said in ["0.5 s from 100 to 300 req/s", "## Stages", "| 4 | 1.3 | 0.2 s at 200 req/s | 200.0 |"] {
         assert!(results.summary.contains(said), "no {said}: {}", results.summary);
     }
-    assert_verified(&bench, &results);
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -60,7 +55,7 @@ fn poisson_arrivals_follow_the_stages_and_a_seed_repeats_them() {
         let finished = run(&bench, &target, &[&shape[..], &["--warmup", "none", "--workers", "3"]].concat());
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         let results = Results::of(&bench);
-        assert_verified(&bench, &results);
+        results.assert_verified(&bench);
         [0, 1].map(|stage| results.block(0)["stages"][stage]["offered"].as_u64().unwrap())
     };
     let [low, high] = offered();
@@ -85,7 +80,7 @@ fn beyond_the_limit_in_flight_arrivals_are_dropped_to_the_last_one() {
     let said = [", at most 7 in flight, ", "| 150 | 7 | 143 | 0 | 0 |"];
     assert!(said.iter().all(|said| results.summary.contains(said)), "{}", results.summary);
     assert!(results.is_blamed_by("offered_load_not_reached"));
-    assert_verified(&bench, &results);
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -106,7 +101,7 @@ fn a_connection_thinks_before_its_next_request_is_due() {
     assert_eq!(results.block(0)["load"]["think_time"]["max_ns"], 150_000_000);
     let said = "3 connections, each resting 0.1 s to 0.15 s after an answer";
     assert!(results.summary.contains(said), "{}", results.summary);
-    assert_verified(&bench, &results);
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -120,5 +115,5 @@ fn a_duration_ends_a_load_whose_connections_all_think() {
     let results = Results::of(&bench);
     assert_eq!((target.counts().warm_up, results.count(0, "successes")), (3, 3));
     assert_eq!(results.block(0)["figures"]["window"]["length_ns"], 500_000_000);
-    assert_verified(&bench, &results);
+    results.assert_verified(&bench);
 }

@@ -46,9 +46,8 @@ fn the_first_command_needs_no_configuration() {
     assert_ne!(results.report["verdict"], "invalid");
 
     let again = bench.run(&["report", results.report_path.to_str().unwrap()]);
+    results.assert_verified(&bench);
     assert_eq!((again.code, again.stdout), (Some(0), results.summary));
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
 }
 
 #[test]
@@ -70,8 +69,7 @@ fn the_phases_of_a_request_are_in_the_report_and_only_those_that_were_measured()
         let rows = table.lines().filter(|line| line.starts_with("| 1 |"));
         let named: Vec<&str> = rows.map(|row| row.split(" | ").nth(2).unwrap()).collect();
         assert_eq!(named, phases, "{table}");
-        let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
-        assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+        results.assert_verified(&bench);
     }
 }
 

@@ -49,10 +49,6 @@ fn run(bench: &Bench, target: &Target, flags: &[&str]) -> Finished {
     finished
 }
 
-fn verify(bench: &Bench, results: &Results) -> Finished {
-    bench.run(&["verify", results.report_path.to_str().unwrap()])
-}
-
 /// A count of each scenario of the first block, then of the whole.
 fn counts(results: &Results, name: &str) -> Vec<u64> {
     let block = results.block(0);
@@ -109,7 +105,7 @@ fn each_scenario_is_sent_as_often_as_its_weight_says() {
             "{}",
             results.summary
         );
-        let verified = verify(&bench, &results);
+        let verified = results.verify(&bench);
         assert_eq!(verified.code, Some(0), "{}", verified.stdout);
         assert!(
             verified.stdout.contains("together: the scenarios were dealt by their weights"),
@@ -147,7 +143,7 @@ fn a_scenario_that_fails_fails_alone() {
     let failed = csv.lines().skip(1).map(|row| row.split(',').nth(column).unwrap());
     assert_eq!(failed.collect::<Vec<_>>(), ["0", "60", "60"], "{csv}");
     assert!(report("hlog").contains("Tag=chat_with_tools/gateway/response_time,"));
-    assert_eq!(verify(&bench, &results).code, Some(0));
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -188,7 +184,7 @@ fn what_a_record_says_of_scenarios_must_add_up() {
         let mut record = results.report.clone();
         forge(&mut record);
         std::fs::write(&results.report_path, record.to_string()).unwrap();
-        let verified = verify(&bench, &results);
+        let verified = results.verify(&bench);
         let found = verified.stdout.lines().any(|line| line.starts_with("FAILED") && line.contains(claim));
         assert!(verified.code == Some(1) && found, "no {claim}: {}", verified.stdout);
     }
@@ -200,7 +196,7 @@ fn what_a_record_says_of_scenarios_must_add_up() {
     let mut first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     first["parts"].as_array_mut().unwrap().reverse();
     std::fs::write(&log, lines.replacen(lines.lines().next().unwrap(), &first.to_string(), 1)).unwrap();
-    let verified = verify(&bench, &results);
+    let verified = results.verify(&bench);
     let said = "simple_chat: the interval log adds up to the scenario";
     assert!(verified.code == Some(1) && verified.stdout.contains(said), "{}", verified.stdout);
 }
@@ -259,7 +255,7 @@ fn both_arms_are_sent_the_same_mix() {
     }
     let rows = rows(&results, "## What the gateway adds");
     assert!(rows.len() == 3 && rows[2].starts_with("| together | 400 req/s | +"), "{rows:?}");
-    assert_eq!(verify(&bench, &results).code, Some(0));
+    results.assert_verified(&bench);
 }
 
 #[test]
@@ -281,8 +277,7 @@ fn streams_levels_and_http2_are_mixed_as_anything_else() {
     assert!(plain.is_null() && stream["count"] == 100, "{plain} {stream}");
     assert_eq!(results.block(0)["figures"]["time_to_first_token"]["count"], 100);
     assert_eq!(rows(&results, "## Streams").len(), 4, "{}", results.summary);
-    let verified = verify(&bench, &results);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&bench);
     let again = results.report_path.to_str().unwrap();
     let compared = bench.run(&["compare", again, again]);
     assert!(

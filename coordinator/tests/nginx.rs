@@ -201,8 +201,7 @@ fn two_hundred_thousand_requests_are_as_many_lines_in_the_log_of_nginx() {
     assert_eq!(results.block(0)["figures"]["failed"], 0);
     let expected = [("200 load http", 200_000), ("200 preflight http", 2), ("200 warm-up http", 640)];
     assert_eq!(nginx.logged(200_642), expected.map(|(line, count)| (line.to_owned(), count)).into());
-    let verified = nginx.bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&nginx.bench);
 }
 
 #[test]
@@ -297,8 +296,7 @@ fn a_target_is_reached_elsewhere_and_shown_a_certificate() {
     for said in ["a client certificate shown, TLS sessions resumed", "## Connections", "TLSv1.2 TLS_ECDHE_"] {
         assert!(results.summary.contains(said), "{said}: {}", results.summary);
     }
-    let verified = nginx.bench.run(&["verify", results.report_path.to_str().unwrap()]);
-    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    results.assert_verified(&nginx.bench);
 
     let key = fs::read_to_string(nginx.bench.folder().join("client.key")).unwrap();
     let secret = key.lines().nth(1).unwrap();

@@ -59,8 +59,11 @@ const FACTS: &[&str] = &[
     "blocks.#.workers.#.warm_up.content_events",
     "blocks.#.workers.#.warm_up.failures.#.detail",
     "blocks.#.workers.#.warm_up.failures.#.status",
+    "blocks.#.workers.#.warm_up.input_tokens",
     "blocks.#.workers.#.warm_up.late",
+    "blocks.#.workers.#.warm_up.output_tokens",
     "blocks.#.workers.#.warm_up.resent",
+    "blocks.#.workers.#.warm_up.usage_reports",
 ];
 
 /// A run with two arms, streams, failures and thresholds, of which everything that a record holds has a value.

@@ -121,11 +121,46 @@ fn streams_are_timed_event_by_event() {
         // A tool call has an event for its name, together with the first of five for its arguments.
         let events = if block == 0 { 5 } else { 6 };
         assert_eq!(results.count(block, "content_events"), 60 * events);
+        // The mock tells a token for each chunk, and one for each message that it was sent.
+        let told = ["usage_reports", "output_tokens", "input_tokens"].map(|name| results.count(block, name));
+        assert_eq!(told, [60, 60 * 5, 60 * 2]);
+        let rate = figures["output_token_rate"].as_f64().unwrap();
+        assert!((rate - 5.0 * figures["throughput"].as_f64().unwrap()).abs() < 1e-6, "{rate}");
         near(&figures["response_time"]["p50_ns"], 30.0 + 4.0 * 10.0);
         let together = figures["coalesced_share"].as_f64().unwrap();
         assert!(together < 0.3, "{together} arrived together");
     }
     assert!(results.summary.contains("TTFT P50"), "{}", results.summary);
+}
+
+#[test]
+fn tokens_are_told_apart_from_events_and_where_some_streams_do_not_tell_them_it_says_so() {
+    let untold = |request: &Request| {
+        let mut asked = request.json();
+        asked["stream_options"] = serde_json::Value::Null;
+        Reply::good(&Request { body: asked.to_string().into_bytes(), ..request.clone() })
+    };
+    let summary = |every: u64| {
+        let target = Target::scripted(move |number, request| match request.purpose() {
+            Purpose::Load if number % every == 0 => untold(request),
+            _ => Reply::good(request),
+        });
+        let bench = Bench::new();
+        let flags = ["--scenario", "simple_chat_stream", "--requests", "40", "--queueing-check=false"];
+        run(&bench, &target.url(), &flags);
+        let results = Results::of(&bench);
+        let told = ["usage_reports", "output_tokens", "input_tokens"].map(|name| results.count(0, name));
+        assert_eq!(results.count(0, "successes"), 40);
+        (told, results.block(0)["figures"]["output_token_rate"].is_null(), results.summary)
+    };
+    let (told, _, some) = summary(4);
+    assert_eq!(told, [30, 90, 270]);
+    assert!(some.contains("| Output tokens (1/s) |"), "{some}");
+    assert!(some.contains("30 of 40 streams told theirs"), "{some}");
+
+    let (told, is_none, none) = summary(1);
+    assert_eq!((told, is_none), ([0; 3], true));
+    assert!(!none.contains("tokens (1/s)") && none.contains("| Events (1/s) |"), "{none}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_trace_is_replayed_with_its_moments_and_its_lengths() {
     let mut record = results.report.clone();
     record["blocks"][0]["load"]["trace"]["gaps_deflate"] = other.into();
     fs::write(&results.report_path, record.to_string()).unwrap();
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    let verified = results.verify(&bench);
     assert_eq!(verified.code, Some(1));
     let said = "40 requests were offered from 0 ns, and the trace asks for 59";
     assert!(verified.stdout.contains(said), "{}", verified.stdout);

@@ -89,7 +89,7 @@ fn finding(results: &Results) -> String {
 }
 
 fn verify(bench: &Bench, results: &Results) -> (Option<i32>, String) {
-    let verified = bench.run(&["verify", results.report_path.to_str().unwrap()]);
+    let verified = results.verify(bench);
     (verified.code, verified.stdout)
 }
 

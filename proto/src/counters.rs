@@ -35,6 +35,12 @@ pub struct Counters {
     pub content_events: u64,
     /// Content events that arrived in one read with the content event before them.
     pub coalesced_events: u64,
+    /// Successful streams that told their usage.
+    pub usage_reports: u64,
+    /// Tokens of those streams' requests, as they told.
+    pub input_tokens: u64,
+    /// Tokens of those streams' answers, as they told.
+    pub output_tokens: u64,
     /// Successes that did not keep to the goal.
     pub late: u64,
     /// Requests that were sent again, because a connection of HTTP/2 ended in peace and left them over; each time counts.
@@ -75,6 +81,9 @@ impl Counters {
         self.connections_opened = self.connections_opened.saturating_add(other.connections_opened);
         self.content_events = self.content_events.saturating_add(other.content_events);
         self.coalesced_events = self.coalesced_events.saturating_add(other.coalesced_events);
+        self.usage_reports = self.usage_reports.saturating_add(other.usage_reports);
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.late = self.late.saturating_add(other.late);
         self.resent = self.resent.saturating_add(other.resent);
         for (kind, count) in &other.connections {
@@ -104,6 +113,9 @@ impl From<&Counters> for wire::Counters {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            usage_reports: counters.usage_reports,
+            input_tokens: counters.input_tokens,
+            output_tokens: counters.output_tokens,
             resent: counters.resent,
             connections: counters.connections.iter().map(connection_to_wire).collect(),
             late: counters.late,
@@ -148,6 +160,9 @@ impl TryFrom<wire::Counters> for Counters {
             connections_opened: counters.connections_opened,
             content_events: counters.content_events,
             coalesced_events: counters.coalesced_events,
+            usage_reports: counters.usage_reports,
+            input_tokens: counters.input_tokens,
+            output_tokens: counters.output_tokens,
             late: counters.late,
             resent: counters.resent,
             connections,

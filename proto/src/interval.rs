@@ -278,6 +278,9 @@ mod tests {
             connections_opened: 3,
             content_events: 4,
             coalesced_events: 2,
+            usage_reports: 5,
+            input_tokens: 6,
+            output_tokens: 7,
             late: 3,
             resent: 1,
             connections: [

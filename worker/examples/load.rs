@@ -108,6 +108,7 @@ fn show(finished: &Finished) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "requests: {}", finished.totals.successes)?;
     writeln!(out, "events: {}", finished.totals.content_events)?;
+    writeln!(out, "tokens: {}", finished.totals.output_tokens)?;
     writeln!(out, "failed: {} {:?}", finished.totals.failed(), finished.totals.failures)?;
     let mut line = |name: &str, histogram: &Histogram| {
         for (label, quantile) in [("P50", 0.5), ("P99", 0.99), ("P99.9", 0.999)] {

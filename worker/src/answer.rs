@@ -60,7 +60,7 @@ pub struct Reading<'a> {
     now: Nanos,
 }
 
-/// When a stream's content arrived.
+/// When a stream's content arrived, and what it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamTimes<'a> {
     /// The first content event.
@@ -71,6 +71,17 @@ pub struct StreamTimes<'a> {
     pub content_events: u64,
     /// Content events that came in one read with the content event before them.
     pub coalesced_events: u64,
+    /// How many tokens it took, where the upstream told.
+    pub usage: Option<Usage>,
+}
+
+/// How many tokens an upstream says that a request and its answer have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the request; 0 where only the answer's are told.
+    pub input_tokens: u32,
+    /// Of the answer.
+    pub output_tokens: u32,
 }
 
 impl Answer {
@@ -151,7 +162,13 @@ impl Answer {
     pub fn stream(&self) -> StreamTimes<'_> {
         match (self.course, &self.memory) {
             (Course::Stream, Some(memory)) => memory.stream.times(),
-            _ => StreamTimes { first_content: None, gaps: &[], content_events: 0, coalesced_events: 0 },
+            _ => StreamTimes {
+                first_content: None,
+                gaps: &[],
+                content_events: 0,
+                coalesced_events: 0,
+                usage: None,
+            },
         }
     }
 }

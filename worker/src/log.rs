@@ -1,14 +1,17 @@
 //! Where this process's log goes: mostly standard error, as text or as JSON, at the level that `RUST_LOG` names (`warn`).
 
+use std::env;
 use std::fmt;
 use std::io;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, layer};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +31,14 @@ pub fn to_stderr(format: Format) {
 
 /// Sends this process's log to what `writer` makes for each line. A second call changes nothing.
 pub fn to(format: Format, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    let wanted = env::var("RUST_LOG").ok().and_then(|levels| levels.parse::<Targets>().ok());
+    let wanted = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    let registry = tracing_subscriber::registry().with(wanted);
+    let log = layer().with_writer(writer).with_ansi(false);
     let _ = match format {
-        Format::Text => log.try_init(),
-        Format::Sentences => log.event_format(Sentence).try_init(),
-        Format::Json => log.json().try_init(),
+        Format::Text => registry.with(log).try_init(),
+        Format::Sentences => registry.with(log.event_format(Sentence)).try_init(),
+        Format::Json => registry.with(log.json()).try_init(),
     };
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn completion_problem(
     }
 }
 
-fn rows(counters: &Counters) -> [(&'static str, u64); 14] {
+fn rows(counters: &Counters) -> [(&'static str, u64); 17] {
     [
         ("offered", counters.offered),
         ("started", counters.started),
@@ -60,6 +60,9 @@ fn rows(counters: &Counters) -> [(&'static str, u64); 14] {
         ("connections opened", counters.connections_opened),
         ("content events", counters.content_events),
         ("coalesced events", counters.coalesced_events),
+        ("streams with usage", counters.usage_reports),
+        ("input tokens", counters.input_tokens),
+        ("output tokens", counters.output_tokens),
         ("late", counters.late),
         ("resent", counters.resent),
     ]

@@ -77,6 +77,10 @@ pub(super) fn rough_block() -> MeasuredBlock {
         (0..good).for_each(|_| interval.latencies.inter_token_gap.record(MS));
         interval.counters.content_events = 4 * good;
         interval.counters.coalesced_events = good;
+        // One stream of each second does not tell its usage.
+        interval.counters.usage_reports = good - 1;
+        interval.counters.input_tokens = 20 * (good - 1);
+        interval.counters.output_tokens = 6 * (good - 1);
     }
     for (status, detail, count) in [(Some(429), "", 2), (None, "closed | before <the> answer", 1)] {
         let kind = if status.is_some() { FailureKind::Status } else { FailureKind::Reset };

@@ -128,6 +128,7 @@ fn unit(name: &str) -> &'static str {
     match name {
         "nanos" => "nanoseconds",
         "throughput" | "offered_rate" | "achieved_rate" | "per_second" => "requests a second",
+        "output_token_rate" => "tokens a second",
         "failure_rate" | "coalesced_share" | "share" | "busiest_thread" | "scheduler_lag" | "steal" => {
             "parts of 1"
         }

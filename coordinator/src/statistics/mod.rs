@@ -130,6 +130,18 @@ pub struct Figures {
     pub late: u64,
     /// Share of content events that arrived in one read with the one before them; `None` when there were none.
     pub coalesced_share: Option<f64>,
+    /// Successful streams that told their usage.
+    #[serde(default)]
+    pub usage_reports: u64,
+    /// Tokens of those streams' requests, as they told.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Tokens of those streams' answers, as they told.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Those over all successes, times throughput; `None` when no stream told its usage, or without throughput.
+    #[serde(default)]
+    pub output_token_rate: Option<f64>,
 }
 
 /// What a histogram says, in nanoseconds, to its three digits.
@@ -242,6 +254,9 @@ impl Figures {
         latencies: &Latencies,
     ) -> Self {
         let failed = totals.failed();
+        let throughput = window.rate(successes);
+        // Tokens are counted when their stream has ended, and some end after the window, as their successes do.
+        let of_each = share(totals.output_tokens, totals.successes).filter(|_| totals.usage_reports > 0);
         Self {
             offered: totals.offered,
             requests: totals.started,
@@ -252,7 +267,7 @@ impl Figures {
             abandoned: totals.abandoned,
             failure_rate: share(failed, totals.successes.saturating_add(failed)),
             window,
-            throughput: window.rate(successes),
+            throughput,
             offered_rate: window.rate(totals.offered),
             achieved_rate: window.rate(started),
             tail_ns: None,
@@ -267,6 +282,10 @@ impl Figures {
             transfer_time: Distribution::of(&latencies.transfer_time),
             late: totals.late,
             coalesced_share: share(totals.coalesced_events, totals.content_events),
+            usage_reports: totals.usage_reports,
+            input_tokens: totals.input_tokens,
+            output_tokens: totals.output_tokens,
+            output_token_rate: throughput.zip(of_each).map(|(throughput, of_each)| throughput * of_each),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proto::counters::Counters;
 use proto::interval::HostReading;
 use proto::latencies::Histogram;
 use proto::{COMMIT, SOFTWARE_VERSION};
@@ -73,47 +74,61 @@ pub(super) fn families(meters: &Meters) -> Vec<Family> {
     all
 }
 
+/// A counter's name, its help, and where it is counted.
+type Counter = (&'static str, &'static str, fn(&Counters) -> u64);
+
+/// All counters but that of failures, which has labels of its own.
+const COUNTERS: [Counter; 12] = [
+    ("archestra_bench_requests_offered_total", "Requests that the schedule wanted.", |counters| {
+        counters.offered
+    }),
+    ("archestra_bench_requests_started_total", "Requests that were given a connection.", |counters| {
+        counters.started
+    }),
+    ("archestra_bench_requests_succeeded_total", "Requests whose answer was good.", |counters| {
+        counters.successes
+    }),
+    (
+        "archestra_bench_requests_dropped_total",
+        "Arrivals beyond the limit of requests in flight.",
+        |counters| counters.dropped,
+    ),
+    (
+        "archestra_bench_requests_unsent_total",
+        "Requests that were due and still waited when a block ended.",
+        |counters| counters.unsent,
+    ),
+    (
+        "archestra_bench_requests_abandoned_total",
+        "Requests that were in flight when a block was stopped.",
+        |counters| counters.abandoned,
+    ),
+    ("archestra_bench_connections_opened_total", "Connections that were made.", |counters| {
+        counters.connections_opened
+    }),
+    ("archestra_bench_sent_bytes_total", "Bytes sent to the target, before TLS.", |counters| {
+        counters.bytes_sent
+    }),
+    ("archestra_bench_received_bytes_total", "Bytes of answers, after TLS.", |counters| {
+        counters.bytes_received
+    }),
+    ("archestra_bench_usage_reports_total", "Successful streams that told their usage.", |counters| {
+        counters.usage_reports
+    }),
+    ("archestra_bench_input_tokens_total", "Tokens of those streams' requests, as they told.", |counters| {
+        counters.input_tokens
+    }),
+    ("archestra_bench_output_tokens_total", "Tokens of those streams' answers, as they told.", |counters| {
+        counters.output_tokens
+    }),
+];
+
 fn counters(meters: &Meters) -> Vec<Family> {
-    let family = |name, help, count: fn(&Sum) -> u64| {
-        let samples = meters.sums.iter().map(|(key, sum)| (labels(key), count(sum)));
+    let family = |(name, help, count): Counter| {
+        let samples = meters.sums.iter().map(|(key, sum)| (labels(key), count(&sum.counters)));
         Family { name, help, samples: Samples::Counters(samples.collect()) }
     };
-    vec![
-        family("archestra_bench_requests_offered_total", "Requests that the schedule wanted.", |sum| {
-            sum.counters.offered
-        }),
-        family("archestra_bench_requests_started_total", "Requests that were given a connection.", |sum| {
-            sum.counters.started
-        }),
-        family("archestra_bench_requests_succeeded_total", "Requests whose answer was good.", |sum| {
-            sum.counters.successes
-        }),
-        failures(&meters.sums),
-        family(
-            "archestra_bench_requests_dropped_total",
-            "Arrivals beyond the limit of requests in flight.",
-            |sum| sum.counters.dropped,
-        ),
-        family(
-            "archestra_bench_requests_unsent_total",
-            "Requests that were due and still waited when a block ended.",
-            |sum| sum.counters.unsent,
-        ),
-        family(
-            "archestra_bench_requests_abandoned_total",
-            "Requests that were in flight when a block was stopped.",
-            |sum| sum.counters.abandoned,
-        ),
-        family("archestra_bench_connections_opened_total", "Connections that were made.", |sum| {
-            sum.counters.connections_opened
-        }),
-        family("archestra_bench_sent_bytes_total", "Bytes sent to the target, before TLS.", |sum| {
-            sum.counters.bytes_sent
-        }),
-        family("archestra_bench_received_bytes_total", "Bytes of answers, after TLS.", |sum| {
-            sum.counters.bytes_received
-        }),
-    ]
+    COUNTERS.into_iter().map(family).chain([failures(&meters.sums)]).collect()
 }
 
 /// By kind, and by status where that is the kind.

@@ -156,12 +156,13 @@ impl Reply {
         if !stream {
             return Self::json(200, &completion(message, finish_reason.into()).to_string());
         }
-        let (first, last) = (completion(message, Value::Null), completion(json!({}), finish_reason.into()));
-        Self::with_body(
-            200,
-            "text/event-stream",
-            &format!("data: {first}\n\ndata: {last}\n\ndata: [DONE]\n\n"),
-        )
+        let mut events = vec![completion(message, Value::Null), completion(json!({}), finish_reason.into())];
+        if asked["stream_options"]["include_usage"] == true {
+            let usage = json!({"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12});
+            events.push(json!({"object": "chat.completion.chunk", "choices": [], "usage": usage}));
+        }
+        let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        Self::with_body(200, "text/event-stream", &format!("{events}data: [DONE]\n\n"))
     }
 
     /// No answer: the connection is closed.

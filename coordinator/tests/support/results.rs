@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::process::Bench;
+use super::process::{Bench, Finished};
 
 /// The files of one run.
 pub struct Results {
@@ -31,6 +31,17 @@ impl Results {
             report: serde_json::from_slice(&fs::read(&report_path).unwrap()).unwrap(),
             report_path,
         }
+    }
+
+    /// What `verify` says of the record.
+    pub fn verify(&self, bench: &Bench) -> Finished {
+        bench.run(&["verify", self.report_path.to_str().unwrap()])
+    }
+
+    /// Expects `verify` to find nothing against the record.
+    pub fn assert_verified(&self, bench: &Bench) {
+        let verified = self.verify(bench);
+        assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     }
 
     /// A block, from 0.

@@ -13,6 +13,8 @@ use crate::outcome::{BodyFault, Fault};
 const FINISH_REASON: u8 = 16;
 const STREAM_ERROR: u8 = 17;
 const CONTENT: u8 = 18;
+const INPUT_TOKENS: u8 = 19;
+const OUTPUT_TOKENS: u8 = 20;
 
 /// What an answer must be. Compiled once a block and shared by its connections.
 #[derive(Debug, Clone)]
@@ -41,6 +43,7 @@ impl Criteria {
         if expectation.stream {
             patterns.push(Pattern::at("/error", Test::NotNull, STREAM_ERROR));
             patterns.extend(content());
+            patterns.extend(usage());
         }
         Ok(Self {
             expectation: expectation.clone(),
@@ -116,6 +119,13 @@ impl Criteria {
     pub(super) const STREAM_ERROR: Wants = Wants::only(STREAM_ERROR);
     /// Content: what makes an event of a stream a content event.
     pub(super) const CONTENT: Wants = Wants::only(CONTENT);
+    /// What every event of a stream may bring anew.
+    pub(super) const OF_EACH_EVENT: Wants =
+        Self::CONTENT.and(Wants::only(INPUT_TOKENS)).and(Wants::only(OUTPUT_TOKENS));
+    /// Where a scan keeps the tokens of the request.
+    pub(super) const INPUT_COUNT: usize = 0;
+    /// Where a scan keeps the tokens of the answer.
+    pub(super) const OUTPUT_COUNT: usize = 1;
 }
 
 fn test(json: &JsonExpectation) -> Result<Test, String> {
@@ -141,6 +151,20 @@ fn content() -> impl Iterator<Item = Pattern> {
     ]
     .into_iter()
     .map(|(pointer, test)| Pattern::within_elements("/choices", pointer, test, CONTENT))
+}
+
+/// How many tokens it took, as the upstream tells: by the names of OpenAI's chat completions, and of others.
+fn usage() -> impl Iterator<Item = Pattern> {
+    let input = (Test::Count(Criteria::INPUT_COUNT), INPUT_TOKENS);
+    let output = (Test::Count(Criteria::OUTPUT_COUNT), OUTPUT_TOKENS);
+    [
+        ("/usage/prompt_tokens", input.clone()),
+        ("/usage/input_tokens", input),
+        ("/usage/completion_tokens", output.clone()),
+        ("/usage/output_tokens", output),
+    ]
+    .into_iter()
+    .map(|(pointer, (test, want))| Pattern::at(pointer, test, want))
 }
 
 #[cfg(test)]

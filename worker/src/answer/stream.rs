@@ -1,6 +1,6 @@
 //! A streamed answer: what its events say, and when those that carry content arrived.
 
-use crate::answer::{Criteria, StreamTimes};
+use crate::answer::{Criteria, StreamTimes, Usage};
 use crate::clock::Nanos;
 use crate::json::{Scan, Wants};
 use crate::outcome::{BodyFault, Fault};
@@ -32,6 +32,9 @@ struct Progress {
     gaps: Vec<Nanos>,
     content_events: u64,
     coalesced_events: u64,
+    /// What the last event said that said anything of it: some upstreams count as they go.
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
 }
 
 impl Stream {
@@ -82,6 +85,10 @@ impl Stream {
             gaps: &progress.gaps,
             content_events: progress.content_events,
             coalesced_events: progress.coalesced_events,
+            usage: progress.output_tokens.map(|output_tokens| Usage {
+                input_tokens: progress.input_tokens.unwrap_or_default(),
+                output_tokens,
+            }),
         }
     }
 }
@@ -99,8 +106,8 @@ impl Progress {
             self.done = true;
             return;
         }
-        // What an earlier event has met is not looked for again, but each may carry content.
-        scan.begin(criteria.wanted(), self.met.without(Criteria::CONTENT));
+        // What an earlier event has met is not looked for again, but each may carry content, or tell the usage.
+        scan.begin(criteria.wanted(), self.met.without(Criteria::OF_EACH_EVENT));
         scan.feed(criteria.wanted(), event.data);
         if scan.finish(criteria.wanted()).is_err() {
             self.not_json = true;
@@ -108,6 +115,8 @@ impl Progress {
         }
         self.met = self.met.and(scan.met());
         self.seen = self.seen.and(scan.seen());
+        self.input_tokens = scan.count(Criteria::INPUT_COUNT).or(self.input_tokens);
+        self.output_tokens = scan.count(Criteria::OUTPUT_COUNT).or(self.output_tokens);
         self.error = scan.met().contains(Criteria::STREAM_ERROR);
         if scan.met().contains(Criteria::CONTENT) {
             self.content(now);

@@ -180,6 +180,70 @@ fn content_is_told_from_what_comes_round_it() {
     }
 }
 
+/// The usage that a good stream tells, which must be the same at every cut.
+fn usage(events: &[&str]) -> Option<Usage> {
+    let (criteria, mut reused) = (Criteria::new(&expectation(true)).unwrap(), Answer::default());
+    let text = stream(&[&[TEXT], events, &[DONE]].concat());
+    let bytes = text.as_bytes();
+    let mut told = |pieces: &[&[u8]]| {
+        assert_eq!(answer(&criteria, &mut reused, pieces).0, Ok(()), "{text}");
+        reused.stream().usage
+    };
+    let whole = told(&[bytes]);
+    for cut in 1..bytes.len() {
+        let (before, after) = bytes.split_at(cut);
+        assert_eq!(told(&[before, after]), whole, "{text} cut at {cut}");
+    }
+    assert_eq!(told(&bytes.chunks(1).collect::<Vec<_>>()), whole, "{text} by bytes");
+    whole
+}
+
+#[test]
+fn the_usage_is_what_the_last_event_says_that_tells_it() {
+    let tokens = |input_tokens, output_tokens| Some(Usage { input_tokens, output_tokens });
+    let openai = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}"#;
+    let detailed = r#"{"choices":[], "usage" : { "prompt_tokens_details": {"cached_tokens": 3}, "prompt_tokens": 9,
+        "completion_tokens_details": {"reasoning_tokens": 7, "completion_tokens": 5}, "completion_tokens": 12 } }"#
+        .replace('\n', "");
+    let counting =
+        |output: u32| format!(r#"{{"type":"message_delta","usage":{{"output_tokens":{output}}}}}"#);
+    for (events, told) in [
+        (vec![openai], tokens(9, 12)),
+        (vec![detailed.as_str()], tokens(9, 12)),
+        (vec![&counting(1), TEXT, &counting(15), TEXT], tokens(0, 15)),
+        (vec![r#"{"usage":{"input_tokens":25,"output_tokens":1}}"#, &counting(15)], tokens(25, 15)),
+        (vec![openai, r#"{"choices":[],"usage":null}"#], tokens(9, 12)),
+        (vec![r#"{"usage":{"completion_tokens":0}}"#], tokens(0, 0)),
+        (vec![r#"{"usage":{"completion_tokens":4294967295}}"#], tokens(0, u32::MAX)),
+    ] {
+        assert_eq!(usage(&events), told, "{events:?}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_usage_is_none() {
+    for event in [
+        r#"{"choices":[{"delta":{"content":"\"usage\":{\"completion_tokens\":7}"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"{\"usage\":{\"completion_tokens\":7}}"}}],"usage":null}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{\"usage\":{\"completion_tokens\":7}}"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"usage":{"completion_tokens":7}}}],"completion_tokens":7}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":7}}"#,
+        r#"{"choices":[],"usage":{"details":{"completion_tokens":7},"completion_tokens_details":7}}"#,
+        r#"{"choices":[],"usage":{"completion_tokens":"7"}}"#,
+        r#"{"choices":[],"usage":{"completion_tokens":7.5}}"#,
+        r#"{"choices":[],"usage":{"completion_tokens":-7}}"#,
+        r#"{"choices":[],"usage":{"completion_tokens":4294967296}}"#,
+        r#"{"choices":[],"usage":{"completion_tokens":77777777777777777777}}"#,
+        r#"{"choices":[],"usage":{"completion_tokens":null}}"#,
+        r#"{"choices":[],"usage":[7]}"#,
+        r#"{"choices":[],"usage":"completion_tokens"}"#,
+        ": {\"usage\":{\"completion_tokens\":7}}\n\n",
+        "data: [DONE]\n\ndata: {\"usage\":{\"completion_tokens\":7}}\n\n",
+    ] {
+        assert_eq!(usage(&[event]), None, "{event}");
+    }
+}
+
 #[test]
 fn a_stream_that_is_not_good_is_named_for_the_worst_of_it() {
     let body = |fault: BodyFault| Err(Fault::Body(fault));
@@ -239,8 +303,13 @@ fn content_takes_the_time_of_the_read_that_brought_it() {
     }
     assert_eq!(answer.verdict(&criteria), Ok(()));
     let gaps = [Nanos(0), Nanos(20)];
-    let expected =
-        StreamTimes { first_content: Some(Nanos(30)), gaps: &gaps, content_events: 3, coalesced_events: 1 };
+    let expected = StreamTimes {
+        first_content: Some(Nanos(30)),
+        gaps: &gaps,
+        content_events: 3,
+        coalesced_events: 1,
+        usage: None,
+    };
     assert_eq!(answer.stream(), expected);
 
     answer.begin();
@@ -270,6 +339,7 @@ proptest! {
         events in prop::collection::vec(
             prop::sample::select(vec![
                 ROLE_AND_EMPTY, ROLE_AND_TEXT, TEXT, FINISH, FINISH_WITH_USAGE, TOOL_CALL, USAGE_WITHOUT_CHOICES, DONE, ": c\n\n",
+                "{\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12}}", "data: {\"usage\":\ndata: {\"output_tokens\":15}}\n\n",
                 "data: no\n\n", "event: error\ndata: {}\n\n", "{\"error\":1}", "data: [DONE]",
             ]),
             0..8,
@@ -280,8 +350,10 @@ proptest! {
         let criteria = Criteria::new(&expectation).unwrap();
         let text = stream(&events);
 
-        let whole = answer(&criteria, &mut Answer::default(), &[text.as_bytes()]);
-        let in_pieces = answer(&criteria, &mut Answer::default(), &cut(text.as_bytes(), &sizes));
+        let (mut one, mut other) = (Answer::default(), Answer::default());
+        let whole = answer(&criteria, &mut one, &[text.as_bytes()]);
+        let in_pieces = answer(&criteria, &mut other, &cut(text.as_bytes(), &sizes));
         prop_assert_eq!((whole.0, whole.1), (in_pieces.0, in_pieces.1));
+        prop_assert_eq!(one.stream().usage, other.stream().usage);
     }
 }

@@ -1,6 +1,6 @@
 //! What differs between HTTP/1.1 and HTTP/2: how a slot's request gets onto a connection, and its answer off it.
 
-use mio::Events;
+use mio::event::Event;
 
 use super::job::Job;
 use super::ring::Ring;
@@ -41,8 +41,8 @@ pub trait Protocol: Sized {
     /// The slot has been given a request: it is written, or will be.
     fn begin(shard: &mut Shard<Self>, slot: u32, now: Nanos);
 
-    /// Handles what one wait brought.
-    fn handle(shard: &mut Shard<Self>, events: &Events);
+    /// Handles what one wait brought of the connection with this number.
+    fn on_event(shard: &mut Shard<Self>, number: u32, event: &Event);
 
     /// Goes on with the connections that had more to read than their turn.
     fn read_on(shard: &mut Shard<Self>);

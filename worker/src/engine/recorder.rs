@@ -125,6 +125,11 @@ impl Recorder {
         }
         self.counters.content_events += stream.content_events;
         self.counters.coalesced_events += stream.coalesced_events;
+        if let Some(usage) = stream.usage {
+            self.counters.usage_reports += 1;
+            self.counters.input_tokens += u64::from(usage.input_tokens);
+            self.counters.output_tokens += u64::from(usage.output_tokens);
+        }
     }
 
     /// A request failed.

@@ -27,7 +27,7 @@ use crate::host::ThreadMeter;
 /// Wakes the loop when `Control` has changed.
 pub const WAKER: Token = Token(usize::MAX);
 /// Wakes the loop when a moment has come.
-pub(super) const TIMER: Token = Token(usize::MAX - 1);
+const TIMER: Token = Token(usize::MAX - 1);
 
 /// One read buffer per thread, not per connection.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -196,7 +196,7 @@ impl<P: Protocol> Shard<P> {
             }
             P::flush(self);
             self.wait(limit, now, events)?;
-            P::handle(self, events);
+            self.handle(events);
         }
         P::end_opening(self);
         Ok(())
@@ -228,7 +228,7 @@ impl<P: Protocol> Shard<P> {
             }
             P::flush(self);
             self.wait(start, now, events)?;
-            P::handle(self, events);
+            self.handle(events);
         }
     }
 
@@ -284,9 +284,20 @@ impl<P: Protocol> Shard<P> {
             P::flush(self);
             let wake = self.next_wake();
             self.wait(wake, now, events)?;
-            P::handle(self, events);
+            self.handle(events);
             P::read_on(self);
             self.expire(now);
+        }
+    }
+
+    /// Handles what one wait brought.
+    fn handle(&mut self, events: &Events) {
+        for event in events {
+            match event.token() {
+                TIMER => self.timer.fired(self.clock.now()),
+                WAKER => {}
+                Token(number) => P::on_event(self, number as u32, event),
+            }
         }
     }
 

@@ -2,6 +2,10 @@
 
 use crate::json::equality::Expected;
 
+/// How many numbers a scan keeps.
+pub(super) const COUNTS: usize = 2;
+/// The digits of the largest number that is kept; what is larger is no count of anything.
+const COUNT_DIGITS: usize = 10;
 /// How deeply arrays and objects may lie within each other.
 pub(super) const MAX_DEPTH: usize = 128;
 
@@ -27,6 +31,8 @@ pub enum Test {
     NonEmptyArray,
     /// A certain value.
     Equals(Expected),
+    /// A whole number, which the scan keeps there: below [`COUNTS`].
+    Count(usize),
 }
 
 /// A set of what is wanted: the numbers that patterns were given, below 32.
@@ -237,9 +243,11 @@ impl Node {
     }
 
     fn add_check(&mut self, pattern: &Pattern) {
-        if let Test::Equals(expected) = &pattern.test {
-            self.longest_text = self.longest_text.max(Some(expected.longest_text()));
-        }
+        self.longest_text = self.longest_text.max(match &pattern.test {
+            Test::Equals(expected) => Some(expected.longest_text()),
+            Test::Count(_) => Some(COUNT_DIGITS),
+            Test::Exists | Test::NotNull | Test::NonEmptyString | Test::NonEmptyArray => None,
+        });
         self.checks.push(Check { want: Wants::only(pattern.want), test: pattern.test.clone() });
     }
 }

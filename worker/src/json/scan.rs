@@ -4,7 +4,7 @@ mod members;
 
 use crate::json::capture::Captures;
 use crate::json::lexis::{Number, Text, Word, skip_string};
-use crate::json::pointers::{MAX_DEPTH, NodeId, Pointers, ROOT, Test, Wants};
+use crate::json::pointers::{COUNTS, MAX_DEPTH, NodeId, Pointers, ROOT, Test, Wants};
 
 /// The text is not JSON, or ends early, or is nested too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub struct Scan {
     met: Wants,
     /// What needs no further look.
     decided: Wants,
+    counts: [Option<u32>; COUNTS],
 }
 
 #[derive(Debug)]
@@ -90,6 +91,7 @@ impl Scan {
         self.path.clear();
         self.captures.clear();
         (self.seen, self.met, self.decided) = (Wants::NONE, Wants::NONE, decided);
+        self.counts = [None; COUNTS];
         self.state = if decided.contains(pointers.all) { State::Settled } else { State::Value };
     }
 
@@ -141,6 +143,11 @@ impl Scan {
     /// What was found, as it should be or not.
     pub fn seen(&self) -> Wants {
         self.seen
+    }
+
+    /// The number that was kept there by [`Test::Count`], if one was found.
+    pub fn count(&self, at: usize) -> Option<u32> {
+        *self.counts.get(at)?
     }
 
     /// One byte between words.
@@ -291,6 +298,13 @@ impl Scan {
                 Test::NonEmptyString => kind == Kind::String && !self.empty,
                 Test::NonEmptyArray => kind == Kind::Array && !self.empty,
                 Test::Equals(expected) => text.is_some_and(|text| expected.equals(text)),
+                Test::Count(at) => {
+                    let count = text.and_then(|text| str::from_utf8(text).ok()?.parse().ok());
+                    self.counts.get_mut(*at).is_some_and(|kept| {
+                        *kept = count;
+                        count.is_some()
+                    })
+                }
             };
             if is_met {
                 self.met = self.met.and(check.want);

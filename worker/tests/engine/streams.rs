@@ -63,6 +63,19 @@ fn tokens_are_counted_and_timed_one_by_one() {
 }
 
 #[test]
+fn the_usage_counts_where_a_stream_is_good_and_tells_it() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12}}\n\n";
+    let told = |events: &[&str]| {
+        let whole = [HEAD, &chunk(&events.concat()), END].concat();
+        let Finished { totals, .. } = streams([whole].into(), Duration::ZERO, false, 5);
+        (totals.successes, totals.usage_reports, totals.input_tokens, totals.output_tokens)
+    };
+    assert_eq!(told(&[ROLE, TOKEN, usage, DONE]), (5, 5, 45, 60));
+    assert_eq!(told(&[ROLE, TOKEN, DONE]), (5, 0, 0, 0));
+    assert_eq!(told(&[ROLE, TOKEN, usage]), (0, 0, 0, 0), "without its end mark");
+}
+
+#[test]
 fn events_that_come_in_one_read_are_counted_as_such() {
     let whole = [HEAD, &chunk(&[ROLE, TOKEN, TOKEN, TOKEN, DONE].concat()), END].concat();
     let finished = streams([whole].into(), Duration::ZERO, false, 10);

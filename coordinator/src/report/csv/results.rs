@@ -82,6 +82,10 @@ fn columns<'a>() -> Columns<'a, Row<'a>> {
     columns.figure("throughput_per_s", |row| row.of.figures.throughput);
     columns.figure("offered_per_s", |row| row.of.figures.offered_rate);
     columns.figure("achieved_per_s", |row| row.of.figures.achieved_rate);
+    columns.number("usage_reports", |row| row.of.figures.usage_reports);
+    columns.figure("input_tokens", |row| row.told(|figures| figures.input_tokens));
+    columns.figure("output_tokens", |row| row.told(|figures| figures.output_tokens));
+    columns.figure("output_tokens_per_s", |row| row.of.figures.output_token_rate);
     for (name, time) in TIMES {
         columns.number(&format!("{name}_count"), move |row: &Row<'_>| {
             time(&row.of.figures).map_or(0, |times| times.count)
@@ -126,6 +130,11 @@ fn known<T>(cell: Cell<T>) -> Option<T> {
 }
 
 impl Row<'_> {
+    /// Tokens, where any stream told its own.
+    fn told(&self, tokens: fn(&Figures) -> u64) -> Option<f64> {
+        (self.of.figures.usage_reports > 0).then(|| tokens(&self.of.figures) as f64)
+    }
+
     fn overhead(&self) -> Option<&Overhead> {
         self.result.overhead.as_ref().filter(|_| self.arm == Arm::Gateway)
     }

@@ -32,7 +32,7 @@ fn columns<'a>() -> Columns<'a, Row<'a>> {
     columns.figure("start_s", |row| Some(row.second.start_ns as f64 / 1e9));
     columns.figure("end_s", |row| Some(row.second.end_ns as f64 / 1e9));
     columns.number("workers", |row| row.second.workers);
-    let counts: [Part<CountersRecord, u64>; 10] = [
+    let counts: [Part<CountersRecord, u64>; 11] = [
         ("offered", |counters| counters.offered),
         ("started", |counters| counters.started),
         ("successes", |counters| counters.successes),
@@ -43,9 +43,20 @@ fn columns<'a>() -> Columns<'a, Row<'a>> {
         ("sent_bytes", |counters| counters.bytes_sent),
         ("received_bytes", |counters| counters.bytes_received),
         ("connections_opened", |counters| counters.connections_opened),
+        ("usage_reports", |counters| counters.usage_reports),
     ];
     for (header, count) in counts {
         columns.number(header, move |row: &Row<'_>| count(&row.second.counters));
+    }
+    let tokens: [Part<CountersRecord, u64>; 2] = [
+        ("input_tokens", |counters| counters.input_tokens),
+        ("output_tokens", |counters| counters.output_tokens),
+    ];
+    for (header, count) in tokens {
+        columns.text(header, move |row: &Row<'_>| {
+            let told = Some(&row.second.counters).filter(|counters| counters.usage_reports > 0);
+            told.map(|counters| count(counters).to_string()).unwrap_or_default()
+        });
     }
     for kind in FailureKind::ALL {
         columns.number(&format!("failed_{kind}"), move |row: &Row<'_>| failures(&row.second.counters, kind));

@@ -133,6 +133,15 @@ pub struct CountersRecord {
     pub content_events: u64,
     /// Content events that arrived in one read with the content event before them.
     pub coalesced_events: u64,
+    /// Successful streams that told their usage.
+    #[serde(default)]
+    pub usage_reports: u64,
+    /// Tokens of those streams' requests, as they told.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Tokens of those streams' answers, as they told.
+    #[serde(default)]
+    pub output_tokens: u64,
     /// Requests that were sent again, because a connection of HTTP/2 ended in peace and left them over; each time counts.
     #[serde(default)]
     pub resent: u64,

@@ -297,6 +297,11 @@ fn values(version: u32, block: &BlockRecord, worker: &WorkerRecord) -> Option<St
     {
         return Some(problem);
     }
-    let (name, histogram, most) = few.into_iter().find(|(_, histogram, most)| histogram.count() > *most)?;
-    Some(format!("{} values of {name}, of which there can be {most}", histogram.count()))
+    if let Some((name, histogram, most)) =
+        few.into_iter().find(|(_, histogram, most)| histogram.count() > *most)
+    {
+        return Some(format!("{} values of {name}, of which there can be {most}", histogram.count()));
+    }
+    let (told, streams) = (worker.totals.usage_reports, latencies.time_to_first_token.count());
+    (told > streams).then(|| format!("the usage of {told} streams, of which there are {streams}"))
 }

@@ -1,32 +1,21 @@
 //! What the event loop brings: connections that were made, bytes that came, connections that were closed.
 
 use mio::event::Event;
-use mio::{Events, Token};
 
 use super::Http1;
 use crate::clock::Nanos;
 use crate::connection::{Connection, Received};
 use crate::engine::protocol::READS_IN_A_ROW;
 use crate::engine::recorder::Made;
-use crate::engine::shard::{Shard, TIMER, WAKER};
+use crate::engine::shard::Shard;
 use crate::engine::slot::State;
 use crate::http1::response::End;
 use crate::outcome::{Fault, ProtocolFault, Stage};
 
 impl Shard<Http1> {
-    /// Handles what one wait brought.
-    pub(super) fn handle_events(&mut self, events: &Events) {
-        for event in events {
-            match event.token() {
-                TIMER => self.timer.fired(self.clock.now()),
-                WAKER => {}
-                Token(number) => self.on_event(number as u32, event),
-            }
-        }
-    }
-
+    /// Handles what one wait brought of one connection.
     #[inline]
-    fn on_event(&mut self, number: u32, event: &Event) {
+    pub(super) fn on_event(&mut self, number: u32, event: &Event) {
         if !self.is_connected(number) {
             return;
         }

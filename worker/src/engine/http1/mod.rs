@@ -4,7 +4,8 @@ mod events;
 
 use std::collections::VecDeque;
 
-use mio::{Events, Token};
+use mio::Token;
+use mio::event::Event;
 
 use super::job::Job;
 use super::protocol::Protocol;
@@ -99,8 +100,8 @@ impl Protocol for Http1 {
     }
 
     #[inline]
-    fn handle(shard: &mut Shard<Self>, events: &Events) {
-        shard.handle_events(events);
+    fn on_event(shard: &mut Shard<Self>, number: u32, event: &Event) {
+        shard.on_event(number, event);
     }
 
     #[inline]

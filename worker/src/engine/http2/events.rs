@@ -1,7 +1,6 @@
 //! What the event loop brings: connections that were made, bytes that came, connections that were closed.
 
 use mio::event::Event;
-use mio::{Events, Token};
 
 use super::{Http2, Link, Place};
 use crate::answer::SpareMemory;
@@ -10,26 +9,16 @@ use crate::connection::{Connection, Received};
 use crate::engine::job::Job;
 use crate::engine::protocol::READS_IN_A_ROW;
 use crate::engine::recorder::Made;
-use crate::engine::shard::{Shard, TIMER, WAKER};
+use crate::engine::shard::Shard;
 use crate::engine::slot::Slot;
 use crate::http1::response::{Body, Head};
 use crate::http2::session::{Answers, Ending};
 use crate::outcome::{Fault, ProtocolFault, TlsFault, Violation};
 
 impl Shard<Http2> {
-    /// Handles what one wait brought.
-    pub(super) fn handle_events(&mut self, events: &Events) {
-        for event in events {
-            match event.token() {
-                TIMER => self.timer.fired(self.clock.now()),
-                WAKER => {}
-                Token(number) => self.on_event(number as u32, event),
-            }
-        }
-    }
-
+    /// Handles what one wait brought of one connection.
     #[inline]
-    fn on_event(&mut self, number: u32, event: &Event) {
+    pub(super) fn on_event(&mut self, number: u32, event: &Event) {
         if !self.is_connected(number) {
             return;
         }

@@ -6,7 +6,7 @@ mod outcomes;
 
 use std::collections::VecDeque;
 
-use mio::Events;
+use mio::event::Event;
 
 use super::job::Job;
 use super::protocol::Protocol;
@@ -164,8 +164,8 @@ impl Protocol for Http2 {
     }
 
     #[inline]
-    fn handle(shard: &mut Shard<Self>, events: &Events) {
-        shard.handle_events(events);
+    fn on_event(shard: &mut Shard<Self>, number: u32, event: &Event) {
+        shard.on_event(number, event);
     }
 
     #[inline]

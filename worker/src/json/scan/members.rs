@@ -82,6 +82,12 @@ impl Scan {
                 self.descend(place, 0, false);
                 Some(Step::Into(at + 1, Some(place)))
             }
+            // Many members are there only for the one event or answer that has something to say.
+            b"nul" => {
+                let end = scalar_end(bytes, at)?;
+                self.end_value(pointers, Some(place), Kind::Null, bytes, end);
+                Some(Step::Over(end))
+            }
             b"[{\"" => {
                 self.descend(place, 1, true);
                 let element = pointers.element(place, 0);

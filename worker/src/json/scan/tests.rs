@@ -97,6 +97,30 @@ fn tests_look_at_the_kind_and_at_emptiness() {
 }
 
 #[test]
+fn counts_are_kept_at_any_cut() {
+    let pointers = Pointers::new(&[
+        Pattern::at("/n", Test::Count(0), 0),
+        Pattern::at("/o/n", Test::Count(1), 1),
+        Pattern::at("/o/n", equals("12"), 2),
+    ]);
+    let mut scan = Scan::default();
+    for (text, counts) in [
+        (r#"{"n":7,"o":{"n":12},"n":8}"#, [Some(7), Some(12)]),
+        (r#"{ "n" : 4294967295 , "o" : { "m" : 1 } }"#, [Some(u32::MAX), None]),
+        (r#"{"n":4294967296,"o":{"n":1e1}}"#, [None, None]),
+        (r#"{"n":null,"o":{"n":"12"}}"#, [None, None]),
+        (r#"{"o":null,"n":0}"#, [Some(0), None]),
+    ] {
+        for piece in 1..=text.len() {
+            scan.begin(&pointers, Wants::NONE);
+            text.as_bytes().chunks(piece).for_each(|piece| scan.feed(&pointers, piece));
+            assert_eq!(scan.finish(&pointers), Ok(()), "{text}");
+            assert_eq!([scan.count(0), scan.count(1)], counts, "{text} by {piece}");
+        }
+    }
+}
+
+#[test]
 fn any_element_will_do_beside_a_certain_one() {
     let patterns = [
         Pattern::within_elements("/c", "/t", Test::NonEmptyString, 0),
