@@ -72,5 +72,6 @@ fn block(seed: u64, drift: f64, tail: f64) -> Block {
             Second { response_time, length: 1.0, successes: SHAPE.1 as u64, failed: 0 }
         })
         .collect();
-    Block { response_time: whole, throughput: Some(SHAPE.1 as f64), failure_rate: Some(0.0), seconds }
+    let successes = (SHAPE.0 * SHAPE.1) as u64;
+    Block { response_time: whole, throughput: Some(SHAPE.1 as f64), successes, failed: 0, seconds }
 }

@@ -6,6 +6,8 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -145,6 +147,71 @@ fn a_gateway_that_asks_twice_is_seen() {
     assert_eq!(counts(&results, "gateway"), [2 * REQUESTS, 2 * REQUESTS, 4 * REQUESTS]);
     let said = finding(&results);
     assert!(said.contains("the gateway asks more than once (retries"), "{said}");
+}
+
+/// A run of so many pairs in which the gateway drops its first request, and the upstream is asked for `owed` more that this
+/// has left behind: one after each time that it is asked as a witness.
+fn run_with_leftovers(owed: u64, repeats: &str) -> Results {
+    let (seen, left) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let gateway = Target::scripted({
+        let (seen, left) = (Arc::clone(&seen), Arc::clone(&left));
+        move |number, request| match (request.purpose(), number) {
+            (Purpose::Load, 0) => {
+                left.store(owed, Ordering::SeqCst);
+                Reply::good(request).torn(10)
+            }
+            (Purpose::Load, _) => {
+                seen.fetch_add(1, Ordering::SeqCst);
+                Reply::good(request)
+            }
+            _ => Reply::good(request),
+        }
+    });
+    let upstream = Target::scripted(move |_, request| {
+        if request.path != "/archestra-bench/witness" {
+            seen.fetch_add(u64::from(request.purpose() == Purpose::Load), Ordering::SeqCst);
+            return Reply::good(request);
+        }
+        let count = seen.load(Ordering::SeqCst);
+        if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            seen.fetch_add(1, Ordering::SeqCst);
+        }
+        let said = format!(
+            r#"{{"object":"archestra-bench.witness","requests":{count},"of_load":0,"answered":{count},"service_time_ns":0}}"#
+        );
+        Reply::json(200, &said)
+    });
+    let (gateway, direct, requests) = (gateway.url(), upstream.url(), REQUESTS.to_string());
+    let flags = ["run", "--scenario", "simple_chat", "--target", &gateway, "--direct", &direct, "--quiet"];
+    let shape = ["--requests", &requests, "--repeats", repeats, "--warmup", "30ms", "--queueing-check=false"];
+    let bench = Bench::new();
+    let finished = bench.run(&[&flags[..], &shape, &["--cool-down", "10ms"]].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    assert_eq!(verify(&bench, &results).0, Some(0));
+    results
+}
+
+#[test]
+fn what_was_given_up_is_not_counted_against_the_next_block() {
+    let results = run_with_leftovers(3, "2");
+    let sent = 2 * REQUESTS;
+    assert_eq!(counts(&results, "gateway"), [sent, sent - 1, sent - 1]);
+    assert_eq!(counts(&results, "direct"), [sent; 3]);
+    assert_eq!(finding(&results), "");
+}
+
+#[test]
+fn an_upstream_that_never_stands_still_is_no_witness() {
+    let results = run_with_leftovers(u64::MAX, "1");
+    let of_direct = results.block(1);
+    assert_eq!((&of_direct["arm"], &of_direct["witness"]), (&Value::from("direct"), &Value::Null));
+    let why = "requests that had been given up still came to the upstream 3 s after its warm-up";
+    assert_eq!(of_direct["unwitnessed"], why);
+    assert_eq!(finding(&results), "");
+    assert_eq!(counts(&results, "gateway")[1..], [REQUESTS - 1; 2]);
+    let said = format!("What it saw of block 2 is left out: {why}.");
+    assert!(results.summary.contains(&said), "{}", results.summary);
 }
 
 #[test]

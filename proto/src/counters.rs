@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::outcome::Failure;
+use crate::outcome::{Failure, FailureKind, MOST_OF_A_KIND};
 use crate::tls::TlsSession;
 use crate::{InvalidMessage, wire};
 
@@ -17,7 +17,7 @@ pub struct Counters {
     pub started: u64,
     /// Requests whose answer was good.
     pub successes: u64,
-    /// All others that came to an end.
+    /// All others that came to an end; see `failed_with`.
     pub failures: BTreeMap<Failure, u64>,
     /// Arrivals beyond the limit of requests in flight.
     pub dropped: u64,
@@ -64,14 +64,20 @@ impl Counters {
         self.failures.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
+    /// Counts failures. A target that thinks of ever new ones makes nothing grow: of each kind the first 64 in their order
+    /// are told apart, and all that come behind them are counted together. What is among the first of all is among the first
+    /// of every part, so that sums agree however they were added up.
+    pub fn failed_with(&mut self, failure: Failure, count: u64) {
+        count_failures(&mut self.failures, failure, count);
+    }
+
     /// Adds the counts of another span; a sum that no run can reach stays at the largest number.
     pub fn add(&mut self, other: &Counters) {
         self.offered = self.offered.saturating_add(other.offered);
         self.started = self.started.saturating_add(other.started);
         self.successes = self.successes.saturating_add(other.successes);
         for (failure, count) in &other.failures {
-            let sum = self.failures.entry(failure.clone()).or_default();
-            *sum = sum.saturating_add(*count);
+            self.failed_with(failure.clone(), *count);
         }
         self.dropped = self.dropped.saturating_add(other.dropped);
         self.unsent = self.unsent.saturating_add(other.unsent);
@@ -91,6 +97,26 @@ impl Counters {
             *sum = sum.saturating_add(*count);
         }
     }
+}
+
+fn count_failures(failures: &mut BTreeMap<Failure, u64>, failure: Failure, count: u64) {
+    if let Some(sum) = failures.get_mut(&failure) {
+        *sum = sum.saturating_add(count);
+        return;
+    }
+    let kind = failure.kind;
+    failures.insert(failure, count);
+    if let Some(last) = one_too_many(failures, kind) {
+        let count = failures.remove(&last).unwrap_or_default();
+        let sum = failures.entry(Failure::others(kind)).or_default();
+        *sum = sum.saturating_add(count);
+    }
+}
+
+/// The first failure of a kind that is not told apart any more.
+fn one_too_many(failures: &BTreeMap<Failure, u64>, kind: FailureKind) -> Option<Failure> {
+    let mut of_kind = failures.keys().filter(|failure| failure.kind == kind && !failure.is_others());
+    of_kind.nth(MOST_OF_A_KIND).cloned()
 }
 
 impl From<&Counters> for wire::Counters {
@@ -138,8 +164,7 @@ impl TryFrom<wire::Counters> for Counters {
         let mut failures = BTreeMap::new();
         for entry in counters.failures {
             let failure = entry.failure.ok_or(InvalidMessage::missing("counters.failures.failure"))?;
-            let sum: &mut u64 = failures.entry(Failure::try_from(failure)?).or_default();
-            *sum = sum.saturating_add(entry.count);
+            count_failures(&mut failures, Failure::try_from(failure)?, entry.count);
         }
         let mut connections = BTreeMap::new();
         for entry in counters.connections {
@@ -173,7 +198,52 @@ impl TryFrom<wire::Counters> for Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::FailureKind;
+    use proptest::prelude::*;
+
+    fn status(status: u16) -> Failure {
+        Failure { kind: FailureKind::Status, status: Some(status), detail: String::new() }
+    }
+
+    proptest! {
+        /// Whoever adds up what, and in whatever order: the same failures are told apart, and none is lost.
+        #[test]
+        fn failures_of_ever_new_kinds_are_counted_together_and_sums_agree(
+            spans in prop::collection::vec(prop::collection::vec((100u16..300, 1u64..9), 0..120), 1..6),
+        ) {
+            let span = |failures: &[(u16, u64)]| {
+                let mut span = Counters::default();
+                failures.iter().for_each(|(code, count)| span.failed_with(status(*code), *count));
+                span
+            };
+            let sum = |spans: &mut dyn Iterator<Item = Counters>| {
+                spans.fold(Counters::default(), |mut sum, span| { sum.add(&span); sum })
+            };
+            let all = span(&spans.concat());
+            let counted: u64 = spans.iter().flatten().map(|(_, count)| count).sum();
+            prop_assert_eq!(all.failed(), counted);
+            prop_assert!(all.failures.len() <= MOST_OF_A_KIND + 1);
+            let mut heard = spans.iter().map(|failures| {
+                Counters::try_from(wire::Counters::from(&span(failures))).unwrap()
+            });
+            prop_assert_eq!(&sum(&mut heard), &all);
+            prop_assert_eq!(&sum(&mut spans.iter().rev().map(|failures| span(failures))), &all);
+            let halves = spans.chunks(2).map(|half| sum(&mut half.iter().map(|failures| span(failures))));
+            prop_assert_eq!(&sum(&mut halves.collect::<Vec<_>>().into_iter().rev()), &all);
+        }
+    }
+
+    #[test]
+    fn what_a_worker_says_of_ever_new_failures_is_bounded_and_each_kind_keeps_its_own_count() {
+        let entry = |kind: FailureKind, number: u64| wire::FailureCount {
+            failure: Some((&Failure { kind, status: None, detail: format!("{number:05}") }).into()),
+            count: 2,
+        };
+        let of_kind = |kind| (0..10_000).map(move |number| entry(kind, number));
+        let failures = of_kind(FailureKind::Reset).chain(of_kind(FailureKind::Protocol)).collect();
+        let counters = Counters::try_from(wire::Counters { failures, ..Default::default() }).unwrap();
+        assert_eq!((counters.failures.len(), counters.failed()), (130, 40_000));
+        assert_eq!(counters.failures[&Failure::others(FailureKind::Reset)], 2 * (10_000 - 64));
+    }
 
     #[test]
     fn a_sum_that_no_run_can_reach_stays_at_the_largest_number() {

@@ -68,6 +68,12 @@ impl fmt::Display for FailureKind {
     }
 }
 
+/// How many failures of one kind are told apart in counts.
+pub const MOST_OF_A_KIND: usize = 64;
+
+/// The detail of those that are not.
+const OTHERS: &str = "others, beyond those that are told apart";
+
 /// One failure, told apart from others by its kind, its status and its detail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Failure {
@@ -77,6 +83,17 @@ pub struct Failure {
     pub status: Option<u16>,
     /// What exactly, for a person ("connection refused").
     pub detail: String,
+}
+
+impl Failure {
+    /// All those of a kind that are not told apart.
+    pub fn others(kind: FailureKind) -> Self {
+        Self { kind, status: None, detail: OTHERS.into() }
+    }
+
+    pub(crate) fn is_others(&self) -> bool {
+        self.status.is_none() && self.detail == OTHERS
+    }
 }
 
 impl fmt::Display for Failure {

@@ -7,7 +7,7 @@ use proto::interval::{Finished, Interval};
 use proto::latencies::Histogram;
 use proto::target::HttpVersion;
 
-use super::live::failures;
+use super::live::{answered, failures};
 use super::parts::PartsMerge;
 use super::series::Series;
 use super::worker::WorkerMerge;
@@ -94,9 +94,9 @@ impl BlockMerge {
         let active = block.active_workers(workers);
         Self {
             parts: PartsMerge::new(block.mix.len(), workers as usize),
+            series: Series::of_block(&block, active),
             block,
             workers: (0..workers).map(|number| WorkerMerge::new(number, number < active)).collect(),
-            series: Series::default(),
             response_times: Histogram::new(),
         }
     }
@@ -211,6 +211,13 @@ impl BlockMerge {
         }
     }
 
+    /// Whether there are requests, of the warm-up or of the load, to which no whole answer has come.
+    pub fn has_given_up(&self) -> bool {
+        let counts =
+            self.workers.iter().flat_map(|worker| [&worker.measured.warm_up, &worker.measured.totals]);
+        counts.into_iter().any(|counts| counts.started > answered(counts))
+    }
+
     /// Whether nothing more can come: every worker is idle, has finished or was lost.
     pub fn is_complete(&self) -> bool {
         self.workers.iter().all(|worker| !worker.running)
@@ -224,6 +231,7 @@ impl BlockMerge {
         };
         let active = measured().filter(|worker| worker.end != WorkerEnd::Idle).count();
         let lost = self.workers.iter().filter(|worker| is_lost(worker)).count();
+        let steady = self.series.last_steady();
         let whole = Live {
             elapsed: measured().map(|worker| worker.last_interval_end).max().unwrap_or_default(),
             offered: sum(|totals| totals.offered),
@@ -232,6 +240,7 @@ impl BlockMerge {
             failed: sum(Counters::failed),
             dropped: sum(|totals| totals.dropped),
             last_second: self.series.last(),
+            steady_throughput: steady.and_then(|start| self.series.throughput_from(start)),
             so_far: Percentiles::of(&self.response_times),
             workers_alive: (active - lost) as u32,
             workers: active as u32,
@@ -240,7 +249,7 @@ impl BlockMerge {
             last_minute: self.series.last_minute(),
             parts: Vec::new(),
         };
-        Live { parts: self.parts.live(&whole), ..whole }
+        Live { parts: self.parts.live(&whole, steady), ..whole }
     }
 
     /// The block as it stands; a worker that has not reported its totals counts as lost.
@@ -265,6 +274,7 @@ impl BlockMerge {
             interrupted,
             aborted: None,
             witness: None,
+            unwitnessed: None,
             parts: self.parts.finish(),
         }
     }

@@ -24,6 +24,9 @@ pub struct Live {
     pub dropped: u64,
     /// The last second that every worker has reported; `None` before there is one.
     pub last_second: Option<LastSecond>,
+    /// Successes a second of the last second in which the whole load was at work; `None` before there is one. The first one
+    /// with answers is none, and neither is what is drained when the load has ended.
+    pub steady_throughput: Option<f64>,
     /// Response times of all successes so far; `None` before there is one.
     pub so_far: Option<Percentiles>,
     /// Workers that have something to do and were not lost.
@@ -48,6 +51,13 @@ pub(super) fn failures<'a>(totals: impl Iterator<Item = &'a Counters>) -> BTreeM
         *sum = sum.saturating_add(*count);
     }
     failures
+}
+
+/// How many requests got a whole answer, good or bad: of the others nobody knows whether they came to the upstream.
+pub(crate) fn answered(totals: &Counters) -> u64 {
+    let whole = [FailureKind::Status, FailureKind::Body];
+    let badly = totals.failures.iter().filter(|(failure, _)| whole.contains(&failure.kind));
+    badly.fold(totals.successes, |sum, (_, count)| sum.saturating_add(*count))
 }
 
 /// One worker's part of a block while it runs.

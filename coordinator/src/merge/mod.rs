@@ -17,6 +17,7 @@ mod live;
 mod parts;
 mod replay;
 mod series;
+mod steady;
 mod worker;
 
 #[cfg(test)]
@@ -27,10 +28,12 @@ mod tests;
 pub use arrival::Arrival;
 pub use block::{BlockMerge, MergeError};
 pub(crate) use compare::{completion_problem, counters_difference, latencies_difference};
+pub(crate) use live::answered;
 pub use live::{LastSecond, Live, LiveWorker, Percentiles, WorkerReading, WorkerState};
 pub(crate) use parts::whole_difference;
 pub use parts::{MeasuredPart, PartSum};
 pub(crate) use replay::{Replay, ReplayedWorker};
+pub(crate) use steady::SHORTEST_WHOLE_SECOND;
 
 /// A block after it has run.
 #[derive(Debug, Clone)]
@@ -51,6 +54,8 @@ pub struct MeasuredBlock {
     pub aborted: Option<String>,
     /// What the upstream says of it; `None` where it says nothing.
     pub witness: Option<Witnessed>,
+    /// Why what it says could not be told from what came before the block, in a clause.
+    pub unwitnessed: Option<String>,
     /// What each scenario of a mix adds up to; empty for no mix.
     pub parts: Vec<MeasuredPart>,
 }

@@ -83,8 +83,9 @@ impl PartsMerge {
         }
     }
 
-    /// Each scenario so far; what is not its own is of the whole.
-    pub(super) fn live(&self, whole: &Live) -> Vec<Live> {
+    /// Each scenario so far; what is not its own is of the whole. `steady` is where the last second starts in which the
+    /// whole load was at work.
+    pub(super) fn live(&self, whole: &Live, steady: Option<Duration>) -> Vec<Live> {
         let part = |part: &PartMerge| {
             let sum = |count: fn(&Counters) -> u64| {
                 part.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(count(&worker.totals)))
@@ -96,6 +97,7 @@ impl PartsMerge {
                 failed: sum(Counters::failed),
                 dropped: sum(|totals| totals.dropped),
                 last_second: part.series.last(),
+                steady_throughput: steady.and_then(|start| part.series.throughput_from(start)),
                 so_far: Percentiles::of(&part.response_times),
                 failures: failures(part.workers.iter().map(|worker| &worker.totals)),
                 of_workers: Vec::new(),
@@ -189,6 +191,7 @@ impl MeasuredBlock {
                 workers: self.workers.iter().zip(&part.workers).map(worker).collect(),
                 series: part.series.clone(),
                 witness: None,
+                unwitnessed: None,
                 parts: Vec::new(),
                 aborted: self.aborted.clone(),
                 started: self.started.clone(),

@@ -7,7 +7,9 @@ use proto::counters::Counters;
 use proto::interval::{Interval, PartResult};
 use proto::latencies::Latencies;
 
+use super::steady::Steady;
 use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
+use crate::plan::Block;
 
 const MINUTE: usize = 60;
 /// A rate over less is noise.
@@ -20,17 +22,25 @@ pub(super) struct Series {
     sealed: Vec<SeriesPoint>,
     open: BTreeMap<Duration, OpenSecond>,
     last: Option<LastSecond>,
+    steady: Option<Steady>,
 }
 
 #[derive(Debug, Default)]
-struct OpenSecond {
-    end: Duration,
-    workers: BTreeSet<u32>,
-    counters: Counters,
+pub(super) struct OpenSecond {
+    pub(super) end: Duration,
+    /// Of the worker whose part of it is the shortest.
+    pub(super) shortest_end: Duration,
+    pub(super) workers: BTreeSet<u32>,
+    pub(super) counters: Counters,
     latencies: Latencies,
 }
 
 impl Series {
+    /// Of a whole block while it runs.
+    pub(super) fn of_block(block: &Block, workers: u32) -> Self {
+        Self { steady: Some(Steady::new(block, workers)), ..Self::default() }
+    }
+
     /// Adds one worker's interval.
     pub(super) fn add(&mut self, worker: u32, interval: &Interval) {
         self.add_to(worker, interval, &interval.counters, &interval.latencies);
@@ -43,6 +53,8 @@ impl Series {
 
     fn add_to(&mut self, worker: u32, interval: &Interval, counters: &Counters, latencies: &Latencies) {
         let second = self.open.entry(interval.start).or_default();
+        let shortest = if second.workers.is_empty() { interval.end } else { second.shortest_end };
+        second.shortest_end = shortest.min(interval.end);
         second.end = second.end.max(interval.end);
         second.workers.insert(worker);
         second.counters.add(counters);
@@ -75,6 +87,18 @@ impl Series {
         self.last
     }
 
+    /// Where the last second starts in which the whole load was at work; see [`Steady`].
+    pub(super) fn last_steady(&self) -> Option<Duration> {
+        self.steady.as_ref()?.last()
+    }
+
+    /// Successes a second of the sealed second that starts there.
+    pub(super) fn throughput_from(&self, start: Duration) -> Option<f64> {
+        let point = self.sealed.iter().rfind(|point| point.start == start)?;
+        let seconds = point.end.saturating_sub(start).as_secs_f64();
+        (seconds > 0.0).then(|| point.counters.successes as f64 / seconds)
+    }
+
     /// Successes a second of the last sixty sealed seconds, the oldest first. Pieces of a second are put together again;
     /// what is left of one that is shorter than [`SHORTEST_SECOND`] is left out.
     pub(super) fn last_minute(&self) -> Vec<f64> {
@@ -102,6 +126,9 @@ impl Series {
                 throughput: second.counters.successes as f64 / seconds,
                 response_time: Percentiles::of(&second.latencies.response_time),
             });
+        }
+        if let Some(steady) = &mut self.steady {
+            steady.pass(start, second);
         }
         self.sealed.push(SeriesPoint {
             start,

@@ -45,7 +45,7 @@ fn measured(live: &Live, metric: Metric, bound: Quantity) -> Option<f64> {
         Metric::Failed => Some(live.failed as f64),
         Metric::Dropped if is_share => Some(share(live.dropped, live.offered)),
         Metric::Dropped => Some(live.dropped as f64),
-        Metric::Throughput => Some(live.last_second?.throughput),
+        Metric::Throughput => live.steady_throughput,
         Metric::Time(..) | Metric::Added(..) | Metric::Goodput => None,
     }
 }
@@ -63,7 +63,8 @@ fn at(percentiles: Percentiles, statistic: Statistic) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::merge::BlockMerge;
-    use crate::merge::fixtures::{block, closed, interval, mixed_block, mixed_interval, requests};
+    use crate::merge::fixtures::{block, closed, interval, mixed_block, mixed_interval, open, requests};
+    use proto::load::Extent;
 
     const MS: u64 = 1_000_000;
 
@@ -80,6 +81,30 @@ mod tests {
         assert!(said(&one, &live, "p50>1ms").is_some() && said(&one, &live, "simple_chat:p50>1ms").is_some());
         assert_eq!(said(&one, &live, "chat_with_tools:p50>1ms"), None);
         assert_eq!(said(&one, &live, "p50>6ms"), None);
+    }
+
+    #[test]
+    fn a_low_throughput_is_one_of_a_second_in_which_the_whole_load_was_at_work() {
+        let one = block(open(100), Extent::Duration(Duration::from_secs(3)));
+        let mut merge = BlockMerge::new(one.clone(), 1);
+        let mut said_after = |second: u64, answers: usize| {
+            let span = (second as f64, second as f64 + 1.0);
+            merge.interval(0, &interval(second, span, &vec![5 * MS; answers])).unwrap();
+            said(&one, &merge.live(), "throughput<80/s")
+        };
+        // Answers take half a second, so that the first one has half of them; the last is what was still under way.
+        assert_eq!(
+            [(0, 50), (1, 100), (2, 100), (3, 50)].map(|(second, answers)| said_after(second, answers)),
+            [None, None, None, None]
+        );
+
+        let mut merge = BlockMerge::new(one.clone(), 1);
+        for (second, answers) in [(0, 100), (1, 79)] {
+            let span = (second as f64, second as f64 + 1.0);
+            merge.interval(0, &interval(second, span, &vec![5 * MS; answers])).unwrap();
+        }
+        let said = said(&one, &merge.live(), "throughput<80/s").unwrap();
+        assert_eq!(said, "`throughput<80/s` came true (79/s)");
     }
 
     #[test]

@@ -82,6 +82,8 @@ struct Course<'a> {
     longest_round_trip: Duration,
     /// What the upstream had seen when all were ready.
     before: Option<Testimony>,
+    /// Why that could not be told from what came before.
+    unwitnessed: Option<String>,
     start: Option<Instant>,
     /// The same by the wall clock.
     started: Option<ZonedDateTime>,
@@ -107,10 +109,14 @@ impl Measurement<'_> {
         followed?;
         let after = course.ask_upstream().await;
         let witness = after.zip(course.before.take()).and_then(|(after, before)| after.since(&before));
+        if let Some(witness) = course.measurement.witness {
+            witness.after(course.merge.has_given_up());
+        }
         let (aborted, started) = (course.aborted.take(), course.started.take());
+        let unwitnessed = course.unwitnessed.take();
         let measured = course.merge.finish(course.stopped);
         let interrupted = measured.interrupted && aborted.is_none();
-        Ok(MeasuredBlock { interrupted, aborted, started, witness, ..measured })
+        Ok(MeasuredBlock { interrupted, aborted, started, witness, unwitnessed, ..measured })
     }
 }
 
@@ -134,6 +140,7 @@ impl<'a> Course<'a> {
             news,
             longest_round_trip: Duration::ZERO,
             before: None,
+            unwitnessed: None,
             start: None,
             started: None,
             stopped: false,
@@ -237,7 +244,16 @@ impl<'a> Course<'a> {
             return;
         }
         // The warm-up is over, and nothing of the load has been sent: from here on the counts must agree.
-        self.before = self.ask_upstream().await;
+        match self.ask_upstream_before().await {
+            Ok(before) => self.before = before,
+            Err(why) => {
+                tracing::warn!(
+                    "what the upstream sees of block {} is left out: {why}",
+                    self.measurement.number
+                );
+                self.unwitnessed = Some(why);
+            }
+        }
         let delay = SHORTEST_START_DELAY.max(4 * self.longest_round_trip);
         let at = clock::now() + delay;
         self.start = Some(at);
@@ -251,6 +267,13 @@ impl<'a> Course<'a> {
     async fn ask_upstream(&self) -> Option<Testimony> {
         let mut interrupt = self.measurement.interrupt.clone();
         interrupt.or(self.measurement.witness?.ask()).await.flatten()
+    }
+
+    /// The same, where nothing of what came before can be among what it sees next.
+    async fn ask_upstream_before(&self) -> Result<Option<Testimony>, String> {
+        let Some(witness) = self.measurement.witness else { return Ok(None) };
+        let mut interrupt = self.measurement.interrupt.clone();
+        interrupt.or(witness.before(self.merge.has_given_up())).await.unwrap_or(Ok(None))
     }
 
     fn stop(&mut self) {

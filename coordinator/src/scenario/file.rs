@@ -50,6 +50,12 @@ pub(super) fn read(path: &Path, options: &ScenarioOptions<'_>) -> Result<Draft, 
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         return Err(invalid(path, "has a `name` that is empty or holds a control character; change it"));
     }
+    // Thresholds are separated by commas, and what stands round one is trimmed.
+    if name.contains(',') || name.trim() != name {
+        let problem = "has a name that holds a comma, or begins or ends with a space, so that no threshold could name it; \
+                       give it another `name`";
+        return Err(invalid(path, problem));
+    }
     for (name, value) in &file.headers {
         headers::check(name, value).map_err(|problem| invalid(path, problem))?;
     }

@@ -30,7 +30,7 @@ pub use variety::BODIES;
 /// A named request and what a good answer is, complete with the headers that every request of it carries.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// As reports name it: any text without control characters.
+    /// As reports name it: any text without commas and control characters.
     pub name: String,
     /// What is sent; where bodies differ, with one that the load does not send.
     pub request: Request,

@@ -265,6 +265,21 @@ fn bad_files_are_told_by_file_and_line() {
         ),
         (
             "a.toml",
+            "name = 'k=v, long'",
+            "the scenario `a.toml` has a name that holds a comma, or begins or ends with a space, so that no threshold",
+        ),
+        (
+            "a.toml",
+            "name = ' a'",
+            "the scenario `a.toml` has a name that holds a comma, or begins or ends with",
+        ),
+        (
+            "a,b.toml",
+            "",
+            "the scenario `a,b.toml` has a name that holds a comma, or begins or ends with a space",
+        ),
+        (
+            "a.toml",
             "headers = { Host = 'x' }",
             "the scenario `a.toml` must not set `Host`, which the engine writes",
         ),

@@ -1,8 +1,9 @@
 //! What the workers sent, held against what the upstream says that it was asked for. Pure.
 
 use proto::counters::Counters;
-use proto::outcome::FailureKind;
 use serde::{Deserialize, Serialize};
+
+use crate::merge::answered;
 
 /// Both sides of one arm, over its blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,17 +52,10 @@ impl Upstream {
     }
 }
 
-/// A request that got no whole answer may or may not have come to the upstream.
-fn answered(totals: &Counters) -> u64 {
-    let whole = [FailureKind::Status, FailureKind::Body];
-    let badly = totals.failures.iter().filter(|(failure, _)| whole.contains(&failure.kind));
-    badly.fold(totals.successes, |sum, (_, count)| sum.saturating_add(*count))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::outcome::Failure;
+    use proto::outcome::{Failure, FailureKind};
 
     #[test]
     fn means_are_weighted_and_only_whole_answers_are_answers() {

@@ -38,11 +38,13 @@ impl FromStr for Threshold {
             let at = part.as_ptr() as usize - text.as_ptr() as usize;
             ParseError { text: text.to_owned(), at, problem }
         };
-        let Some(place) = text.find(['<', '>', '=']) else {
+        // A scenario's name may hold whatever a comparison is written with; no figure and no bound holds a colon.
+        let begin = text.rfind(':').map_or(0, |colon| colon + 1);
+        let Some(place) = text[begin..].find(['<', '>', '=']) else {
             let end = &text[text.trim_end().len()..];
             return Err(wrong(end, "expected <, <=, > or >= and a bound after the figure".into()));
         };
-        let (left, right) = text.split_at(place);
+        let (left, right) = text.split_at(begin + place);
         let compared = Comparison::ALL.iter().find(|(written, _)| right.starts_with(written));
         let Some((written, comparison)) = compared else {
             return Err(wrong(right, "expected <, <=, > or >=".into()));

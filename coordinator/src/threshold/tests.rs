@@ -13,6 +13,12 @@ fn thresholds_name_a_scenario_a_figure_and_a_bound() {
     assert_eq!((threshold.comparison, threshold.bound), (Comparison::Below, Quantity::Nanos(80e6)));
     assert_eq!(read("a:b : p50 <= 5 us").scenario.as_deref(), Some("a:b"));
 
+    for name in ["a<b", "k=v", "x >= y: z", "a:p95<80ms"] {
+        let threshold = read(&format!("{name}:failed<=0"));
+        assert_eq!((threshold.scenario.as_deref(), threshold.metric), (Some(name), Metric::Failed));
+        assert_eq!(read(&threshold.to_string()), threshold, "{name}");
+    }
+
     for (text, metric, bound) in [
         ("overhead.p50<5ms", Metric::Added(Times::Response, Statistic::P50), Quantity::Nanos(5e6)),
         ("overhead.gap.mean<=-1.5ns", Metric::Added(Times::Gap, Statistic::Mean), Quantity::Nanos(-1.5)),
@@ -48,6 +54,8 @@ fn what_is_wrong_is_shown_with_a_caret_under_it() {
         ("p95<1.2.3ms", 4, "expected a number"),
         ("failed<1ms", 8, "failed is a number of requests or a share of them: expected % or nothing"),
         ("throughput>400", 14, "throughput is successes a second: expected /s after the number"),
+        ("a<b:p95", 7, "expected <, <=, > or >= and a bound after the figure"),
+        ("a<b:p59<1s", 4, "`p59` is no figure; did you mean `p50`?"),
         ("", 0, "expected <, <=, > or >= and a bound after the figure"),
     ] {
         let message = text.parse::<Threshold>().unwrap_err().to_string();

@@ -18,7 +18,8 @@ pub struct Recorder {
     pub counters: Counters,
     /// Connections, each kind once.
     pub made: Vec<(Made, u64)>,
-    /// Failures, each kind of fault once.
+    /// Failures, each kind of fault once. The faults that there can be are bounded: a target has statuses of three digits and
+    /// the names of the standard's error codes to choose from.
     pub faults: Vec<(Fault, u64)>,
     /// The histograms.
     pub latencies: Latencies,
@@ -182,7 +183,7 @@ impl Recorder {
         let mut counters = self.counters.clone();
         let pointers = words.pointers.get(scenario).map_or(&[][..], Vec::as_slice);
         for (fault, count) in &self.faults {
-            *counters.failures.entry(fault.describe(pointers)).or_default() += count;
+            counters.failed_with(fault.describe(pointers), *count);
         }
         for (made, count) in &self.made {
             let address = words.addresses.get(made.way).cloned().unwrap_or_default();

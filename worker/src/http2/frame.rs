@@ -68,6 +68,14 @@ impl ErrorCode {
     pub const COMPRESSION_ERROR: Self = Self(9);
     /// Too much of what serves no request.
     pub const ENHANCE_YOUR_CALM: Self = Self(11);
+    /// Any code that the standard does not know.
+    pub const UNKNOWN: Self = Self(u32::MAX);
+
+    /// The code at the front of a payload. All that the standard does not know are one: each is a kind of failure, and a
+    /// peer can think of four thousand million of them.
+    pub(super) fn read(payload: &[u8]) -> Self {
+        Some(Self(number(payload))).filter(|code| code.name().is_some()).unwrap_or(Self::UNKNOWN)
+    }
 
     /// The name that the standard gives it; `None` for one that it does not know.
     pub fn name(self) -> Option<&'static str> {
@@ -95,7 +103,7 @@ impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
-            None => write!(f, "error code {:#x}", self.0),
+            None => f.write_str("an unknown error code"),
         }
     }
 }

@@ -147,6 +147,11 @@ async fn answer(
 
 /// Reads the client's preface and sends settings of its own: `(number, value)`.
 pub fn greet(peer: &mut Peer, settings: &[(u16, u32)]) -> io::Result<()> {
+    greet_and_say(peer, settings, &[])
+}
+
+/// The same, and more in one piece with it.
+pub fn greet_and_say(peer: &mut Peer, settings: &[(u16, u32)], more: &[u8]) -> io::Result<()> {
     let mut preface = [0; 24];
     peer.reader().read_exact(&mut preface)?;
     assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -154,7 +159,7 @@ pub fn greet(peer: &mut Peer, settings: &[(u16, u32)]) -> io::Result<()> {
         .iter()
         .flat_map(|(number, value)| [&number.to_be_bytes()[..], &value.to_be_bytes()].concat())
         .collect();
-    peer.send(&frame(4, 0, 0, &payload))
+    peer.send(&[&frame(4, 0, 0, &payload), more].concat())
 }
 
 /// A frame: kind, flags, stream and payload.

@@ -1,8 +1,9 @@
 //! HTTP/2 targets that break off, refuse or break the protocol, scripted frame by frame.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -61,6 +62,20 @@ fn a_reset_stream_is_called_by_its_code() {
     });
     let stream = Expectation { stream: true, ..Expectation::default() };
     assert_failure(&server, stream, FailureKind::Truncated, "DONE");
+}
+
+/// Every second answer is a status, which ends the row of failures, so that no rest holds the others up.
+#[test]
+fn a_target_cannot_think_of_ever_new_failures() {
+    let server = answering(|stream| match stream % 4 {
+        // :status 500
+        1 => frame(1, 5, stream, &[0x8e]),
+        _ => frame(3, 0, stream, &(0x1000 + stream).to_be_bytes()),
+    });
+    let finished = run(&closed2(&server.url(), 1, 1, 200));
+    let failed = |kind| failures(&finished, kind);
+    assert_eq!((failed(FailureKind::Status), failed(FailureKind::Reset)), (100, 100));
+    assert_eq!(finished.totals.failures.len(), 2, "{:?}", finished.totals.failures);
 }
 
 #[test]
@@ -182,6 +197,7 @@ fn a_goaway_with_a_complaint_or_before_any_request_is_a_failure() {
         let finished = run(&closed2(&server.url(), 1, 1, 4));
         let gone = failures(&finished, FailureKind::Reset);
         assert_eq!(gone + finished.totals.successes, 4, "{:?}", finished.totals);
+        assert_eq!(finished.totals.resent, 0, "what was written is not begun anew");
         assert!(gone >= 2 && finished.totals.failures.keys().all(|failure| failure.detail.contains(name)));
     }
 }
@@ -190,9 +206,16 @@ fn a_goaway_with_a_complaint_or_before_any_request_is_a_failure() {
 fn a_request_that_is_out_of_time_is_cancelled_and_its_connection_lives_on() {
     let cancelled = Arc::new(AtomicU64::new(0));
     let counted = cancelled.clone();
-    // The first four requests find no window for their bodies, and none opens.
+    // The first four requests find no window for their bodies, and none opens; but the target shows that it is alive.
     let server = Server::start(move |peer: &mut Peer| {
         greet(peer, &[(4, 0)])?;
+        let mut pinged = peer.stream().try_clone()?;
+        thread::spawn(move || {
+            // One write each, so that no frame of the answers is cut; until the client has closed.
+            while pinged.write_all(&frame(6, 0, 0, b"are you?")).is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
         while let Some((kind, flags, stream, _)) = next_frame(peer)? {
             match kind {
                 3 => {

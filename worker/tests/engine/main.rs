@@ -13,6 +13,7 @@ mod host;
 mod hpack;
 mod http2;
 mod http2_combined;
+mod http2_connections;
 mod http2_failures;
 mod http2_tls;
 mod load;

@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use super::groups;
-use crate::report::record::{BlockRecord, RunRecord};
+use super::{Group, groups};
+use crate::report::record::{BlockRecord, RunRecord, ScenarioRecord};
 use crate::statistics::verdict::Verdict;
 
 /// Everything that makes two runs hard to compare, each in a clause; the targets may be others.
@@ -29,9 +29,7 @@ pub fn differences(old: &RunRecord, new: &RunRecord) -> Vec<String> {
         }
     }
     let (was, is) = (groups(old), groups(new));
-    let names =
-        |groups: &[super::Group<'_>]| groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>();
-    differ(&mut found, "the scenarios", &names(&was).join(", "), &names(&is).join(", "));
+    differ(&mut found, "the scenarios", &names(&was), &names(&is));
     for group in &was {
         let Some(other) = group.partner(&was, &is) else { continue };
         blocks(&mut found, &group.name, group.blocks[0], other.blocks[0]);
@@ -40,8 +38,11 @@ pub fn differences(old: &RunRecord, new: &RunRecord) -> Vec<String> {
 }
 
 fn blocks(found: &mut Vec<String>, name: &str, old: &BlockRecord, new: &BlockRecord) {
-    if old.scenario != new.scenario {
+    let (was, is) = (WithRows::of(&old.scenario), WithRows::of(&new.scenario));
+    if was.scenario != is.scenario {
         found.push(format!("{name}: what is sent, or what a good answer is"));
+    } else if was.rows.zip(is.rows).is_some_and(|(was, is)| was != is) {
+        found.push(format!("{name}: the rows of the dataset or the trace"));
     }
     let mut differ = |what: &str, old: &dyn Debug, new: &dyn Debug| {
         self::differ_as_text(found, &format!("{name}: {what}"), &format!("{old:?}"), &format!("{new:?}"));
@@ -55,6 +56,27 @@ fn blocks(found: &mut Vec<String>, name: &str, old: &BlockRecord, new: &BlockRec
     differ("the version of HTTP", &old.http_version, &new.http_version);
     differ("the streams of a connection", &old.streams, &new.streams);
     differ("the threads of a worker", &old.threads, &new.threads);
+}
+
+/// A scenario, and the digest of its rows apart: of what an old record does not tell, nothing is held against it.
+struct WithRows {
+    scenario: ScenarioRecord,
+    rows: Option<String>,
+}
+
+impl WithRows {
+    fn of(scenario: &ScenarioRecord) -> Self {
+        let mut scenario = scenario.clone();
+        let rows = scenario.variety.as_mut().and_then(|variety| variety.dataset_sha256.take());
+        Self { scenario, rows }
+    }
+}
+
+/// In an order of their own: with `--order random`, or levels that are given the other way round, the same ones come in another.
+fn names(groups: &[Group<'_>]) -> String {
+    let mut names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 /// What kinds of machines there are; their names and addresses may be others.

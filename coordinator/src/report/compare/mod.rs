@@ -192,10 +192,10 @@ impl Paired {
 
 fn content(block: &BlockRecord) -> Result<Block, RecordError> {
     let (_, latencies) = block.stored_sum()?;
-    // What ended after the window is drained: fewer and fewer requests are in flight there.
-    let within = |second: &&SeriesRecord| {
-        second.end_ns > second.start_ns && second.end_ns <= block.figures.window.length_ns
-    };
+    // What ended after the window is drained: fewer and fewer requests are in flight there. What is left of the last second,
+    // or of one that a stage cuts, is no second like the others.
+    let within =
+        |second: &&SeriesRecord| second.is_whole() && second.end_ns <= block.figures.window.length_ns;
     let seconds = block.series.iter().filter(within).map(|second| {
         let counters = second.counters.content();
         let place = format!("block {}, the second from {} ns", block.number, second.start_ns);
@@ -209,7 +209,8 @@ fn content(block: &BlockRecord) -> Result<Block, RecordError> {
     Ok(Block {
         response_time: latencies.response_time,
         throughput: block.figures.throughput,
-        failure_rate: block.figures.failure_rate,
+        successes: block.figures.successes,
+        failed: block.figures.failed,
         seconds: seconds.collect::<Result<_, RecordError>>()?,
     })
 }

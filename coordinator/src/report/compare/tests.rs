@@ -5,6 +5,8 @@ use crate::plan::Block;
 use crate::report::fixtures;
 use crate::report::texts::holds;
 use proto::interval::EndReason;
+use proto::variety::{Dataset, Field, Variety};
+use std::sync::Arc;
 
 const MS: u64 = 1_000_000;
 
@@ -162,6 +164,63 @@ fn what_differs_beside_the_figures_is_listed() {
         assert!(found.iter().any(|found| found.starts_with(said)), "no {said}: {found:?}");
     }
     assert_eq!(found.len(), 5, "{found:?}");
+}
+
+#[test]
+fn the_order_of_blocks_is_no_difference() {
+    let at = |concurrency: u32| measured(block(closed(concurrency), requests(2_000)), 1.0);
+    let (rising, falling) =
+        (fixtures::record_of(&[at(1), at(10)]), fixtures::record_of(&[at(10), at(1), at(10)]));
+    assert_eq!(differences(&rising, &falling), [""; 0]);
+    let other = differences(&rising, &fixtures::record_of(&[at(10), at(2)]));
+    assert!(
+        other[0].starts_with("the scenarios (simple_chat at 1 in flight, simple_chat at 10 in"),
+        "{other:?}"
+    );
+}
+
+#[test]
+fn other_rows_of_the_same_dataset_are_a_difference() {
+    let of = |rows: &[&str]| {
+        let mut block = block(closed(10), requests(2_000));
+        let rows = rows.iter().map(|text| vec![Field::Text((*text).into())]).collect();
+        let dataset = Dataset { columns: vec!["prompt".into()], rows };
+        let template = "{{ prompt }}".into();
+        let variety = Variety { template, escapes_json: true, dataset, bodies: 10 };
+        block.scenario.variety = Some(Arc::new(variety));
+        fixtures::record_of(&[measured(block, 1.0)])
+    };
+    let old = of(&["a", "b"]);
+    assert_eq!(differences(&old, &of(&["a", "b"])), [""; 0]);
+    let other = "simple_chat: the rows of the dataset or the trace";
+    assert_eq!(differences(&old, &of(&["a", "c"])), [other]);
+    assert_eq!(differences(&old, &of(&["b", "a"])), [other]);
+    let more = "simple_chat: what is sent, or what a good answer is";
+    assert_eq!(differences(&old, &of(&["a", "b", "c"])), [more]);
+    // A record of before digests were kept.
+    let mut earlier = old;
+    earlier.blocks[0].scenario.variety.as_mut().unwrap().dataset_sha256 = None;
+    assert_eq!(differences(&earlier, &of(&["a", "c"])), [""; 0]);
+}
+
+#[test]
+fn what_is_left_of_a_second_is_none() {
+    let of = |last: f64| {
+        let mut merge = BlockMerge::new(block(closed(10), requests(2_000)), 1);
+        let spans = [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, last)];
+        let times: Vec<u64> = (0..200u64).map(|at| 10 * MS + at * MS / 100).collect();
+        let intervals: Vec<_> = (0..).zip(spans).map(|(at, span)| interval(at, span, &times)).collect();
+        intervals.iter().for_each(|interval| assert!(merge.interval(0, interval).unwrap()));
+        merge.finished(0, totals(&intervals, EndReason::Requests));
+        fixtures::record_of(&[merge.finish(false)])
+    };
+    let of_throughput = |last: f64| {
+        let comparison = compared(&of(5.0), &of(last));
+        let mut figures = comparison.scenarios[0].figures.iter();
+        figures.find(|one| one.figure == Figure::Throughput).unwrap().why.clone()
+    };
+    assert_eq!(of_throughput(5.0), None);
+    assert_eq!(of_throughput(4.02).as_deref(), Some("the new run: too few seconds (4 of 5)"));
 }
 
 #[test]

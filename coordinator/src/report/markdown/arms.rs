@@ -104,12 +104,22 @@ pub(super) fn upstream(record: &RunRecord) -> Option<String> {
         let direct = result.direct.as_ref().and_then(|direct| row(result, "direct", direct));
         [row(result, "gateway", &result.gateway), direct].into_iter().flatten()
     });
-    let table = table(3, &columns, &rows.collect::<Vec<_>>())?;
-    Some(format!(
-        "{table}\n\nThe upstream is this project's mock, which counts the completions that it is asked for. It was asked just \
-         before the load of each block and after it, so that warm-ups are left out. Its mean is from when it had read a \
-         request until its answer was complete."
-    ))
+    let seen = table(3, &columns, &rows.collect::<Vec<_>>()).map(|table| {
+        format!(
+            "{table}\n\nThe upstream is this project's mock, which counts the completions that it is asked for. It was asked \
+             just before the load of each block and after it, so that warm-ups are left out. Its mean is from when it had \
+             read a request until its answer was complete."
+        )
+    });
+    let left_out = record.blocks.iter().filter_map(|block| {
+        Some(format!(
+            "What it saw of block {} is left out: {}.",
+            block.number,
+            escape(block.unwitnessed.as_ref()?)
+        ))
+    });
+    let paragraphs: Vec<String> = seen.into_iter().chain(left_out).collect();
+    (!paragraphs.is_empty()).then(|| paragraphs.join("\n\n"))
 }
 
 fn name(result: &ResultRecord) -> Vec<String> {

@@ -317,7 +317,7 @@ fn block_notes(block: &BlockRecord) -> Vec<String> {
 
 /// How many bodies there were, and how often each was used.
 fn bodies(block: &BlockRecord) -> Option<String> {
-    let variety = block.scenarios().iter().find_map(|part| part.scenario.variety)?;
+    let variety = block.scenarios().iter().find_map(|part| part.scenario.variety.as_ref())?;
     let made = block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(worker.bodies));
     let rows = match variety.dataset_rows {
         0 => String::new(),

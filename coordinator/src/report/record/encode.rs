@@ -13,7 +13,7 @@ use proto::route::Route;
 use proto::target::{HttpVersion, Target};
 use proto::tls::TlsSession;
 
-use super::proof::sha256_of_seconds;
+use super::proof::{sha256_of_rows, sha256_of_seconds};
 use super::stages::stage_figures;
 use super::{
     BlockRecord, ConnectionRecord, CountersRecord, ExtentRecord, FailureRecord, FleetWorkerRecord,
@@ -21,7 +21,9 @@ use super::{
     PercentilesRecord, ScenarioRecord, SeriesRecord, SkewRecord, StageRecord, TargetRecord, ThinkTimeRecord,
     TlsRecord, TraceRecord, VarietyRecord, WarmUpRecord, WorkerEndRecord, WorkerRecord,
 };
-use crate::merge::{EncodedHistogram, MeasuredBlock, MeasuredWorker, SeriesPoint, StartSkew, WorkerEnd};
+use crate::merge::{
+    EncodedHistogram, MeasuredBlock, MeasuredWorker, SHORTEST_WHOLE_SECOND, SeriesPoint, StartSkew, WorkerEnd,
+};
 use crate::scenario::Scenario;
 use crate::statistics::verdict::judge;
 use crate::statistics::{Distribution, Evidence, Figures, Merged, Window};
@@ -62,6 +64,7 @@ impl BlockRecord {
                 .map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()),
             start_skew: measured.start_skew.into(),
             witness: measured.witness.as_ref().map(Into::into),
+            unwitnessed: measured.unwitnessed.clone(),
             findings: judge(&evidence, &figures),
             totals: (&merged.totals).into(),
             histograms_sha256: Some(latencies.sha256()),
@@ -83,9 +86,15 @@ impl BlockRecord {
 
 /// The median of each whole second.
 pub(super) fn medians(series: &[SeriesRecord]) -> Vec<u64> {
-    const WHOLE_NS: u64 = 900_000_000;
-    let whole = series.iter().filter(|second| second.end_ns.saturating_sub(second.start_ns) >= WHOLE_NS);
+    let whole = series.iter().filter(|second| second.is_whole());
     whole.filter_map(|second| Some(second.response_time?.p50_ns)).collect()
+}
+
+impl SeriesRecord {
+    /// Whether it is a second, and not what was left of one.
+    pub(in crate::report) fn is_whole(&self) -> bool {
+        self.end_ns.saturating_sub(self.start_ns) >= nanos(SHORTEST_WHOLE_SECOND)
+    }
 }
 
 impl WorkerRecord {
@@ -196,6 +205,7 @@ impl From<&Scenario> for ScenarioRecord {
             variety: scenario.variety.as_deref().map(|variety| VarietyRecord {
                 bodies: variety.bodies,
                 dataset_rows: variety.dataset.rows.len() as u64,
+                dataset_sha256: sha256_of_rows(&variety.dataset),
             }),
             expected_status: expectation.status,
             expected_json: json

@@ -237,6 +237,9 @@ pub struct BlockRecord {
     /// What the upstream says of it; `None` where it says nothing.
     #[serde(default)]
     pub witness: Option<WitnessRecord>,
+    /// Why what the upstream saw could not be told from what came before the block, and is left out, in a clause.
+    #[serde(default)]
+    pub unwitnessed: Option<String>,
     /// What is worked out from all workers together.
     pub figures: Figures,
     /// What speaks against the figures, and notes.

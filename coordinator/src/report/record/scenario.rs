@@ -36,13 +36,17 @@ pub struct ScenarioRecord {
 }
 
 /// Bodies that differed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VarietyRecord {
     /// How many were asked for, over the whole fleet.
     pub bodies: u32,
     /// Rows of the dataset that they were made with; 0 for none.
     pub dataset_rows: u64,
+    /// The SHA-256 of those rows, in hexadecimal digits, over the columns that were put in: one JSON list of their names, then
+    /// one of values for each row, a line each; `None` without a dataset, and in records of before it was kept.
+    #[serde(default)]
+    pub dataset_sha256: Option<String>,
 }
 
 /// A value that must be there.

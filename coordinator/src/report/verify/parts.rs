@@ -74,6 +74,7 @@ fn not_of(whole: &BlockRecord, part: &BlockRecord) -> Option<String> {
         histograms_sha256: part.histograms_sha256.clone(),
         seconds_sha256: part.seconds_sha256.clone(),
         witness: None,
+        unwitnessed: None,
         parts: Vec::new(),
         ..whole.clone()
     };

@@ -24,25 +24,20 @@ const MOST_BATCHES: usize = 20;
 /// With fewer, their variance is hardly known.
 const FEWEST_BATCHES: usize = 5;
 
-/// The figure of each batch, on the scale on which it is compared.
+/// How the figure varies from batch to batch, on the scale on which it is compared; where that begins does not matter.
 pub(super) fn of(figure: Figure, seconds: &[Second]) -> Result<Vec<f64>, String> {
-    let too_few = || format!("too few seconds ({} of {FEWEST_BATCHES})", seconds.len());
     if seconds.len() < FEWEST_BATCHES {
-        return Err(too_few());
+        return Err(format!("too few seconds ({} of {FEWEST_BATCHES})", seconds.len()));
     }
     match figure.statistic() {
         Some(statistic) => of_histograms(statistic, seconds),
-        None => {
-            let batches = (1..=MOST_BATCHES).rev().filter(|count| *count <= seconds.len());
-            let batches = cut(seconds, batches.max().unwrap_or(1));
-            batches.iter().map(|batch| of_counts(figure, batch)).collect::<Option<_>>().ok_or_else(too_few)
-        }
+        None => of_counts(figure, &cut(seconds, seconds.len().min(MOST_BATCHES))),
     }
 }
 
 /// As many batches as have enough values each.
 fn of_histograms(statistic: Statistic, seconds: &[Second]) -> Result<Vec<f64>, String> {
-    let all: u64 = seconds.iter().map(|second| second.response_time.count()).sum();
+    let all = sum(seconds, |second| second.response_time.count());
     let needed = statistic.needed();
     for count in (FEWEST_BATCHES..=MOST_BATCHES.min(seconds.len())).rev() {
         if all / (count as u64) < needed {
@@ -65,14 +60,39 @@ fn of_histograms(statistic: Statistic, seconds: &[Second]) -> Result<Vec<f64>, S
     ))
 }
 
-fn of_counts(figure: Figure, batch: &[Second]) -> Option<f64> {
-    let sum = |count: fn(&Second) -> u64| batch.iter().map(count).sum::<u64>() as f64;
-    let (successes, failed) = (sum(|second| second.successes), sum(|second| second.failed));
-    if figure == Figure::Failed {
-        return (successes + failed > 0.0).then(|| failed / (successes + failed));
+/// What each batch has more than its part of the whole, in parts of the whole figure's.
+///
+/// Both figures are ratios of sums, of failures to requests and of successes to time, and this is what the variance of such
+/// a ratio rests on (Cochran, Sampling Techniques, section 2.11). A batch in which nothing succeeded or nothing ended counts
+/// like any other, where its own figure, or its logarithm, would be none.
+fn of_counts(figure: Figure, batches: &[&[Second]]) -> Result<Vec<f64>, String> {
+    let is_share = figure == Figure::Failed;
+    let of_batch = |batch: &&[Second]| {
+        let (successes, failed) = (sum(batch, |second| second.successes), sum(batch, |second| second.failed));
+        let length: f64 = batch.iter().map(|second| second.length).sum();
+        if is_share {
+            (failed as f64, successes.saturating_add(failed) as f64)
+        } else {
+            (successes as f64, length)
+        }
+    };
+    let batches: Vec<(f64, f64)> = batches.iter().map(of_batch).collect();
+    let (parts, wholes) = batches.iter().fold((0.0, 0.0), |sum, batch| (sum.0 + batch.0, sum.1 + batch.1));
+    let ratio = parts / wholes;
+    // A small change of a logarithm is a share of what changes.
+    let unit = if is_share { wholes } else { parts } / batches.len() as f64;
+    if unit > 0.0 && ratio.is_finite() {
+        Ok(batches.iter().map(|(part, whole)| (part - ratio * whole) / unit).collect())
+    } else if is_share {
+        Err("no request came to its end in a whole second".to_owned())
+    } else {
+        Err("no request succeeded in a whole second".to_owned())
     }
-    let length: f64 = batch.iter().map(|second| second.length).sum();
-    (successes > 0.0 && length > 0.0).then(|| (successes / length).ln())
+}
+
+/// A report may hold any counts.
+fn sum(seconds: &[Second], count: fn(&Second) -> u64) -> u64 {
+    seconds.iter().map(count).fold(0, u64::saturating_add)
 }
 
 /// Neighbouring seconds together, in `count` parts whose lengths differ by one at most.

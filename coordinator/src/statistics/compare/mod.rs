@@ -7,8 +7,10 @@
 //! order statistics would take requests for independent, which they are not. What batches cannot know is how the same
 //! target differs from one run to the next: only repeated blocks tell.
 //!
-//! Times and throughputs are compared by the logarithm of their ratio, failure rates by their difference. Where both runs
-//! have a direct arm, what the gateway adds is compared as well ([`added`]).
+//! Times and throughputs are compared by the logarithm of their ratio, failure rates by their difference. Few failures vary
+//! by chance more than so few blocks or seconds show, so that no interval of a failure rate is narrower than that of as many
+//! independent requests ([`Reading::at_least_chance`]). Where both runs have a direct arm, what the gateway adds is compared
+//! as well ([`added`]).
 
 use proto::latencies::Histogram;
 use serde::Serialize;
@@ -31,10 +33,24 @@ pub struct Block {
     pub response_time: Histogram,
     /// Successes a second.
     pub throughput: Option<f64>,
-    /// Failures among the requests that came to an end.
-    pub failure_rate: Option<f64>,
+    /// Good answers.
+    pub successes: u64,
+    /// All others that came to an end.
+    pub failed: u64,
     /// What lies within the window, in order.
     pub seconds: Vec<Second>,
+}
+
+impl Block {
+    /// Requests that came to an end.
+    fn ended(&self) -> f64 {
+        self.successes.saturating_add(self.failed) as f64
+    }
+
+    /// Failures among them; `None` when there were none.
+    fn failure_rate(&self) -> Option<f64> {
+        (self.ended() > 0.0).then(|| self.failed as f64 / self.ended())
+    }
 }
 
 /// A figure that is compared.
@@ -181,7 +197,7 @@ fn whole(figure: Figure, blocks: &[Block]) -> Option<f64> {
 fn of_block(figure: Figure, block: &Block) -> Option<(f64, f64)> {
     match figure.statistic() {
         Some(statistic) => of_times(statistic, &block.response_time),
-        None if figure == Figure::Failed => Some((block.failure_rate?, 0.0)),
+        None if figure == Figure::Failed => Some((block.failure_rate()?, 0.0)),
         None => block.throughput.filter(|rate| *rate > 0.0).map(|rate| (rate.ln(), 0.0)),
     }
 }
@@ -211,11 +227,23 @@ fn welch(old: Reading, new: Reading) -> Option<[f64; 2]> {
 }
 
 fn reading(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
-    let [block] = blocks else { return over_blocks(figure, blocks) };
-    let (value, error) = of_block(figure, block).ok_or("there is no figure")?;
+    let reading = match blocks {
+        [block] => over_batches(figure, block),
+        _ => over_blocks(figure, blocks),
+    }?;
+    Ok(if figure == Figure::Failed { reading.at_least_chance(blocks) } else { reading })
+}
+
+fn over_batches(figure: Figure, block: &Block) -> Result<Reading, String> {
+    let (value, error) = of_block(figure, block).ok_or_else(|| why_none(block))?;
     let batches = batches::of(figure, &block.seconds)?;
     let (variance, degrees) = batches::variance_of_mean(&batches).ok_or("there are too few batches")?;
     Ok(Reading { value, variance, degrees, error })
+}
+
+fn why_none(block: &Block) -> String {
+    let why = if block.successes == 0 { "not one request succeeded" } else { "there is no figure" };
+    why.to_owned()
 }
 
 fn over_blocks(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
@@ -232,4 +260,27 @@ fn over_blocks(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
     let error = readings.iter().map(|(_, error)| error).sum::<f64>() / readings.len() as f64;
     let degrees = (sample.count - 1) as f64;
     Ok(Reading { value: sample.mean, variance: sample.variance_of_mean, degrees, error })
+}
+
+impl Reading {
+    /// The same failure rate, no surer than if each request had failed by chance and for itself.
+    ///
+    /// Two blocks of two failures each vary in nothing, and so do two of none; that the next ones will be like them does not
+    /// follow. Of k failures among n requests the chance of one is taken as (k + ½) ÷ (n + 1), the mean of what is known of it
+    /// where nothing was before (Jeffreys' prior; Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion,
+    /// Statistical Science 2001), which is not 0 where none was seen.
+    fn at_least_chance(self, blocks: &[Block]) -> Self {
+        let failed = blocks.iter().fold(0, |sum: u64, block| sum.saturating_add(block.failed));
+        let ended: f64 = blocks.iter().map(Block::ended).sum();
+        let chance = (failed as f64 + 0.5) / (ended + 1.0);
+        let parts: f64 = blocks.iter().map(|block| chance * (1.0 - chance) / block.ended()).sum();
+        let by_chance =
+            Self { variance: parts / (blocks.len() as f64).powi(2), degrees: f64::INFINITY, ..self };
+        if by_chance.half_width() > self.half_width() { by_chance } else { self }
+    }
+
+    /// Of its own interval.
+    fn half_width(&self) -> Option<f64> {
+        Some(student::critical(self.degrees)? * self.variance.sqrt())
+    }
 }

@@ -32,7 +32,8 @@ fn block(seed: u64, seconds: u64, each: u64, drift: f64, tail: f64) -> Block {
             Second { response_time, length: 1.0, successes: each, failed: 0 }
         })
         .collect();
-    Block { response_time: whole, throughput: Some(each as f64), failure_rate: Some(0.0), seconds }
+    let successes = seconds.len() as u64 * each;
+    Block { response_time: whole, throughput: Some(each as f64), successes, failed: 0, seconds }
 }
 
 fn five_percent(figure: Figure) -> f64 {
@@ -106,16 +107,100 @@ fn a_short_block_fails_nobody() {
     }
 }
 
+/// So many failures in each second.
+fn failing(seconds: u64, successes: u64, failed: u64) -> Block {
+    let mut block = block(1, seconds, successes, 0.0, 1.0);
+    block.failed = seconds * failed;
+    block.seconds.iter_mut().for_each(|second| second.failed = failed);
+    block
+}
+
 #[test]
 fn failures_are_compared_by_their_share() {
-    let with = |share: f64| {
-        let mut block = block(1, 10, 100, 0.0, 1.0);
-        block.failure_rate = Some(share);
-        block.seconds.iter_mut().for_each(|second| second.failed = (second.successes as f64 * share) as u64);
-        block
-    };
-    assert_eq!(of(Figure::Failed, &[with(0.0)], &[with(0.05)]).outcome, Outcome::Worse);
-    assert_eq!(of(Figure::Failed, &[with(0.05)], &[with(0.0)]).outcome, Outcome::Tolerated);
+    let of = |old: Block, new: Block| of(Figure::Failed, &[old], &[new]).outcome;
+    assert_eq!(of(failing(10, 100, 0), failing(10, 95, 5)), Outcome::Worse);
+    assert_eq!(of(failing(10, 95, 5), failing(10, 100, 0)), Outcome::Tolerated);
+}
+
+#[test]
+fn a_handful_of_failures_proves_nothing() {
+    // Fisher's exact test has 0 of 2,000 against 4 by chance once in eight times, and against 40 never.
+    let run = |failed: u64| [failing(1, 1_000 - failed, failed), failing(1, 1_000 - failed, failed)];
+    let few = of(Figure::Failed, &run(0), &run(2));
+    assert_eq!(few.outcome, Outcome::Tolerated, "{few:?}");
+    let [low, high] = few.interval.unwrap();
+    assert!(low < 0.0 && high > 0.004 && (few.change.unwrap() - 0.002).abs() < 1e-9, "{few:?}");
+    assert_eq!(of(Figure::Failed, &run(0), &run(20)).outcome, Outcome::Worse);
+    assert_eq!(of(Figure::Failed, &run(0), &run(1_000)).outcome, Outcome::Worse);
+
+    // The same of a block in whose seconds they lie evenly.
+    let block = |failed: u64| [failing(5, 400 - failed, failed)];
+    let few = of(Figure::Failed, &block(0), &block(1));
+    assert_eq!(few.outcome, Outcome::Tolerated, "{few:?}");
+    assert_eq!(of(Figure::Failed, &block(0), &block(8)).outcome, Outcome::Worse);
+    let none = of(Figure::Failed, &block(0), &block(0));
+    assert!(none.interval.unwrap()[0] < 0.0, "{none:?}");
+}
+
+#[test]
+fn the_same_chance_of_failing_is_seldom_worse() {
+    for (chance, mut seed) in [(0.000_5, 1u64), (0.003, 2), (0.03, 3)] {
+        let mut run = || {
+            [(); 2].map(|()| {
+                seed += 1;
+                let even = (0..1_000u64).map(|at| (mix(mix(seed) ^ at) >> 11) as f64 / (1u64 << 53) as f64);
+                let failed = even.filter(|even| *even < chance).count() as u64;
+                let mut block = failing(1, 0, 0);
+                (block.successes, block.failed) = (1_000 - failed, failed);
+                block
+            })
+        };
+        let outcomes: Vec<_> =
+            (0..300).map(|_| difference(Figure::Failed, &run(), &run(), 0.0).outcome).collect();
+        let worse = outcomes.iter().filter(|outcome| **outcome == Outcome::Worse).count();
+        assert!(worse * 20 <= outcomes.len(), "{chance}: {worse} of {}", outcomes.len());
+    }
+}
+
+/// Seconds of 100 answers, but for those in which the target stands still.
+fn freezing(seconds: u64, is_frozen: impl Fn(u64) -> bool) -> Block {
+    let mut block = block(3, seconds, 100, 0.0, 1.0);
+    let frozen = (0..seconds).filter(|second| is_frozen(*second));
+    let frozen = frozen.map(|second| block.seconds[second as usize].successes = 0).count() as u64;
+    block.successes -= 100 * frozen;
+    block.throughput = Some(block.successes as f64 / seconds as f64);
+    block
+}
+
+#[test]
+fn seconds_in_which_nothing_succeeds_are_seen() {
+    let old = [freezing(15, |_| false)];
+    let once = of(Figure::Throughput, &old, &[freezing(15, |second| second == 6)]);
+    let [low, high] = once.interval.unwrap();
+    assert!(low < -1.0 / 15.0 && -1.0 / 15.0 < high, "{once:?}");
+    let again = of(Figure::Throughput, &old, &[freezing(15, |second| second % 2 == 0)]);
+    assert_eq!(again.outcome, Outcome::Worse, "{again:?}");
+    let failures = of(Figure::Failed, &old, &[freezing(15, |second| second == 6)]);
+    assert_eq!((failures.outcome, failures.why), (Outcome::Tolerated, None));
+
+    let never = of(Figure::Throughput, &old, &[freezing(15, |_| true)]);
+    assert_eq!(never.why.as_deref(), Some("the new run: not one request succeeded"));
+    let mut late = freezing(15, |_| true);
+    (late.successes, late.throughput) = (1, Some(0.06));
+    let late = of(Figure::Throughput, &old, &[late]);
+    assert_eq!(late.why.as_deref(), Some("the new run: no request succeeded in a whole second"));
+}
+
+#[test]
+fn counts_of_a_strangers_report_may_be_anything() {
+    // More seconds than batches, so that some are added up.
+    let mut hostile = failing(30, 100, 0);
+    hostile.seconds.iter_mut().for_each(|second| (second.successes, second.failed) = (u64::MAX, u64::MAX));
+    (hostile.successes, hostile.failed) = (u64::MAX, u64::MAX);
+    for blocks in [&[hostile.clone()][..], &[hostile.clone(), hostile]] {
+        let differences = compare(&[failing(10, 100, 0)], blocks, five_percent);
+        assert_eq!(differences.len(), 6);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proto::interval::EndReason;
+use proto::latencies::Histogram;
 use proto::load::{Extent, Load};
 use proto::outcome::{Failure, FailureKind};
 
@@ -166,6 +167,30 @@ fn send_lag() {
         (0..2_000).for_each(|_| measured.workers[0].latencies.response_time.record(100 * MS));
     });
     assert_eq!(names(&slow), [""; 0], "a hundredth of the response time");
+}
+
+#[test]
+fn a_lag_that_is_the_making_of_connections_is_no_send_lag() {
+    // Each request makes a connection, over 30 ms and TLS: it is sent 95 ms after it was due.
+    let connecting = |share: u64, lag: u64| {
+        changed(calm_open(), |measured| {
+            let latencies = &mut measured.workers[0].latencies;
+            latencies.send_lag = Histogram::new();
+            (0..1_000).for_each(|_| latencies.send_lag.record(lag));
+            for _ in 0..1_000 / share {
+                latencies.connect_time.record(31 * MS);
+                latencies.tls_handshake_time.record(64 * MS);
+            }
+        })
+    };
+    assert_eq!(names(&connecting(1, 95 * MS)), [""; 0]);
+    let found = findings(&connecting(1, 140 * MS));
+    assert_eq!((found.len(), found[0].rule.as_str()), (1, "send_lag"));
+    let said = "after they were due, of which making connections took 95.";
+    assert!(found[0].reason.contains(said), "{found:?}");
+    // Of connections that are kept a few are made anew: the lag of the others is none of theirs.
+    let found = findings(&connecting(200, 95 * MS));
+    assert!(found[0].reason.contains("after they were due (P99; "), "{found:?}");
 }
 
 #[test]

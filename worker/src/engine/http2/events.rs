@@ -102,22 +102,28 @@ impl Shard<Http2> {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
         let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return };
+        link.heard = now;
         let mut judging =
             Judging { slots: &mut self.slots, spare: &mut self.spare_memory, job: &self.job, now };
         let fed = link.session.feed(&self.buffer[..bytes], &mut judging);
         let (line, is_known) = (link.line, link.session.is_known());
+        let gone_away = link.session.gone_away();
         if fed.is_err() && is_known {
             // What is settled now must not begin anew on it.
             self.protocol.detach(number);
+        }
+        if let Some(code) = gone_away {
+            self.sent_away(number, code, now);
         }
         self.settle(number, now);
         if let Err(fault) = fed {
             return self.broken(number, fault, now);
         }
         let Some(link) = self.protocol.link(number) else { return };
-        if link.session.is_spent() && link.session.open() == 0 {
+        let wants_to_write = link.session.wants_to_write();
+        if self.protocol.is_over(number) {
             self.protocol.take(number);
-        } else if link.session.wants_to_write() {
+        } else if wants_to_write {
             self.protocol.has_to_write(number);
         }
         if !self.protocol.lines[line as usize].waiting.is_empty() {

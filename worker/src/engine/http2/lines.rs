@@ -25,13 +25,15 @@ impl Shard<Http2> {
                 return Err(fault);
             }
         };
+        let now = self.clock.now();
         let link = Link {
             connection,
             way,
             // Of a mix all are, or none.
             session: Session::new(self.job.is_head(Ticket::default())),
             line,
-            opened: self.clock.now(),
+            opened: now,
+            heard: now,
             unsent: Vec::new(),
             is_unwritten: false,
         };
@@ -82,7 +84,10 @@ impl Shard<Http2> {
         line.waiting.retain(|waiting| *waiting != slot);
         let number = line.link;
         match links.get(number as usize) {
-            Some(Some(link)) if link.session.is_known() => Stage::Waiting,
+            Some(Some(link)) if link.session.is_known() => {
+                self.look_after(number, now);
+                Stage::Waiting
+            }
             Some(Some(link)) => {
                 if link.opened + self.job.timeout <= now {
                     self.protocol.take(number);
@@ -90,6 +95,19 @@ impl Shard<Http2> {
                 Stage::Connecting
             }
             Some(None) | None => Stage::Connecting,
+        }
+    }
+
+    /// A request that a link had, or that waited for room on it, is out of time. Where nothing has come for as long as that,
+    /// it is dead as far as anyone can tell: its line has another, and what is under way ends as it would have. A link that
+    /// takes no more requests goes with its last one, since the target may never close it.
+    #[cold]
+    pub(super) fn look_after(&mut self, number: u32, now: Nanos) {
+        if self.protocol.link(number).is_some_and(|link| link.heard + self.job.timeout <= now) {
+            self.protocol.detach(number);
+        }
+        if self.protocol.is_over(number) {
+            self.protocol.take(number);
         }
     }
 
@@ -104,6 +122,8 @@ impl Shard<Http2> {
         }
         if !link.unsent.is_empty() {
             let now = self.clock.now();
+            link.session.hand_over();
+            self.protocol.lines[link.line as usize].fruitless = 0;
             for slot in link.unsent.drain(..) {
                 let slot = &mut self.slots[slot as usize];
                 // Not one that has been given up and begun anew elsewhere.

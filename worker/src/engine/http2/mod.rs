@@ -43,6 +43,8 @@ struct Line {
     link: u32,
     /// Slots whose requests wait for room on it, the longest waiting first.
     waiting: VecDeque<u32>,
+    /// Connections in a row that ended before they carried a request.
+    fruitless: u32,
 }
 
 /// One connection.
@@ -54,6 +56,8 @@ struct Link {
     session: Session,
     line: u32,
     opened: Nanos,
+    /// When something last came on it.
+    heard: Nanos,
     /// Slots whose requests are in what is to be written and have not begun to be.
     unsent: Vec<u32>,
     /// It is among those that have something to write.
@@ -97,6 +101,14 @@ impl Http2 {
         }
     }
 
+    /// Whether nothing is under way on a link, and nothing will be.
+    #[inline]
+    fn is_over(&self, number: u32) -> bool {
+        let Some(Some(link)) = self.links.get(number as usize) else { return false };
+        let takes_more = !link.session.is_spent() && self.lines[link.line as usize].link == number;
+        link.session.open() == 0 && !takes_more
+    }
+
     /// Takes a link off its line, which starts nothing more on it.
     fn detach(&mut self, number: u32) {
         let Some(line) = self.link(number).map(|link| link.line) else { return };
@@ -120,7 +132,7 @@ impl Protocol for Http2 {
     type Ring = Http2Ring;
 
     fn new(_: &Job, lane: Lane) -> Self {
-        let line = |_| Line { link: NONE, waiting: VecDeque::new() };
+        let line = |_| Line { link: NONE, waiting: VecDeque::new(), fruitless: 0 };
         Self {
             lines: (0..lane.connections).map(line).collect(),
             links: Vec::new(),
@@ -185,6 +197,7 @@ impl Protocol for Http2 {
         if let Some(link) = shard.protocol.link(number).filter(|_| stream != 0) {
             let stage = link.session.cancel(stream);
             shard.protocol.has_to_write(number);
+            shard.look_after(number, now);
             return stage.unwrap_or(Stage::Waiting);
         }
         shard.leave_line(slot, now)

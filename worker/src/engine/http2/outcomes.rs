@@ -5,8 +5,12 @@ use crate::clock::Nanos;
 use crate::engine::protocol::Protocol;
 use crate::engine::shard::Shard;
 use crate::engine::slot::State;
+use crate::http2::frame::ErrorCode;
 use crate::http2::session::{Ended, Ending};
-use crate::outcome::{Fault, ProtocolFault, Violation};
+use crate::outcome::{Fault, ProtocolFault, Stage, Violation};
+
+/// Connections of a line in a row that end before they carried a request, from which on what waits for them fails.
+const MOST_FRUITLESS: u32 = 2;
 
 impl Shard<Http2> {
     /// Records what has ended on a link; the slots go on, perhaps on the same link.
@@ -19,9 +23,11 @@ impl Shard<Http2> {
 
     #[inline]
     fn settle_one(&mut self, ended: Ended, now: Nanos) {
+        if ended.ending == Ending::LeftOver && !self.is_in_vain(ended.place) {
+            return self.begin_again(ended.place, now);
+        }
         let slot = &mut self.slots[ended.place as usize];
         let outcome = match ended.ending {
-            Ending::LeftOver => return self.begin_again(ended.place, now),
             // Nobody can answer what was not sent.
             Ending::Complete if slot.sent == Nanos::ZERO => {
                 Err(Fault::Protocol(ProtocolFault::Http2(Violation::StreamNumber)))
@@ -50,9 +56,39 @@ impl Shard<Http2> {
     pub(super) fn not_made(&mut self, number: u32, fault: Fault) {
         let now = self.clock.now();
         let Some(link) = self.protocol.take(number) else { return };
-        let waiting = std::mem::take(&mut self.protocol.lines[link.line as usize].waiting);
-        for slot in waiting {
+        self.fail_waiting(link.line, fault, now);
+    }
+
+    fn fail_waiting(&mut self, line: u32, fault: Fault, now: Nanos) {
+        for slot in std::mem::take(&mut self.protocol.lines[line as usize].waiting) {
             self.end(slot, Err(fault), now);
+        }
+    }
+
+    /// A connection has ended, or is told to, before it carried a request. That may happen at any time, so that what waits
+    /// goes on with the next; but when it happens again and again, what waits fails, so that its back-off holds.
+    #[cold]
+    fn in_vain(&mut self, line: u32, fault: Fault, now: Nanos) {
+        let fruitless = &mut self.protocol.lines[line as usize].fruitless;
+        *fruitless = fruitless.saturating_add(1);
+        if *fruitless >= MOST_FRUITLESS {
+            self.fail_waiting(line, fault, now);
+        }
+    }
+
+    /// Whether what waits at the slot's line is not to go on with the next connection.
+    fn is_in_vain(&self, slot: u32) -> bool {
+        self.protocol.lines[self.protocol.line_of(slot) as usize].fruitless >= MOST_FRUITLESS
+    }
+
+    /// The target takes no more requests on a connection.
+    #[cold]
+    pub(super) fn sent_away(&mut self, number: u32, code: ErrorCode, now: Nanos) {
+        self.protocol.detach(number);
+        let Some(link) = self.protocol.link(number) else { return };
+        if link.session.is_fruitless() {
+            let line = link.line;
+            self.in_vain(line, Fault::GoneAway(code), now);
         }
     }
 
@@ -72,6 +108,13 @@ impl Shard<Http2> {
     #[cold]
     pub(super) fn lost(&mut self, number: u32, ending: Ending, now: Nanos) {
         let Some(mut link) = self.protocol.take(number) else { return };
+        if link.session.is_fruitless() {
+            let fault = match ending {
+                Ending::Broken(fault) => Fault::Protocol(fault),
+                _ => Fault::Reset(Stage::Waiting),
+            };
+            self.in_vain(link.line, fault, now);
+        }
         link.session.end_all(ending);
         while let Some(ended) = link.session.next_ended() {
             self.settle_one(ended, now);

@@ -64,7 +64,7 @@ impl Session {
         }
         self.known(id)?;
         if let Some(stream) = self.streams.remove(id) {
-            let ending = Ending::Reset(ErrorCode(number(payload)));
+            let ending = Ending::Reset(ErrorCode::read(payload));
             self.ended.push_back(Ended { place: stream.place, stage: stage(&stream), ending });
             // It may be a peer that refuses everything, but each costs it a request of ours.
             self.idle_frames = 0;
@@ -142,16 +142,18 @@ impl Session {
         if payload.len() < 8 {
             return Err(Violation::FrameSize);
         }
-        let (last, code) = (number(payload) & LARGEST, ErrorCode(number(&payload[4..])));
+        let (last, code) = (number(payload) & LARGEST, ErrorCode::read(&payload[4..]));
         self.gone_away = Some(code);
         let undone = self.streams.all().map(|stream| stream.id).filter(|id| *id > last);
         let mut undone: Vec<u32> = undone.collect();
         undone.sort_unstable();
-        // A peer that takes at least one request of each connection comes to the end of them all.
-        let is_in_peace = code == ErrorCode::NO_ERROR && last > 0;
-        let ending = if is_in_peace { Ending::LeftOver } else { Ending::GoneAway(code) };
         for id in undone {
             let Some(stream) = self.streams.remove(id) else { continue };
+            // A peer that takes at least one request of each connection comes to the end of them all. It refuses no request of
+            // which not a byte was written: that one only waited in another place.
+            let is_harmless = last > 0 || id >= self.handed_over;
+            let is_in_peace = code == ErrorCode::NO_ERROR && is_harmless;
+            let ending = if is_in_peace { Ending::LeftOver } else { Ending::GoneAway(code) };
             self.ended.push_back(Ended { place: stream.place, stage: stage(&stream), ending });
             self.cancelled.add(id);
         }

@@ -60,7 +60,8 @@ pub enum Ending {
     Reset(ErrorCode),
     /// The peer said that it would not look at it.
     GoneAway(ErrorCode),
-    /// It said so of this one and took others before it, without a complaint: it only wants another connection.
+    /// It said so without a complaint of this one, and took others before it or can have heard nothing of this one: it
+    /// only wants another connection.
     LeftOver,
     /// Its answer breaks the protocol, or the whole connection does.
     Broken(ProtocolFault),
@@ -77,6 +78,8 @@ pub struct Session {
     block: Option<OpenBlock>,
     streams: Streams,
     next_id: u32,
+    /// Of the streams below this number the peer may have heard.
+    handed_over: u32,
     peer: Peer,
     /// How much more data the peer takes over all streams.
     send_window: i64,
@@ -129,6 +132,7 @@ impl Session {
             block: None,
             streams: Streams::default(),
             next_id: 1,
+            handed_over: 1,
             peer: Peer {
                 is_known: false,
                 max_streams: u32::MAX,
@@ -156,6 +160,17 @@ impl Session {
     #[inline]
     pub fn is_spent(&self) -> bool {
         self.gone_away.is_some() || self.next_id > LARGEST
+    }
+
+    /// Why the peer takes no more requests, where it has said so.
+    #[inline]
+    pub fn gone_away(&self) -> Option<ErrorCode> {
+        self.gone_away
+    }
+
+    /// Whether its end is nobody's failure because it carries nothing, and never has.
+    pub fn is_fruitless(&self) -> bool {
+        self.handed_over == 1 && self.streams.open() == 0
     }
 
     /// Whether a request can be started now: the peer allows another stream, and takes what it is sent.
@@ -266,6 +281,12 @@ impl Session {
     #[inline]
     pub fn out(&self) -> &[u8] {
         &self.out
+    }
+
+    /// Writing it begins: the peer may hear of all requests that have been started.
+    #[inline]
+    pub fn hand_over(&mut self) {
+        self.handed_over = self.next_id;
     }
 
     /// All of that has been written.

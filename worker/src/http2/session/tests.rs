@@ -86,6 +86,7 @@ fn begun(set: &[(u16, u32)], requests: u32) -> Session {
     for place in 0..requests {
         start(&mut session, place, &encoded(b"{}"));
     }
+    session.hand_over();
     session.written();
     session
 }
@@ -235,18 +236,43 @@ fn goaway_ends_what_is_above_and_lets_the_rest_finish() {
 }
 
 #[test]
+fn goaway_refuses_no_request_of_which_nothing_was_written() {
+    let after = |written: u32, code: u8| {
+        let mut session = begun(&[], written);
+        start(&mut session, 7, &encoded(b"{}"));
+        feed(&mut session, &frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, code])).unwrap();
+        (session.is_fruitless(), ended(&mut session))
+    };
+    assert_eq!(after(0, 0), (true, vec![(7, Ending::LeftOver)]));
+    let gone = Ending::GoneAway(ErrorCode::NO_ERROR);
+    assert_eq!(after(1, 0), (false, vec![(0, gone), (7, Ending::LeftOver)]));
+    assert_eq!(after(0, 2).1, [(7, Ending::GoneAway(ErrorCode(2)))], "with a complaint");
+}
+
+#[test]
 fn a_reset_stream_says_why_and_leaves_the_others_alone() {
     let mut session = begun(&[], 2);
     feed(&mut session, &number(kind::RST_STREAM, 1, 7)).unwrap();
     assert_eq!(ended(&mut session), [(0, Ending::Reset(ErrorCode(7)))]);
-    assert_eq!(
-        (ErrorCode(7).to_string(), ErrorCode(99).to_string()),
-        ("REFUSED_STREAM".into(), "error code 0x63".into())
-    );
+    assert_eq!(ErrorCode(7).to_string(), "REFUSED_STREAM");
     feed(&mut session, &headers(3, flag::END_STREAM, OK)).unwrap();
     assert_eq!(ended(&mut session), [(1, Ending::Complete)]);
     // A server that needs no more of a request says so behind its answer.
     feed(&mut session, &number(kind::RST_STREAM, 3, 0)).unwrap();
+}
+
+#[test]
+fn all_codes_that_the_standard_does_not_know_are_one() {
+    let mut session = begun(&[], 3);
+    for (stream, code) in [(1, 13), (3, 14), (5, 0xdead_beef)] {
+        feed(&mut session, &number(kind::RST_STREAM, stream, code)).unwrap();
+    }
+    let unknown = Ending::Reset(ErrorCode::UNKNOWN);
+    assert_eq!(ended(&mut session), [(0, Ending::Reset(ErrorCode(13))), (1, unknown), (2, unknown)]);
+    let mut session = begun(&[], 1);
+    feed(&mut session, &frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 0, 1, 2, 3, 4])).unwrap();
+    assert_eq!(ended(&mut session), [(0, Ending::GoneAway(ErrorCode::UNKNOWN))]);
+    assert_eq!(ErrorCode::UNKNOWN.to_string(), "an unknown error code");
 }
 
 #[test]
