@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use proto::visible::{on_one_line, visible};
+
 /// The innermost cause of an error, which says most.
 pub fn innermost(error: &dyn Error) -> String {
     let mut cause = error;
@@ -11,7 +13,7 @@ pub fn innermost(error: &dyn Error) -> String {
     cause.to_string().replace('\n', " ")
 }
 
-/// An error with all its causes, in one line; at its end, a line with a caret under a place in it stays as it is.
+/// An error with all its causes, as [`shown`].
 pub fn sentence(error: &dyn Error) -> String {
     let mut sentence = error.to_string();
     let mut cause = error.source();
@@ -19,9 +21,15 @@ pub fn sentence(error: &dyn Error) -> String {
         sentence.push_str(&format!(": {source}"));
         cause = source.source();
     }
-    let picture = picture(&sentence);
-    let (words, picture) = sentence.split_at(sentence.len() - picture);
-    format!("{}{picture}", words.replace('\n', " "))
+    shown(&sentence)
+}
+
+/// A sentence as a terminal may have it: in one line, and with nothing that steers. At its end, a line with a caret under a
+/// place in it stays a line.
+pub fn shown(sentence: &str) -> String {
+    let (words, picture) = sentence.split_at(sentence.len() - picture(sentence));
+    let picture: Vec<String> = picture.split('\n').map(visible).collect();
+    on_one_line(words) + &picture.join("\n")
 }
 
 /// How many bytes the last two lines take, with the line's end before them, when the last one is a caret alone.
@@ -44,6 +52,7 @@ mod tests {
             ("a\nb: what\n  p95<80\n        ^", "a b: what\n  p95<80\n        ^"),
             ("a\n ^\nb", "a  ^ b"),
             ("a\n^", "a ^"),
+            ("\u{1b}[2Ja: b\n \u{202e}\u{9b}c\n  ^", "\u{fffd}[2Ja: b\n \u{fffd}\u{fffd}c\n  ^"),
         ] {
             assert_eq!(sentence(&std::io::Error::other(text)), shown);
         }

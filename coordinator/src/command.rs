@@ -21,9 +21,10 @@ use crate::interrupt::INTERRUPTED;
 use crate::manual;
 use crate::report;
 use crate::report::documents;
+use crate::report::files::{FilesError, ResultsFolder};
 use crate::report::history;
 use crate::report::record::RunRecord;
-use crate::run::{RunEnd, RunError, run};
+use crate::run::{Measured, RunEnd, RunError, run};
 use crate::screen::Notices;
 use crate::setup::{self, SetupError};
 use crate::starter;
@@ -135,29 +136,48 @@ fn measure(config: &RunConfig, notices: &Notices) -> Result<ExitCode, Failure> {
         RunEnd::NothingMeasured => {
             Err(Failure { code: INTERRUPTED, sentence: "interrupted before anything was measured".into() })
         }
-        RunEnd::Measured { record, results, left } => {
-            let summary = report::markdown::summary(&record);
-            show_step_summary(&summary);
-            let (summary_path, report_path) = (results.summary_path(), results.report_path());
-            print(&format!(
-                "{summary}\nSummary: {}\nReport:  {}\n",
-                summary_path.display(),
-                report_path.display()
-            ))
-            .map_err(|failure| Failure {
-                sentence: format!("{}; the results are in {}", failure.sentence, summary_path.display()),
-                ..failure
-            })?;
-            write_junit(config.junit.as_deref(), &record)?;
-            match left {
-                Some(error) => Err(Failure::new(FAILED, &error)),
-                None => match code_for(&record) {
-                    MISSED => Err(Failure { code: MISSED, sentence: missed(&record) }),
-                    code => Ok(ExitCode::from(code)),
-                },
+        RunEnd::Measured(measured) => {
+            let Measured { record, results, unsaved, left, telemetry, mut interrupt } = *measured;
+            let handed = hand_over(config, &record, &results, unsaved);
+            // Those who follow the run may be slow, and hold up nobody who reads.
+            runtime.block_on(telemetry.end(&mut interrupt));
+            let problems: Vec<String> =
+                handed.into_iter().chain(left.map(|error| sentence(&error))).collect();
+            if !problems.is_empty() {
+                return Err(Failure { code: FAILED, sentence: problems.join("; ") });
+            }
+            match code_for(&record) {
+                MISSED => Err(Failure { code: MISSED, sentence: missed(&record) }),
+                code => Ok(ExitCode::from(code)),
             }
         }
     }
+}
+
+/// Shows what was measured in every way that was asked for, none of which waits for another to succeed; what went wrong, each
+/// in a sentence.
+fn hand_over(
+    config: &RunConfig,
+    record: &RunRecord,
+    results: &ResultsFolder,
+    unsaved: Option<FilesError>,
+) -> Vec<String> {
+    let summary = report::markdown::summary(record);
+    show_step_summary(&summary);
+    let junit = write_junit(config.junit.as_deref(), record);
+    let (summary_path, report_path) = (results.summary_path(), results.report_path());
+    let places = format!("\nSummary: {}\nReport:  {}\n", summary_path.display(), report_path.display());
+    let printed = print(&match unsaved {
+        None => summary + &places,
+        // What is there, if anything, is of an earlier block.
+        Some(_) => summary,
+    });
+    let printed = printed.err().map(|failure| match unsaved {
+        None => format!("{}; the results are in {}", failure.sentence, summary_path.display()),
+        Some(_) => failure.sentence,
+    });
+    let unsaved = unsaved.map(|error| sentence(&error));
+    [unsaved, printed, junit.err().map(|failure| failure.sentence)].into_iter().flatten().collect()
 }
 
 fn code_for(record: &RunRecord) -> u8 {

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             // With standard error closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "error: {}", failure.sentence);
+            let _ = writeln!(std::io::stderr(), "error: {}", causes::shown(&failure.sentence));
             ExitCode::from(failure.code)
         }
     }

@@ -86,8 +86,11 @@ class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
         self.elements, self.tables, self.cell, self.outside = set(), [], None, ""
+        self.within, self.acting, self.links = [], "", []
     def handle_starttag(self, tag, attributes):
         self.elements.add(tag)
+        self.within.append(tag)
+        self.links += [value for name, value in attributes if name == "href"]
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -95,10 +98,13 @@ class Page(html.parser.HTMLParser):
         elif tag in ("td", "th"):
             self.cell = ""
     def handle_endtag(self, tag):
+        self.within.pop()
         if tag in ("td", "th"):
             self.tables[-1][-1].append(self.cell)
             self.cell = None
     def handle_data(self, data):
+        if "code" not in self.within:
+            self.acting += data
         if self.cell is None:
             self.outside += data
         else:
@@ -107,10 +113,12 @@ class Page(html.parser.HTMLParser):
 page = Page()
 text = open(sys.argv[1], encoding="utf-8").read()
 page.feed(cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE))
-print(json.dumps({"elements": sorted(page.elements), "tables": page.tables, "outside": page.outside}))
+print(json.dumps({"elements": sorted(page.elements), "tables": page.tables, "outside": page.outside,
+                  "acting": page.acting, "links": page.links}))
 "#;
 
-/// Every table of the page is read as one; nothing else is on it than what we write, and the name is seen as it is.
+/// Every table of the page is read as one; nothing else is on it than what we write, and the name is seen as it is. Of what a
+/// target answered nothing is a link, and outside of code is nothing that GitHub makes one of.
 fn renders(python: &Python, markdown: &str, name: &str) {
     let bench = Bench::new();
     let path = bench.file("page.md", markdown);
@@ -134,6 +142,12 @@ fn renders(python: &Python, markdown: &str, name: &str) {
     assert!(!page["outside"].as_str().unwrap().contains("\n| "), "a table was read as text: {page}");
     let named = rows().filter(|row| row[0].as_str().unwrap().starts_with(name));
     assert!(named.count() > 0, "{name}: {tables:?}");
+    let acting = page["acting"].as_str().unwrap();
+    for active in ["@org", "evil.example", "#1"] {
+        assert!(!acting.contains(active), "{active} in {acting}");
+    }
+    let links = page["links"].as_array().unwrap().iter();
+    assert!(links.clone().all(|link| link.as_str().unwrap().starts_with("http://127.0.0.1:")), "{links:?}");
 }
 
 #[test]
@@ -145,8 +159,10 @@ fn summaries_and_comparisons_render_on_github_and_names_do_nothing() {
     let page = "page.md";
     let bench = Bench::new().variable("GITHUB_STEP_SUMMARY", page);
     bench.file("evil.toml", &scenario);
-    let target = Target::scripted(|number, request| match number % 5 {
-        0 if request.purpose() == Purpose::Load => Reply::json(500, "{}"),
+    const ANSWER: &str = "@org/team see https://evil.example or www.evil.example #1";
+    let target = Target::scripted(|number, request| match (request.purpose(), number % 5) {
+        (Purpose::Preflight, _) => Reply::json(503, ANSWER),
+        (Purpose::Load, 0) => Reply::json(500, "{}"),
         _ => Reply::good(request),
     });
     let (url, levels) = (target.url(), ["--concurrency", "2,4", "--requests", "40", "--quiet"]);
@@ -158,6 +174,7 @@ fn summaries_and_comparisons_render_on_github_and_names_do_nothing() {
     let results = Results::of(&bench);
     let shown = std::fs::read_to_string(bench.folder().join(page)).unwrap();
     assert_eq!(shown, format!("{}\n", results.summary));
+    assert!(shown.contains("`@org/team` see `https://evil.example`"), "{shown}");
     renders(&python, &shown, name);
 
     let folder = results.report_path.parent().unwrap().to_str().unwrap();

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use support::clock::wait_until;
 use support::oracles::{has_program, python};
-use support::process::{BOUND, Bench, Running};
+use support::process::{BOUND, Bench, PROGRAM, Running};
 use support::request::{Purpose, Reply};
 use support::results::Results;
 use support::target::Target;
@@ -169,6 +169,19 @@ fn metrics_are_named_as_prometheus_asks_and_as_the_documents_say() {
 }
 
 #[test]
+fn silent_connections_keep_nobody_away() {
+    let (bench, target, metrics) = (Bench::new(), Target::good(), free_address());
+    let (url, address) = (target.url(), metrics.to_string());
+    let run = ["run", "--target", &url, "--scenario", "simple_chat", "--duration", "60s", "--quiet"];
+    let running = bench.start(&[&run[..], &["--prometheus", &address]].concat());
+    assert!(wait_until(BOUND, || get(metrics, "/metrics").is_some()), "{}", running.stderr());
+    // As many as there is room for.
+    let silent: Vec<TcpStream> = (0..16).map(|_| TcpStream::connect(metrics).unwrap()).collect();
+    let (status, _) = get(metrics, "/metrics").unwrap();
+    assert_eq!((status, silent.len()), (200, 16));
+}
+
+#[test]
 fn an_address_that_is_taken_ends_the_run_before_anything_is_sent() {
     let (bench, target) = (Bench::new(), Target::good());
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -187,10 +200,10 @@ fn an_address_that_is_taken_ends_the_run_before_anything_is_sent() {
 /// What OpenTelemetry's own messages find in requests, given in hex, one a line: how many there are; of the last one each
 /// metric's sum by arm, its kind and its unit; and of all whether times and sums only grow.
 const READ_OTLP: &str = r#"
-import json, sys
+import json, sys, uuid
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-requests, before = [], {}
+requests, before, instances = [], {}, set()
 for line in open(sys.argv[1]):
     request = ExportMetricsServiceRequest()
     request.ParseFromString(bytes.fromhex(line.strip()))
@@ -198,6 +211,7 @@ for line in open(sys.argv[1]):
     [resource] = request.resource_metrics
     names = {item.key: item.value.string_value for item in resource.resource.attributes}
     assert names["service.name"] == "archestra-bench", names
+    instances.add(str(uuid.UUID(names["service.instance.id"])))
     for metric in resource.scope_metrics[0].metrics:
         kind = metric.WhichOneof("data")
         data = getattr(metric, kind)
@@ -222,6 +236,7 @@ for line in open(sys.argv[1]):
             before[metric.name] = sums
         metrics[metric.name] = {"kind": kind, "unit": metric.unit, "sums": sums}
     requests.append(metrics)
+assert len(instances) == 1, "a run is one source"
 print(json.dumps({"requests": len(requests), "last": requests[-1]}))
 "#;
 
@@ -258,8 +273,8 @@ fn a_collector_is_told_the_records_totals_in_the_end() {
     assert!(!std::fs::read_to_string(&results.report_path).unwrap().contains("sk-collector"));
     assert!(read["requests"].as_u64().unwrap() >= 3, "{read}");
     for (metric, kind, unit, count) in [
-        ("requests_succeeded_total", "sum", "1", results.count(0, "successes")),
-        ("requests_failed_total", "sum", "1", results.failures(0, "status")),
+        ("requests_succeeded_total", "sum", "{request}", results.count(0, "successes")),
+        ("requests_failed_total", "sum", "{request}", results.failures(0, "status")),
         ("received_bytes_total", "sum", "By", results.count(0, "bytes_received")),
         ("response_time_seconds", "histogram", "s", results.count(0, "successes")),
     ] {
@@ -275,4 +290,45 @@ fn a_collector_is_told_the_records_totals_in_the_end() {
     let refused =
         Bench::new().variable("OTEL_EXPORTER_OTLP_HEADERS", "nonsense").run(&[&run[..], &flags].concat());
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+}
+
+/// Takes the first metrics, and never answers what comes after them.
+fn hanging_collector() -> Target {
+    Target::scripted(|number, _| match number {
+        0 => Reply::json(200, "{}"),
+        _ => Reply::json(200, "{}").after(BOUND),
+    })
+}
+
+#[test]
+fn a_collector_that_hangs_keeps_nobody_from_the_summary() {
+    let (bench, target, collector) = (Bench::new(), Target::good(), hanging_collector());
+    let (url, otlp) = (target.url(), collector.url());
+    // Both outputs are one, so that it shows what came first.
+    let both = "exec \"$0\" \"$@\" 2>&1";
+    let run = ["-c", both, PROGRAM, "run", "--target", &url, "--scenario", "simple_chat", "--requests", "40"];
+    let flags = ["--quiet", "--otlp", &otlp, "--otlp-interval", "1h"];
+    let finished = bench.start_program("sh", &[&run[..], &flags].concat()).wait(BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stdout);
+    let at =
+        |text: &str| finished.stdout.find(text).unwrap_or_else(|| panic!("no {text}: {}", finished.stdout));
+    assert!(
+        at("\nReport:  ") < at("the run's last metrics were not taken by 127.0.0.1"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn a_collector_that_hangs_has_a_second_once_an_end_was_asked_for() {
+    let (bench, target, collector) = (Bench::new(), Target::good(), hanging_collector());
+    let (url, otlp) = (target.url(), collector.url());
+    let run = ["run", "--target", &url, "--scenario", "simple_chat", "--duration", "60s", "--quiet"];
+    let running = bench.start(&[&run[..], &["--otlp", &otlp, "--otlp-interval", "1h"]].concat());
+    assert!(wait_until(BOUND, || target.counts().load > 20), "{}", running.stderr());
+    running.signal(Signal::INT);
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
+    // Not the end of the five seconds that it has otherwise.
+    assert!(finished.stderr.contains("(it took too long for a run that is to end)"), "{}", finished.stderr);
 }

@@ -8,6 +8,7 @@
 //! - [`variety`]: bodies that differ from request to request; [`random`] is what they are drawn from.
 //! - [`outcome`] and [`interval`]: what came of it, second by second ([`counters`] and [`latencies`] are its parts).
 //! - [`description`]: who a worker is.
+//! - [`visible`]: text of others, for a person to see.
 //!
 //! The crate knows no runtime, no HTTP client and no cloud.
 
@@ -29,6 +30,7 @@ pub mod target;
 pub mod tls;
 pub mod trace;
 pub mod variety;
+pub mod visible;
 
 /// What the proto file generates, unvalidated.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]

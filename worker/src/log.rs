@@ -4,6 +4,7 @@ use std::env;
 use std::fmt;
 use std::io;
 
+use proto::visible::on_one_line;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -42,7 +43,7 @@ pub fn to(format: Format, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 's
     };
 }
 
-/// `warning: what happened`, and no more: every message is a sentence of its own.
+/// `warning: what happened`, and no more: every message is a sentence of its own. Some quote a target or a file.
 struct Sentence;
 
 impl<S, N> FormatEvent<S, N> for Sentence
@@ -60,7 +61,7 @@ where
         };
         let mut message = Message::default();
         event.record(&mut message);
-        writeln!(line, "{level}: {}", message.0.replace('\n', " "))
+        writeln!(line, "{level}: {}", on_one_line(&message.0))
     }
 }
 
@@ -73,5 +74,40 @@ impl Visit for Message {
         if field.name() == "message" {
             self.0 = format!("{value:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Lines that were written.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_one_line_and_steers_no_terminal() {
+        let lines = Lines::default();
+        let of_log = lines.clone();
+        let log =
+            tracing_subscriber::fmt().event_format(Sentence).with_writer(move || of_log.clone()).finish();
+        tracing::subscriber::with_default(log, || {
+            tracing::warn!("the answer begins: {}", "a\nb\u{1b}]52;c;eA==\u{7}\u{202e}");
+        });
+        let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written, "warning: the answer begins: a b\u{fffd}]52;c;eA==\u{fffd}\u{fffd}\n");
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use proto::expectation::Expectation;
 use proto::outcome::Failure;
 use proto::target::{HttpVersion, Request, Target};
+use proto::visible::on_one_line;
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::answer::{Answer, Criteria, Reading};
@@ -35,7 +36,7 @@ pub struct Probed {
     pub failure: Option<Failure>,
     /// The status, where a head arrived.
     pub status: Option<u16>,
-    /// The first characters of the answer's body.
+    /// The first characters of the answer's body, on one line.
     pub answer_start: String,
     /// From the beginning of the connection to the last byte.
     pub response_time: Duration,
@@ -236,7 +237,7 @@ struct Shown {
 impl Shown {
     fn start(&self) -> String {
         let text = String::from_utf8_lossy(&self.bytes);
-        text.chars().take(SHOWN_CHARACTERS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+        on_one_line(&text.chars().take(SHOWN_CHARACTERS).collect::<String>())
     }
 }
 

@@ -8,3 +8,6 @@ pub mod backlog;
 mod search;
 
 pub use search::{Bounds, Conclusion, Search, Step, StepKind, Tried};
+
+#[cfg(test)]
+mod tests;

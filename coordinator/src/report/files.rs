@@ -168,10 +168,15 @@ fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the renaming itself last.
+/// Makes the renaming itself last, where the file system can: some, such as those of networks, sync no folder.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    match File::open(folder.unwrap_or(Path::new(".")))?.sync_all() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 fn name(started: &ZonedDateTime, seconds_later: i64) -> String {
@@ -268,6 +273,18 @@ pub(super) mod tests {
         assert!(write_atomically(&taken, b"a file over a folder").is_err());
         assert!(taken.is_dir());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_system_that_syncs_no_folder_is_good_enough() {
+        let refused = File::open("/proc").unwrap().sync_all().unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        sync_folder(Path::new("/proc/file")).unwrap();
+        assert!(
+            sync_folder(Path::new("/proc/nowhere/file")).is_err(),
+            "a folder that is not there is a problem"
+        );
     }
 
     #[test]

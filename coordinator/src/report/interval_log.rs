@@ -106,6 +106,8 @@ impl PartIntervalRecord {
 pub struct IntervalLog {
     file: File,
     path: PathBuf,
+    /// Of what was written whole, in bytes.
+    length: u64,
 }
 
 impl IntervalLog {
@@ -115,11 +117,12 @@ impl IntervalLog {
     /// When it cannot be written.
     pub fn open(path: &Path) -> Result<Self, FilesError> {
         let file = OpenOptions::new().create(true).append(true).open(path);
-        let file = file.map_err(|source| FilesError::write(path, source))?;
-        Ok(Self { file, path: path.to_owned() })
+        let opened = file.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (length, file) = opened.map_err(|source| FilesError::write(path, source))?;
+        Ok(Self { file, path: path.to_owned(), length })
     }
 
-    /// Appends one interval in one write, so that whatever ends this process leaves whole lines.
+    /// Appends one interval in one write, so that whatever ends this process leaves whole lines; so does an error.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -133,9 +136,19 @@ impl IntervalLog {
         let record = IntervalRecord::new(block, worker, interval, arrival);
         let line = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
             line.push(b'\n');
-            self.file.write_all(&line)
+            self.file.write_all(&line).map(|()| line.len() as u64)
         });
-        line.map_err(|source| FilesError::write(&self.path, source))
+        match line {
+            Ok(bytes) => {
+                self.length += bytes;
+                Ok(())
+            }
+            Err(source) => {
+                // What cannot be cut off stays, and is no line.
+                let _ = self.file.set_len(self.length);
+                Err(FilesError::write(&self.path, source))
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use proto::load::{Extent, Load, Pace, WarmUp};
 use proto::random::mix;
 use tokio::time::sleep;
 
-use super::{Course, RunError, timestamp};
+use super::{Course, Kept, RunError};
 use crate::capacity::{Search, Step, Tried, backlog};
 use crate::clock;
 use crate::config::CapacityConfig;
@@ -28,7 +28,7 @@ pub(super) async fn search(
     plan: &Plan,
     config: &CapacityConfig,
     mut record: RunRecord,
-) -> Result<Option<RunRecord>, RunError> {
+) -> Result<Kept, RunError> {
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
         course.screen.begin_search();
@@ -57,7 +57,7 @@ pub(super) async fn search(
                 search.took(Tried { took, ..tried });
             }
             record.add_step(of_step, &search);
-            course.results.save(&record)?;
+            course.keeper.save(&record);
             if measured.interrupted {
                 break 'scenarios;
             }
@@ -69,9 +69,7 @@ pub(super) async fn search(
             }
         }
     }
-    record.finish(timestamp(&clock::local_now()));
-    course.results.save(&record)?;
-    Ok(Some(record))
+    Ok(course.finish(record))
 }
 
 fn block(template: &Block, step: Step, number: u64) -> Block {

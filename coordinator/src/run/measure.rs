@@ -15,12 +15,11 @@ use crate::fleet::Fleet;
 use crate::interrupt::Interrupt;
 use crate::merge::{BlockMerge, Live, MeasuredBlock};
 use crate::plan::Block;
-use crate::report::files::FilesError;
-use crate::report::interval_log::IntervalLog;
 use crate::screen::Screen;
 use crate::session::{BlockSession, News, WorkerSession};
 use crate::telemetry::Telemetry;
 
+use super::keeper::Keeper;
 use super::witness::{Testimony, Witness};
 
 /// From the order to start until the start: several round trips, and never less than this.
@@ -35,9 +34,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// Why a block was not measured.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError {
-    /// The interval log cannot be written.
-    #[error(transparent)]
-    Files(#[from] FilesError),
     /// Before anything was measured.
     #[error("worker {number} at {address} does not take on its part of the load: {problem}")]
     Refused {
@@ -57,7 +53,7 @@ pub(super) struct Measurement<'a> {
     pub(super) fleet: &'a mut Fleet,
     pub(super) workers: &'a [WorkerSession],
     pub(super) lease: Duration,
-    pub(super) log: &'a mut IntervalLog,
+    pub(super) keeper: &'a mut Keeper,
     pub(super) screen: &'a Screen,
     pub(super) telemetry: &'a Telemetry,
     pub(super) redactor: &'a Redactor,
@@ -96,7 +92,7 @@ impl Measurement<'_> {
     /// Runs the block.
     ///
     /// # Errors
-    /// When the interval log cannot be written, or a worker refuses the first block; the workers are stopped then.
+    /// When a worker refuses the first block; the workers are stopped then.
     pub(super) async fn run(self) -> Result<MeasuredBlock, MeasureError> {
         let mut course = Course::begin(self);
         let followed = course.follow().await;
@@ -204,7 +200,7 @@ impl<'a> Course<'a> {
                     if is_new {
                         self.merge.arrived(worker, arrival);
                         self.measurement.telemetry.interval(worker, &interval);
-                        self.measurement.log.append(self.measurement.number, worker, &interval, arrival)?;
+                        self.measurement.keeper.interval(self.measurement.number, worker, &interval, arrival);
                     }
                     if let Some(session) = &self.sessions[worker as usize] {
                         session.acknowledge(interval.sequence);

@@ -2,6 +2,7 @@
 
 mod abort;
 mod capacity;
+mod keeper;
 mod measure;
 mod witness;
 
@@ -25,29 +26,39 @@ use crate::merge::MeasuredBlock;
 use crate::plan::{Block, Plan};
 use crate::preflight::{PreflightError, preflight};
 use crate::report::files::{FilesError, ResultsFolder};
-use crate::report::interval_log::IntervalLog;
 use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
 use crate::telemetry::{Telemetry, TelemetryError};
 
+use keeper::Keeper;
 use measure::{MeasureError, Measurement, Watch};
 use witness::Witness;
 
 /// How a run ended.
 #[derive(Debug)]
 pub enum RunEnd {
-    /// It measured something: the record and where it is.
-    Measured {
-        /// Everything.
-        record: Box<RunRecord>,
-        /// Where it is.
-        results: ResultsFolder,
-        /// Why something that was to be taken down still stands.
-        left: Option<FleetError>,
-    },
+    /// It measured something.
+    Measured(Box<Measured>),
     /// The user ended it before anything was measured.
     NothingMeasured,
+}
+
+/// What a run measured, and what became of it.
+#[derive(Debug)]
+pub struct Measured {
+    /// Everything.
+    pub record: RunRecord,
+    /// Where it is.
+    pub results: ResultsFolder,
+    /// Why it is not, or not all of it.
+    pub unsaved: Option<FilesError>,
+    /// Why something that was to be taken down still stands.
+    pub left: Option<FleetError>,
+    /// Those who follow the run: they may be slow to hear of its end.
+    pub telemetry: Telemetry,
+    /// What makes an end of waiting for them.
+    pub interrupt: Interrupt,
 }
 
 /// Why a run ended without results.
@@ -71,7 +82,7 @@ pub enum RunError {
     /// The target does not answer as it should.
     #[error(transparent)]
     Preflight(#[from] PreflightError),
-    /// A worker refuses, or results cannot be written any more.
+    /// A worker refuses.
     #[error(transparent)]
     Measure(#[from] MeasureError),
     /// The system denied something that every run needs.
@@ -93,12 +104,15 @@ struct Followers<'a> {
     telemetry: &'a Telemetry,
 }
 
+/// What was measured, and why the files do not hold all of it.
+type Kept = (RunRecord, Option<FilesError>);
+
 /// Carries out one run, and takes down what it brought up whatever way it ends.
 ///
 /// # Errors
 /// What kept it from measuring anything.
 pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunError> {
-    let mut interrupt = Interrupt::watch()?;
+    let interrupt = Interrupt::watch()?;
     let telemetry = Telemetry::begin(&config.telemetry).await?;
     let command = if config.capacity.is_some() { "capacity" } else { "run" };
     let screen = Screen::new(command, config.quiet, notices, &interrupt);
@@ -108,25 +122,13 @@ pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunErr
     let followers = Followers { screen: &screen, telemetry: &telemetry };
     let ended = in_folder(config, &results, started, interrupt.clone(), followers, &mut left).await;
     screen.close();
-    if matches!(&ended, Ok(Some(_))) {
-        telemetry.end(&mut interrupt).await;
-    } else {
-        results.remove_unused();
+    if let Ok(Some((record, unsaved))) = ended {
+        let measured = Measured { record, results, unsaved, left, telemetry, interrupt };
+        return Ok(RunEnd::Measured(Box::new(measured)));
     }
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(error) => {
-            warn_of(left);
-            return Err(error);
-        }
-    };
-    Ok(match ended {
-        Some(record) => RunEnd::Measured { record: Box::new(record), results, left },
-        None => {
-            warn_of(left);
-            RunEnd::NothingMeasured
-        }
-    })
+    results.remove_unused();
+    warn_of(left);
+    ended.map(|_| RunEnd::NothingMeasured)
 }
 
 fn warn_of(left: Option<FleetError>) {
@@ -142,7 +144,7 @@ async fn in_folder(
     mut interrupt: Interrupt,
     followers: Followers<'_>,
     left: &mut Option<FleetError>,
-) -> Result<Option<RunRecord>, RunError> {
+) -> Result<Option<Kept>, RunError> {
     let screen = followers.screen;
     let mock = match config.target {
         TargetChoice::BuiltInMock => Some(Mock::start().await?),
@@ -214,7 +216,7 @@ async fn on_fleet(
     fleet: &mut Fleet,
     mut interrupt: Interrupt,
     followers: Followers<'_>,
-) -> Result<Option<RunRecord>, RunError> {
+) -> Result<Option<Kept>, RunError> {
     let screen = followers.screen;
     screen.workers(fleet.workers.iter().map(|worker| worker.address.clone()));
     screen.doing("asks the target once from each worker");
@@ -241,10 +243,9 @@ async fn on_fleet(
     let Some(witness) = interrupt.or(Witness::find(&workers, upstream)).await else { return Ok(None) };
     let course = Course {
         config,
-        results,
+        keeper: Keeper::open(results)?,
         fleet,
         workers: &workers,
-        log: IntervalLog::open(&results.interval_log_path())?,
         screen,
         telemetry: followers.telemetry,
         planned: config.capacity.is_none().then_some(plan.blocks.len() as u32),
@@ -253,10 +254,11 @@ async fn on_fleet(
         blocks: 0,
     };
     let record = RunRecord::new(head);
-    match &config.capacity {
-        Some(search) => capacity::search(course, &plan, search, record).await,
-        None => course.measure(&plan, record).await,
-    }
+    let kept = match &config.capacity {
+        Some(search) => capacity::search(course, &plan, search, record).await?,
+        None => course.measure(&plan, record).await?,
+    };
+    Ok(Some(kept))
 }
 
 /// Dials all workers at once.
@@ -279,10 +281,9 @@ async fn connect(fleet: &Fleet) -> Result<Vec<WorkerSession>, SessionError> {
 /// What every block of a run needs beside its plan.
 struct Course<'a> {
     config: &'a RunConfig,
-    results: &'a ResultsFolder,
+    keeper: Keeper,
     fleet: &'a mut Fleet,
     workers: &'a [WorkerSession],
-    log: IntervalLog,
     screen: &'a Screen,
     telemetry: &'a Telemetry,
     /// Blocks that the run has; `None` in a search.
@@ -310,7 +311,7 @@ impl Course<'_> {
             fleet: &mut *self.fleet,
             workers: self.workers,
             lease: self.config.lease,
-            log: &mut self.log,
+            keeper: &mut self.keeper,
             screen: self.screen,
             telemetry: self.telemetry,
             redactor: &self.config.redactor,
@@ -325,7 +326,7 @@ impl Course<'_> {
     }
 
     /// Runs the blocks one after another, and saves after each, so that whatever goes wrong later loses nothing.
-    async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Option<RunRecord>, RunError> {
+    async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Kept, RunError> {
         for block in &plan.blocks {
             let place = Place::in_plan(plan, self.blocks + 1);
             let measured = self.block(block, place, abort::watch(&self.config.abort_on, block)).await?;
@@ -334,14 +335,19 @@ impl Course<'_> {
             if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
                 break;
             }
-            self.results.save(&record)?;
+            self.keeper.save(&record);
             if self.interrupt.or(sleep(self.config.cool_down)).await.is_none() {
                 break;
             }
         }
+        Ok(self.finish(record))
+    }
+
+    /// Ends the record, and saves it for the last time.
+    fn finish(self, mut record: RunRecord) -> Kept {
         record.finish(timestamp(&clock::local_now()));
-        self.results.save(&record)?;
-        Ok(Some(record))
+        let unsaved = self.keeper.end(&record);
+        (record, unsaved)
     }
 }
 

@@ -20,8 +20,9 @@ use super::{exposition, families, lock};
 
 /// Connections at once; further ones wait.
 const MOST_CONNECTIONS: usize = 16;
-/// How long a connection may be silent before its next request.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How long a connection may be silent before its next request: less than a Prometheus waits, since silent ones take up the room.
+/// One that it keeps between two looks it can make anew.
+const SILENCE: Duration = Duration::from_secs(3);
 /// After a connection that could not be taken, such as for want of a file.
 const REST: Duration = Duration::from_millis(100);
 

@@ -32,6 +32,8 @@ use families::families;
 use meters::Meters;
 use otlp::Exporter;
 
+/// How long the collector may still take when the user has asked for an end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// For the last answer to be on its way when the process ends.
 const ANSWER_LEAVES: Duration = Duration::from_millis(250);
 
@@ -107,12 +109,20 @@ impl Telemetry {
     }
 
     /// Sends everything once more, and gives those who follow the run one last look, if there are any; the user's end comes
-    /// first.
+    /// first. It may take a while, so that whoever waits for the results should have them before.
     pub async fn end(self, interrupt: &mut Interrupt) {
         if let (Some(Sending { exporter, task }), Some(meters)) = (self.sending, &self.meters) {
             task.abort();
             let _ = task.await;
-            if let Err(problem) = send(&exporter, meters).await {
+            let enough = async {
+                interrupt.asked().await;
+                sleep(LAST_WORDS).await;
+            };
+            let sent = tokio::select! {
+                sent = send(&exporter, meters) => sent,
+                () = enough => Err("it took too long for a run that is to end".into()),
+            };
+            if let Err(problem) = sent {
                 tracing::warn!("the run's last metrics were not taken by {} ({problem})", exporter.place());
             }
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use prost::Message as _;
 use proto::SOFTWARE_VERSION;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use uuid::Uuid;
 
 use super::families::{BOUNDS, Family, Labels, Samples};
 use crate::causes::sentence;
@@ -29,6 +30,8 @@ pub(super) struct Exporter {
     config: OtlpConfig,
     /// In nanoseconds since 1970.
     started: u64,
+    /// Tells this run from others that go on at the same time.
+    instance: String,
 }
 
 impl Exporter {
@@ -39,7 +42,7 @@ impl Exporter {
         let client = reqwest::Client::builder().timeout(LIMIT).build();
         let warn = |error: &reqwest::Error| tracing::warn!("no metrics are sent ({})", sentence(error));
         let client = client.inspect_err(warn).ok()?;
-        Some(Self { client, config: config.clone(), started })
+        Some(Self { client, config: config.clone(), started, instance: Uuid::new_v4().to_string() })
     }
 
     /// Where it sends, for a person.
@@ -52,7 +55,7 @@ impl Exporter {
     /// # Errors
     /// Why the collector did not take it, in a clause.
     pub(super) async fn send(&self, families: &[Family], now: u64) -> Result<(), String> {
-        let body = request(families, self.started, now).encode_to_vec();
+        let body = self.request(families, now).encode_to_vec();
         let post = self.client.post(self.config.endpoint.clone()).body(body);
         let mut post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         for (name, value) in &self.config.headers {
@@ -64,19 +67,23 @@ impl Exporter {
             status => Err(format!("it answered {status}")),
         }
     }
-}
 
-fn request(families: &[Family], started: u64, now: u64) -> ExportMetricsServiceRequest {
-    let metrics = families.iter().map(|family| metric(family, started, now)).collect();
-    let scope = InstrumentationScope { name: "archestra-bench".into(), version: SOFTWARE_VERSION.into() };
-    let resource = [("service.name", "archestra-bench"), ("service.version", SOFTWARE_VERSION)];
-    ExportMetricsServiceRequest {
-        resource_metrics: vec![ResourceMetrics {
-            resource: Some(Resource {
-                attributes: resource.map(|(key, value)| attribute(key, value)).into(),
-            }),
-            scope_metrics: vec![ScopeMetrics { scope: Some(scope), metrics }],
-        }],
+    fn request(&self, families: &[Family], now: u64) -> ExportMetricsServiceRequest {
+        let metrics = families.iter().map(|family| metric(family, self.started, now)).collect();
+        let scope = InstrumentationScope { name: "archestra-bench".into(), version: SOFTWARE_VERSION.into() };
+        let resource = [
+            ("service.name", "archestra-bench"),
+            ("service.version", SOFTWARE_VERSION),
+            ("service.instance.id", &self.instance),
+        ];
+        ExportMetricsServiceRequest {
+            resource_metrics: vec![ResourceMetrics {
+                resource: Some(Resource {
+                    attributes: resource.map(|(key, value)| attribute(key, value)).into(),
+                }),
+                scope_metrics: vec![ScopeMetrics { scope: Some(scope), metrics }],
+            }],
+        }
     }
 }
 
@@ -133,12 +140,29 @@ fn apart(at_most: &[u64], count: u64) -> Vec<u64> {
     ends.zip(befores).map(|(end, before)| end.saturating_sub(before)).collect()
 }
 
-/// As UCUM writes it.
+/// What the end of a name says of its unit, as UCUM writes it. Whoever makes Prometheus' names of ours adds `_ratio` to a gauge
+/// whose unit is 1, and nothing for what stands in braces.
+const UNITS: [(&str, &str); 11] = [
+    ("_seconds", "s"),
+    ("_bytes", "By"),
+    ("_ratio", "1"),
+    ("_cores", "{cpu}"),
+    ("_tokens", "{token}"),
+    ("_reports", "{report}"),
+    ("_workers", "{worker}"),
+    ("_workers_alive", "{worker}"),
+    ("_blocks_begun", "{block}"),
+    ("_blocks_planned", "{block}"),
+    ("_connections_opened", "{connection}"),
+];
+
+/// None where there is nothing to count.
 fn unit(name: &str) -> &'static str {
-    match name.trim_end_matches("_total") {
-        name if name.ends_with("_seconds") => "s",
-        name if name.ends_with("_bytes") => "By",
-        _ => "1",
+    let name = name.trim_end_matches("_total");
+    match UNITS.iter().find(|(end, _)| name.ends_with(end)) {
+        Some((_, unit)) => unit,
+        None if name.starts_with("archestra_bench_requests_") => "{request}",
+        None => "",
     }
 }
 
@@ -148,4 +172,46 @@ fn attributes(labels: &Labels) -> Vec<KeyValue> {
 
 fn attribute(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(Text::String(value.into())) }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::families::families;
+    use crate::telemetry::meters::Meters;
+
+    #[test]
+    fn whoever_makes_prometheus_names_of_ours_leaves_them_as_they_are() {
+        for family in families(&Meters::default()) {
+            let (name, unit) = (family.name, unit(family.name));
+            let end = match unit {
+                "s" => "_seconds",
+                "By" => "_bytes",
+                "1" => "_ratio",
+                _ => "",
+            };
+            assert!(name.trim_end_matches("_total").ends_with(end), "{name} in {unit}");
+            let is_of_none = ["archestra_bench_build_info", "archestra_bench_block_number"].contains(&name);
+            assert_eq!(unit.is_empty(), is_of_none, "{name} in {unit}");
+            assert!(!end.is_empty() || unit.is_empty() || unit.starts_with('{'), "{name} in {unit}");
+        }
+    }
+
+    #[test]
+    fn two_runs_are_two_sources() {
+        let config = OtlpConfig {
+            endpoint: "http://127.0.0.1:9/v1/metrics".parse().unwrap(),
+            headers: Vec::new(),
+            interval: Duration::from_secs(1),
+        };
+        let instances = [(); 2].map(|()| {
+            let exporter = Exporter::new(&config, 0).unwrap();
+            let [first, second] =
+                [0, 1].map(|now| exporter.request(&[], now).resource_metrics[0].resource.clone());
+            assert_eq!(first, second, "the same in all that a run sends");
+            let attributes = first.unwrap().attributes;
+            attributes.into_iter().find(|attribute| attribute.key == "service.instance.id").unwrap().value
+        });
+        assert_ne!(instances[0], instances[1]);
+    }
 }

@@ -31,15 +31,19 @@ impl<'a, R> Columns<'a, R> {
     }
 
     fn text(&mut self, header: &str, cell: impl Fn(&R) -> String + 'a) {
-        self.columns.push((header.to_owned(), Box::new(cell)));
+        self.column(header, move |row| inert(cell(row)));
     }
 
     fn number<N: ToString>(&mut self, header: &str, cell: impl Fn(&R) -> N + 'a) {
-        self.text(header, move |row| cell(row).to_string());
+        self.column(header, move |row| cell(row).to_string());
     }
 
     fn figure(&mut self, header: &str, cell: impl Fn(&R) -> Option<f64> + 'a) {
-        self.text(header, move |row| cell(row).map(|figure| figure.to_string()).unwrap_or_default());
+        self.column(header, move |row| cell(row).map(|figure| figure.to_string()).unwrap_or_default());
+    }
+
+    fn column(&mut self, header: &str, cell: impl Fn(&R) -> String + 'a) {
+        self.columns.push((header.to_owned(), Box::new(cell)));
     }
 
     /// The header, and a line for each row.
@@ -54,6 +58,14 @@ impl<'a, R> Columns<'a, R> {
 fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.map(|cell| quoted(&cell)).collect();
     cells.join(",") + "\r\n"
+}
+
+/// Text that a spreadsheet would take for a formula, with what keeps it text before it. Numbers may begin with a sign.
+fn inert(text: String) -> String {
+    match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') => format!("'{text}"),
+        _ => text,
+    }
 }
 
 fn quoted(cell: &str) -> String {

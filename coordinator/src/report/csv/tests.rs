@@ -68,6 +68,28 @@ fn a_name_with_commas_and_quotes_stays_one_cell() {
 }
 
 #[test]
+fn a_name_that_begins_like_a_formula_stays_text_and_a_negative_figure_a_number() {
+    for (name, cell) in [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1", "'\u{fffd}=1"),
+        ("＝1", "'＝1"),
+        ("a=1", "a=1"),
+    ] {
+        let mut record = fixtures::record();
+        (record.results[0].scenario, record.blocks[0].scenario.name) = (name.into(), name.into());
+        assert_eq!(read(&results(&record))[0]["scenario"], cell);
+        assert_eq!(read(&seconds(&record))[0]["scenario"], cell);
+    }
+    let mut columns = Columns::<f64>::new();
+    columns.figure("figure", |figure| Some(*figure));
+    columns.number("number", |figure| *figure as i64);
+    assert_eq!(columns.write(&[-1.5]), "figure,number\r\n-1.5,-1\r\n");
+}
+
+#[test]
 fn a_run_without_results_has_its_headers() {
     let record = RunRecord::new(fixtures::head());
     assert!(results(&record).starts_with("run,run_started,run_verdict,scenario,load,arm,blocks,window_s,"));

@@ -47,11 +47,12 @@ fn text_of_others_is_text_wherever_it_stands() {
     record.run.command_line = format!("archestra-bench run --scenario {hostile}");
     record.run.fleet = hostile.into();
     record.run.environment = serde_json::json!({ hostile: hostile });
-    record.run.preflight_warnings = vec![hostile.into()];
+    record.run.preflight_warnings = vec![hostile.into(), "see @org/team|<b>".into()];
     record.blocks[0].workers[0].mismatch = Some(hostile.into());
     let page = page(&record);
     assert_eq!(page.matches("<script>").count(), 1, "the page's own");
     assert!(!page.contains("<!--") && !page.contains('\u{202e}') && !page.contains("<em>"));
+    assert!(page.contains("<li>Preflight: see <code>@org/team</code>|&lt;b&gt;</li>"), "{page}");
     assert!(
         page.contains("<h2>&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;'_x_|`&lt;!--\u{fffd}日本</h2>"),
         "{page}"

@@ -1,5 +1,7 @@
 //! How numbers, times and other people's text are written into Markdown.
 
+pub(crate) use proto::visible::visible;
+
 use crate::statistics::{Window, WindowEnd};
 
 /// What stands where there is no figure.
@@ -46,10 +48,46 @@ pub(super) fn window(window: Window) -> String {
     format!("{}, {end}", seconds(window.length_ns))
 }
 
-/// Other people's text as Markdown that shows it and does nothing else, in a table's cell too.
+/// Other people's text as Markdown that shows it and does nothing else, in a table's cell too. Words of which GitHub would make
+/// a link, or which it would tell somebody of, stand in code.
 pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
     let text = visible(text);
+    // Code can hold no backtick, and in a table no bar.
+    let ends_word = |character: char| character.is_whitespace() || "`|\\".contains(character);
+    let mut escaped = String::with_capacity(text.len());
+    for piece in text.split_inclusive(ends_word) {
+        let word = piece.trim_end_matches(ends_word);
+        if acts(word) {
+            escaped.extend(["`", word, "`"]);
+            literal(&piece[word.len()..], &mut escaped);
+        } else {
+            literal(piece, &mut escaped);
+        }
+    }
+    escaped
+}
+
+/// The address that a run was asked to load: a link of the user's own.
+pub(super) fn address(url: &str) -> String {
+    let mut escaped = String::with_capacity(url.len());
+    literal(&visible(url), &mut escaped);
+    escaped
+}
+
+/// Whether GitHub makes more of a word than its characters: an address, `@somebody`, `#1`, `GH-1`.
+fn acts(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let is_digit = |character: char| character.is_ascii_digit();
+    let mut numbers = word.split(|character: char| !character.is_alphanumeric() && character != '-');
+    word.contains("://")
+        || word.contains("www.")
+        || word.split('@').skip(1).any(|after| after.starts_with(char::is_alphanumeric))
+        || word.split('#').skip(1).any(|after| after.starts_with(is_digit))
+        || numbers.any(|part| part.strip_prefix("gh-").is_some_and(|after| after.starts_with(is_digit)))
+}
+
+/// Without markup, HTML or the end of a cell.
+fn literal(text: &str, escaped: &mut String) {
     let (mut rest, mut before) = (text.chars(), ' ');
     while let Some(character) = rest.next() {
         let is_within_a_word =
@@ -64,16 +102,6 @@ pub(crate) fn escape(text: &str) -> String {
             _ => escaped.push(character),
         }
     }
-    escaped
-}
-
-/// Text on one line, with a mark in the place of what would steer a terminal or turn the line round.
-pub(crate) fn visible(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// A table; nothing at all without rows. Columns after the first `left` are aligned to the right.
@@ -111,5 +139,16 @@ mod tests {
         assert_eq!(escape("a|b `c` <b>&\\"), "a\\|b \\`c\\` &lt;b&gt;&amp;\\\\");
         assert_eq!(escape("one\ntwo\u{1b}[2J\u{202e}"), "one\u{fffd}two\u{fffd}\\[2J\u{fffd}");
         assert_eq!(escape("simple_chat _x_ __y"), "simple_chat \\_x\\_ \\_\\_y");
+    }
+
+    #[test]
+    fn nobody_is_told_and_nothing_is_linked() {
+        assert_eq!(
+            escape("@org/team see https://evil.example, WWW.x or #1 (GH-2)"),
+            "`@org/team` see `https://evil.example,` `WWW.x` or `#1` `(GH-2)`"
+        );
+        assert_eq!(escape("a@b.example o/r#12 <@x>&_y_"), "`a@b.example` `o/r#12` `<@x>&_y_`");
+        assert_eq!(escape("a|@b`@c\\@d"), "a\\|`@b`\\``@c`\\\\`@d`");
+        assert_eq!(escape("CPU @ 2.20GHz # p99@ http: high-1"), "CPU @ 2.20GHz # p99@ http: high-1");
     }
 }

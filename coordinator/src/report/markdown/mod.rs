@@ -26,7 +26,7 @@ pub(crate) use format::{escape, visible};
 pub use sections::summary;
 pub(super) use sections::{Section, sections};
 
-use format::seconds;
+use format::{address, seconds};
 
 fn title(record: &RunRecord) -> String {
     let state = match &record.run.finished {
@@ -129,7 +129,7 @@ fn head(record: &RunRecord) -> String {
 }
 
 fn target(target: &TargetRecord) -> String {
-    let mut text = escape(&target.url);
+    let mut text = address(&target.url);
     if target.is_built_in_mock {
         text +=
             ", the built-in mock upstream — not a gateway: these figures measure this tool and this machine";
