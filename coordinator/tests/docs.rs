@@ -1,199 +1,295 @@
-//! The documents as a reader types them: blocks of docs/*.md are run as they stand, commands of the README are held against
-//! the program, pages of commands are made again, links lead somewhere.
+//! The documents as a reader types them: every block of commands in README.md and under docs is run, in a folder of its own
+//! for each page. Loads are cut short; VMs are those of the fake cloud; what cannot be run says why, and is counted.
 
 // A helper that fails fails the test.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
-use coordinator::rules::RULES;
-use support::process::{BOUND, Bench, PROGRAM};
+use support::cloud::Cloud;
+use support::pages::{Block, Page, pages};
+use support::process::{Bench, PROGRAM};
+use support::results::Results;
 
-/// What cannot be run here, by the beginning of its command, and why. Its flags are looked up all the same.
-const NOT_HERE: [(&str, &str); 12] = [
-    ("cargo ", "builds or tests all of this"),
-    ("export ", "sets what the test sets itself"),
-    (
-        "archestra-bench mock --listen 127.0.0.1:9",
-        "serves until it is ended; in docs/tutorial.md it runs in the background",
-    ),
-    ("archestra-bench worker ", "serves until it is ended"),
-    ("archestra-bench report results/2026", "names a run of somebody's own"),
-    ("archestra-bench verify results/2026", "names a run of somebody's own"),
-    ("archestra-bench compare results/2026", "names runs of somebody's own"),
-    ("archestra-bench setup", "takes a real Google Cloud project"),
-    ("archestra-bench status", "takes a real Google Cloud project"),
-    ("archestra-bench cleanup", "takes a real Google Cloud project"),
-    ("archestra-bench run --fleet gcp --workers 4", "takes a real Google Cloud project"),
-    (
-        "archestra-bench run --fleet ssh --host me@10.0.0.2 --host me@10.0.0.3 --target",
-        "takes machines that ssh reaches",
-    ),
+/// What is told instead of done, or left out, and how many blocks are.
+const LEFT_OUT: [(&str, usize); 5] = [
+    ("dry run: needs a gateway with TLS", 1),
+    ("dry run: needs machines that ssh reaches", 3),
+    ("dry run: needs workers on other machines", 1),
+    ("not run: builds everything", 2),
+    ("not run: needs a validator of JSON Schema, which coordinator/tests/schema.rs has", 1),
 ];
+/// What nobody types.
+const NO_COMMANDS: [&str; 3] = ["markdown", "text", "json"];
+/// Addresses that pages name; each page gets free ones in their place.
+const ADDRESSES: [&str; 5] =
+    ["127.0.0.1:9000", "127.0.0.1:9100", "127.0.0.1:9464", "0.0.0.0:7700", "127.0.0.1:7701"];
+/// Runs of somebody's own, as pages call them.
+const RUNS: [&str; 2] = ["20261124_063521", "20261125_063502"];
+/// A gateway on a network of the cloud.
+const FAR: &str = "http://10.132.0.9:8080";
+/// What pages presuppose.
+const FILES: [(&str, &str); 4] = [
+    ("prompts.jsonl", "{\"prompt\": \"Why?\"}\n"),
+    ("prompts.csv", "prompt\nWhy?\n"),
+    ("trace.jsonl", "{\"timestamp\": 0, \"input_length\": 3, \"output_length\": 2}\n"),
+    ("hosts.txt", "me@10.0.0.2\n"),
+];
+/// Less of everything that a flag does not say.
+const SETTINGS: &str = "set -euo pipefail
+PATH=$PWD/bin:$PATH
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+export ARCHESTRA_BENCH_QUIET=true ARCHESTRA_BENCH_WARMUP=20ms ARCHESTRA_BENCH_COOL_DOWN=10ms
+export ARCHESTRA_BENCH_MAX_RATE=200 ARCHESTRA_BENCH_STEP=500ms NUM_REQUESTS=100
+";
+/// How long the commands of one page may take.
+const BOUND: Duration = Duration::from_secs(180);
 
-fn is_not_here(line: &str) -> bool {
-    NOT_HERE.iter().any(|(beginning, _)| line.starts_with(beginning))
+#[test]
+fn every_block_of_every_page_is_run() {
+    // What takes longest begins first; five at once, because most of a command's time is waiting.
+    let mut pages: Vec<_> = pages().into_iter().filter(|page| !steps(page).is_empty()).collect();
+    pages.sort_by_key(|page| (has_vms(page), steps(page).len()));
+    let (pages, done) = (Mutex::new(pages), Mutex::new((0, Vec::new())));
+    let next = || pages.lock().unwrap().pop();
+    thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                while let Some(page) = next() {
+                    let ended = run(&page);
+                    let mut done = done.lock().unwrap();
+                    match ended {
+                        Ok(commands) => done.0 += commands,
+                        Err(why) => done.1.push(why),
+                    }
+                }
+            });
+        }
+    });
+    let (commands, failed) = done.into_inner().unwrap();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    assert!(commands > 60, "only {commands} commands were run");
 }
 
 #[test]
-fn the_blocks_of_the_tutorial_can_be_run() {
-    run_document("docs/tutorial.md", 18);
-}
-
-#[test]
-fn the_blocks_of_the_scenario_reference_can_be_run() {
-    let bench = run_document("docs/scenarios.md", 3);
-    let text = read("docs/scenarios.md");
-    for (number, file) in text.split("```toml\n").skip(1).enumerate() {
-        let name = format!("example{number}.toml");
-        bench.file(&name, file.split("```").next().unwrap());
-        let finished = bench.run(&["run", "--scenario", &name, "--requests", "20", "--quiet"]);
-        assert_eq!(finished.code, Some(0), "{name}: {}", finished.stderr);
+fn what_is_left_out_says_why_and_is_counted() {
+    let mut found = BTreeMap::new();
+    for page in pages() {
+        for line in page.prose().windows(2).filter(|lines| lines[0].trim().is_empty()).map(|lines| lines[1]) {
+            assert!(!line.starts_with("    "), "{}: put `{}` between fences", page.name, line.trim());
+        }
+        for block in page.blocks() {
+            let is_known = ["sh", "env", "toml"].contains(&block.language);
+            let is_output = NO_COMMANDS.contains(&block.language);
+            assert!(is_known || is_output, "{}: a block of `{}`", page.name, block.language);
+            for line in block.lines.iter().filter(|_| is_output) {
+                let typed = ["archestra-bench ", "cargo ", "$ "].iter().any(|start| line.starts_with(start));
+                assert!(!typed, "{}: `{line}` would not be run", page.name);
+            }
+            block.lines.iter().filter(|_| block.language == "sh").for_each(|line| check_flags(line));
+            if let Some(why) = left_out(&block) {
+                *found.entry(why.to_owned()).or_insert(0) += 1;
+            }
+        }
     }
+    let known: BTreeMap<_, _> = LEFT_OUT.map(|(why, count)| (why.to_owned(), count)).into();
+    assert_eq!(found, known);
 }
 
 #[test]
-fn the_blocks_about_figures_can_be_run() {
-    run_document("docs/figures.md", 1);
-    let text = read("docs/figures.md");
-    let rows = text.split("## The verdict").nth(1).unwrap().split("\n## ").next().unwrap().lines();
-    let named: BTreeSet<&str> = rows.filter_map(|row| row.strip_prefix("| ")?.split(' ').next()).collect();
-    let known: BTreeSet<&str> = RULES.into_iter().chain(["Rule", "---"]).collect();
-    assert_eq!(named, known, "the rules that there are");
-}
-
-/// Runs all blocks of a document as one script, in a folder of its own, with free ports in the place of its own. As many
-/// commands must have been run at least.
-fn run_document(name: &str, least: usize) -> Bench {
+fn the_lines_of_the_merge_proof_say_what_the_record_says() {
     let bench = Bench::new();
-    let text = read(name);
-    let lines: Vec<&str> =
-        text.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap().lines()).collect();
-    // Both at once, so that they differ, and free again.
-    let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    let ports = ports.map(|port| port.local_addr().unwrap().to_string());
-    let (mut script, mut commands) =
-        (String::from("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"), 0);
-    for line in lines {
-        check_flags(line);
-        if is_not_here(line) && !line.ends_with('&') {
-            continue;
-        }
-        commands += 1;
-        let line = line.replace("127.0.0.1:9000", &ports[0]).replace("127.0.0.1:9100", &ports[1]);
-        script += &format!("{line}\n");
-        if let Some(address) =
-            line.strip_suffix('&').and_then(|line| line.split("--listen ").nth(1)?.split(' ').next())
-        {
-            let (host, port) = address.split_once(':').unwrap();
-            script += &format!("until (echo > /dev/tcp/{host}/{port}) 2>/dev/null; do sleep 0.05; done\n");
-        }
+    let finished = bench.run(&["run", "--requests", "50", "--scenario", "simple_chat", "--quiet"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let results = Results::of(&bench);
+    let page = Page::read("docs/trust.md".into());
+    let blocks = page.blocks();
+    let says = |program: &str| {
+        let line =
+            blocks.iter().flat_map(|block| &block.lines).find(|line| line.starts_with(program)).unwrap();
+        let script = format!("cd results/2* && {line}");
+        let told = bench.start_program("bash", &["-c", &script]).wait(BOUND).stdout;
+        told.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(results.report["sha256"], says("head "));
+    if has_jq() {
+        let (digest, worker) = (says("jq "), &results.block(0)["workers"][0]);
+        assert!(digest.len() == 64 && worker.to_string().contains(&digest), "{digest}");
     }
-    assert!(commands >= least, "only {commands} commands in {name}");
-    bench.file("bin/.keep", "");
-    std::os::unix::fs::symlink(PROGRAM, bench.folder().join("bin/archestra-bench")).unwrap();
-    let script = format!("PATH=$PWD/bin:$PATH\n{script}");
-    let finished = bench.start_program("bash", &["-c", &script]).wait(Duration::from_secs(180));
-    assert_eq!(finished.code, Some(0), "{name}\n{}\n{}", finished.stdout, finished.stderr);
-    bench
-}
-
-#[test]
-fn the_readmes_commands_can_be_typed() {
-    // Each is told its plan: that takes every flag and every file, and neither the network nor time.
-    let bench = Bench::new()
-        .variable("ARCHESTRA_BENCH_DRY_RUN", "true")
-        .variable("GCP_PROJECT_ID", "my-project")
-        .variable("GCP_ZONE", "europe-west1-b");
-    let readme = read("README.md");
-    bench.file("capital.toml", readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap());
-    bench.file("varied.toml", "body = '{\"prompt\": \"{{ prompt }}\"}'\n");
-    bench.file("prompts.jsonl", "{\"prompt\": \"Why?\"}\n");
-    bench.file("prompts.csv", "prompt\nWhy?\n");
-    bench.file("trace.jsonl", "{\"timestamp\": 0, \"input_length\": 3, \"output_length\": 2}\n");
-    bench.file("hosts.txt", "me@10.0.0.2\n");
-    let commands: Vec<&str> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("    "))
-        .filter(|line| line.starts_with("archestra-bench "))
-        .map(|line| line.split("  #").next().unwrap().trim_end())
-        .collect();
-    let mut typed = 0;
-    for command in commands {
-        check_flags(command);
-        if is_not_here(command) {
-            continue;
-        }
-        typed += 1;
-        let script = command.replacen("archestra-bench", PROGRAM, 1);
-        let finished = bench.start_program("bash", &["-c", &script]).wait(BOUND);
-        assert_eq!(finished.code, Some(0), "{command}\n{}", finished.stderr);
-    }
-    assert!(typed > 25, "only {typed} commands");
 }
 
 /// Every flag of a command is one of its subcommand's.
 fn check_flags(line: &str) {
     let words: Vec<&str> = line.split(' ').skip_while(|word| *word != "archestra-bench").collect();
     let Some(subcommand) = words.get(1).filter(|_| line.starts_with("archestra-bench ")) else { return };
-    let page = read(&format!("docs/commands/{subcommand}.md"));
-    for flag in words.iter().filter(|word| word.starts_with("--")) {
+    let page = Page::read(format!("docs/commands/{subcommand}.md")).text;
+    for flag in words.iter().take_while(|word| **word != "#").filter(|word| word.starts_with("--")) {
         let name = flag.split('=').next().unwrap();
         let is_known = page.split('`').any(|code| code.split([' ', '[', '=']).next() == Some(name));
         assert!(is_known, "{subcommand} has no {name}, which `{line}` gives");
     }
 }
 
-#[test]
-fn the_pages_of_commands_are_those_of_the_program() {
-    let bench = Bench::new();
-    assert_eq!(bench.run(&["man", "--format", "markdown", "pages"]).code, Some(0));
-    let (made, stored) = (names(&bench.folder().join("pages")), names(&root().join("docs/commands")));
-    assert_eq!(made, stored, "run: archestra-bench man --format markdown docs/commands");
-    for name in made {
-        let page = fs::read_to_string(bench.folder().join("pages").join(&name)).unwrap();
-        assert_eq!(
-            page,
-            read(&format!("docs/commands/{name}")),
-            "{name} is old: run archestra-bench man --format markdown docs/commands"
-        );
-    }
+fn left_out<'a>(block: &Block<'a>) -> Option<&'a str> {
+    block.marker.filter(|marker| marker.starts_with("not run: ") || marker.starts_with("dry run: "))
 }
 
-#[test]
-fn links_lead_somewhere() {
-    let mut found = 0;
-    for name in
-        ["README.md", "docs/tutorial.md", "docs/scenarios.md", "docs/figures.md", "docs/commands/README.md"]
-    {
-        let folder = root().join(name).parent().unwrap().to_owned();
-        let text = read(name);
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = link.split('#').next().unwrap();
-            if path.is_empty() || path.contains("://") {
-                continue;
+/// What a page has a reader do, in order.
+enum Step<'a> {
+    Type { line: &'a str, is_told: bool },
+    Append { file: String, lines: Vec<&'a str> },
+}
+
+fn steps(page: &Page) -> Vec<Step<'_>> {
+    let mut steps = Vec::new();
+    for block in page.blocks() {
+        let why = left_out(&block);
+        match block.language {
+            "sh" if why.is_some_and(|why| why.starts_with("not run")) => {}
+            "sh" => {
+                steps.extend(block.lines.into_iter().map(|line| Step::Type { line, is_told: why.is_some() }));
             }
-            assert!(folder.join(path).exists(), "{name} links to {link}");
-            found += 1;
+            "env" => steps.push(Step::Append { file: ".env".into(), lines: block.lines }),
+            "toml" => {
+                let name = block.lines[0].split('"').nth(1).unwrap();
+                steps.push(Step::Append { file: format!("{name}.toml"), lines: block.lines });
+            }
+            _ => {}
         }
     }
-    assert!(found > 10, "only {found} links");
+    steps
 }
 
-fn names(folder: &Path) -> BTreeSet<String> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+/// Runs all blocks of a page as one script; how many commands that were.
+fn run(page: &Page) -> Result<usize, String> {
+    let (steps, alone) = (steps(page), Bench::new());
+    let cloud = has_vms(page).then(Cloud::new);
+    let bench = cloud.as_ref().map_or(&alone, |cloud| &cloud.bench);
+    for (name, text) in FILES {
+        bench.file(name, text);
+    }
+    fs::create_dir(bench.folder().join("bin")).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, bench.folder().join("bin/archestra-bench")).unwrap();
+
+    // All at once, so that they differ, and free again.
+    let ports = ADDRESSES.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let ports = ports.map(|port| port.local_addr().unwrap().port());
+    let far = cloud.as_ref().filter(|_| page.text.contains(FAR)).map(Cloud::upstream);
+    let here = |line: &str| {
+        let near = ADDRESSES.iter().zip(ports).fold(line.to_owned(), |line, (address, port)| {
+            line.replace(address, &format!("{}:{port}", address.split(':').next().unwrap()))
+        });
+        far.iter().fold(near, |line, url| line.replace(FAR, url))
+    };
+
+    let mut script = SETTINGS.to_owned();
+    for address in &ADDRESSES[..2] {
+        let mock = format!("archestra-bench mock --listen {address} ");
+        let is_typed = |step: &Step<'_>| matches!(step, Step::Type { line, .. } if line.starts_with(&mock));
+        if !steps.iter().any(is_typed) {
+            script += &in_background(&here(&format!("{mock}--latency 2ms &")));
+        }
+    }
+    script += &runs_of_ones_own(page);
+    let mut commands = 0;
+    for step in steps {
+        match step {
+            Step::Append { file, lines } => {
+                script += &format!("cat >>{file} <<'END'\n{}\nEND\n", lines.join("\n"));
+                script += &loaded(&file, &lines);
+            }
+            Step::Type { line, .. } if line.starts_with("jq ") && !has_jq() => {}
+            Step::Type { line, is_told } => {
+                commands += 1;
+                let line = here(&shortened(line));
+                script += &match line.ends_with('&') {
+                    true => in_background(&line),
+                    false => format!("{}{line}{}\n", told(is_told), judged(&line)),
+                };
+            }
+        }
+    }
+    let finished = bench.start_program("bash", &["-c", &script]).wait(BOUND);
+    match finished.code {
+        Some(0) => Ok(commands),
+        code => Err(format!("{}: {code:?}\n{script}\n{}\n{}", page.name, finished.stdout, finished.stderr)),
+    }
 }
 
-fn read(name: &str) -> String {
-    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+fn has_vms(page: &Page) -> bool {
+    page.text.contains("archestra-bench setup")
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+/// Two runs under the names that pages give them, where the page names them.
+fn runs_of_ones_own(page: &Page) -> String {
+    let named = RUNS.iter().filter(|run| page.text.contains(**run));
+    let made = named.clone().map(|run| {
+        let load = "--requests 50 --scenario simple_chat --seed 1";
+        format!("archestra-bench run {load} >/dev/null\nmv results/2* kept-{run}\n")
+    });
+    made.chain(named.map(|run| format!("mv kept-{run} results/{run}\n"))).collect()
+}
+
+/// A scenario file is run, and the summary names it.
+fn loaded(file: &str, lines: &[&str]) -> String {
+    let Some(name) = file.strip_suffix(".toml") else { return String::new() };
+    let needs_rows = lines.iter().any(|line| line.contains("{{ prompt }}"));
+    let rows = if needs_rows { " --dataset prompts.csv" } else { "" };
+    format!("archestra-bench run --scenario {file}{rows} --requests 20 | grep '| {name} |'\n")
+}
+
+fn has_jq() -> bool {
+    let is_there = Command::new("jq").arg("--version").output().is_ok_and(|told| told.status.success());
+    assert!(is_there || std::env::var("CI").as_deref() != Ok("true"), "there is no jq here");
+    if !is_there {
+        eprintln!("skipped: the line with jq, which is not installed (apt-get install jq)");
+    }
+    is_there
+}
+
+fn told(is_told: bool) -> &'static str {
+    if is_told { "ARCHESTRA_BENCH_DRY_RUN=true " } else { "" }
+}
+
+/// What figures decide may come out either way on a machine that does other things as well.
+fn judged(line: &str) -> &'static str {
+    let by_figures = ["--threshold", "--slo", "--abort-on", "archestra-bench compare"];
+    if by_figures.iter().any(|part| line.contains(part)) { " || [ $? = 4 ]" } else { "" }
+}
+
+/// Starts what serves, and waits until it does.
+fn in_background(line: &str) -> String {
+    let address = line.split("--listen ").nth(1).unwrap().split(' ').next().unwrap();
+    let port = address.split(':').nth(1).unwrap();
+    format!("{line}\nuntil (echo > /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done\n")
+}
+
+/// The same for a fifth of a second or for a hundred requests, and not too many at once.
+fn shortened(line: &str) -> String {
+    let mut flag = "";
+    let words = line.split(' ').map(|word| {
+        let is_for = std::mem::replace(&mut flag, word);
+        match is_for {
+            "--duration" => "200ms".to_owned(),
+            "--warmup" => "20ms".to_owned(),
+            "--requests" | "--bodies" => "100".to_owned(),
+            "--max-rate" => "200".to_owned(),
+            "--rate" if word.len() > 3 && !word.contains(',') => "400".to_owned(),
+            "--stage" => {
+                let stages =
+                    word.split(',').map(|stage| format!("100ms:{}", stage.split_once(':').unwrap().1));
+                stages.collect::<Vec<_>>().join(",")
+            }
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

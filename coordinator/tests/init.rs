@@ -40,7 +40,7 @@ fn init_overwrites_nothing_and_then_writes_nothing() {
         assert_eq!(
             refused.stderr,
             format!(
-                "error: {there} is there already, and nothing is overwritten: move it away, or begin in another folder\n"
+                "error: {there} would be overwritten, so nothing is written: move what is there away, or begin in another folder\n"
             )
         );
         assert_eq!(fs::read_to_string(bench.folder().join(there)).unwrap(), "mine");

@@ -18,7 +18,9 @@ pub enum DocumentsError {
         source: io::Error,
     },
     /// Something of the name is there.
-    #[error("{names} is there already, and nothing is overwritten: move it away, or begin in another folder")]
+    #[error(
+        "{names} would be overwritten, so nothing is written: move what is there away, or begin in another folder"
+    )]
     Exists {
         /// Which.
         names: String,

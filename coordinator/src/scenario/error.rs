@@ -35,7 +35,7 @@ pub enum ScenarioError {
         source: std::io::Error,
     },
     /// The file is no TOML or JSON, or has a key or type that scenarios do not have.
-    #[error("{}, line {line}: {problem}; the README lists the keys of scenario files", .path.display())]
+    #[error("{}, line {line}: {problem}; docs/scenarios.md lists the keys of scenario files", .path.display())]
     Syntax {
         /// The file.
         path: PathBuf,

@@ -211,14 +211,22 @@ fn bad_files_are_told_by_file_and_line() {
         ("a.toml", "path = '/x'\n\nbdoy = 'x'\n", "a.toml, line 3: unknown field `bdoy`, expected one of"),
         ("a.json", "{\n  \"bdoy\": 1\n}", "a.json, line 2: unknown field `bdoy`, expected one of"),
         ("a.toml", "[expect]\nstatsu = 200", "a.toml, line 2: unknown field `statsu`, expected one of"),
-        ("a.toml", "\npath = 5", "a.toml, line 2: invalid type: integer `5`, expected a string; the README"),
+        (
+            "a.toml",
+            "\npath = 5",
+            "a.toml, line 2: invalid type: integer `5`, expected a string; docs/scenarios.md",
+        ),
         (
             "a.toml",
             "name = 'x'\nbody = 5",
-            "a.toml, line 2: `body` must be text, a table or a list; the README",
+            "a.toml, line 2: `body` must be text, a table or a list; docs/scenarios.md",
         ),
-        ("a.json", "{\n\"body\": 5}", "a.json, line 2: `body` must be text, a table or a list; the README"),
-        ("a.json", "{\n\"name\": }", "a.json, line 2: expected value; the README"),
+        (
+            "a.json",
+            "{\n\"body\": 5}",
+            "a.json, line 2: `body` must be text, a table or a list; docs/scenarios.md",
+        ),
+        ("a.json", "{\n\"name\": }", "a.json, line 2: expected value; docs/scenarios.md"),
         ("a.toml", "name = \n", "a.toml, line 1: "),
         (
             "a.toml",
@@ -228,7 +236,7 @@ fn bad_files_are_told_by_file_and_line() {
         (
             "a.toml",
             "\n[body]\na = { at = 2026-11-24 }",
-            "a.toml, line 3: `at` is a date or a time, which JSON does not have; put it in quotes; the README",
+            "a.toml, line 3: `at` is a date or a time, which JSON does not have; put it in quotes; docs/scenarios.md",
         ),
         ("a.toml", "[body]\nx = [1.5, nan]", "a.toml, line 2: `x` is NaN, which JSON does not have; put it"),
         ("a.toml", "body = [-inf]", "a.toml, line 1: `body` is -inf, which JSON does not have; put it in"),
@@ -236,7 +244,7 @@ fn bad_files_are_told_by_file_and_line() {
         (
             "a.toml",
             "[expect.equals]\n'/a' = 1\n'/b' = 1979-05-27T07:32:00Z",
-            "a.toml, line 3: `/b` is a date or a time, which JSON does not have; put it in quotes; the README",
+            "a.toml, line 3: `/b` is a date or a time, which JSON does not have; put it in quotes; docs/scenarios.md",
         ),
         ("a.toml", "[expect]\nequals = 5", "a.toml, line 2: `equals` must be a table of JSON pointers"),
         (

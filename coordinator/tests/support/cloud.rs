@@ -184,7 +184,10 @@ impl Processes {
             certificate.to_str().unwrap(),
         ])];
         if instance.labels.get("archestra-bench-role").is_some_and(|role| role == "platform") {
-            children.push(start(&["mock", "--listen", &format!("{}:9000", instance.network_ip)]));
+            // The second is where another gateway than the platform may listen.
+            for port in [9000, 8080] {
+                children.push(start(&["mock", "--listen", &format!("{}:{port}", instance.network_ip)]));
+            }
         }
         self.running.lock().unwrap().insert(instance.name.clone(), children);
         if wait_until(START_LIMIT, || certificate.exists()) {

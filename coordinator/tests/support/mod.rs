@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod gce;
 pub mod network;
 pub mod oracles;
+pub mod pages;
 pub mod process;
 pub mod proxy;
 pub mod request;
