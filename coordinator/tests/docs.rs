@@ -11,6 +11,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -30,8 +31,14 @@ const LEFT_OUT: [(&str, usize); 5] = [
 /// What nobody types.
 const NO_COMMANDS: [&str; 3] = ["markdown", "text", "json"];
 /// Addresses that pages name; each page gets free ones in their place.
-const ADDRESSES: [&str; 5] =
-    ["127.0.0.1:9000", "127.0.0.1:9100", "127.0.0.1:9464", "0.0.0.0:7700", "127.0.0.1:7701"];
+const ADDRESSES: [&str; 6] = [
+    "127.0.0.1:9000",
+    "127.0.0.1:9100",
+    "127.0.0.1:9464",
+    "127.0.0.1:9470",
+    "0.0.0.0:7700",
+    "127.0.0.1:7701",
+];
 /// Runs of somebody's own, as pages call them.
 const RUNS: [&str; 2] = ["20261124_063521", "20261125_063502"];
 /// A gateway on a network of the cloud.
@@ -180,7 +187,7 @@ fn run(page: &Page) -> Result<usize, String> {
     std::os::unix::fs::symlink(PROGRAM, bench.folder().join("bin/archestra-bench")).unwrap();
 
     // All at once, so that they differ, and free again.
-    let ports = ADDRESSES.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let ports = ADDRESSES.map(|_| listener_that_no_connection_takes());
     let ports = ports.map(|port| port.local_addr().unwrap().port());
     let far = cloud.as_ref().filter(|_| page.text.contains(FAR)).map(Cloud::upstream);
     let here = |line: &str| {
@@ -265,6 +272,13 @@ fn judged(line: &str) -> &'static str {
     if by_figures.iter().any(|part| line.contains(part)) { " || [ $? = 4 ]" } else { "" }
 }
 
+/// Listens below the ports that the system gives to connections: one of those could be taken before the page is run.
+fn listener_that_no_connection_takes() -> TcpListener {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    let mut next = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).take(10_000);
+    next.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).unwrap()
+}
+
 /// Starts what serves, and waits until it does.
 fn in_background(line: &str) -> String {
     let address = line.split("--listen ").nth(1).unwrap().split(' ').next().unwrap();
@@ -278,7 +292,7 @@ fn shortened(line: &str) -> String {
     let words = line.split(' ').map(|word| {
         let is_for = std::mem::replace(&mut flag, word);
         match is_for {
-            "--duration" => "200ms".to_owned(),
+            "--duration" | "--ui-linger" => "200ms".to_owned(),
             "--warmup" => "20ms".to_owned(),
             "--requests" | "--bodies" => "100".to_owned(),
             "--max-rate" => "200".to_owned(),

@@ -92,7 +92,7 @@ fn a_host_that_dies_is_named_and_the_run_goes_on() {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let results = Results::of(&bench);
     assert!(results.is_blamed_by("worker_lost"), "{}", results.summary);
-    let reason = format!("the ssh connection to {} broke", network.host(1).name());
+    let reason = format!("the ssh connection to `{}` broke", network.host(1).name());
     assert!(results.summary.contains(&reason), "{}", results.summary);
     let of = |k: usize| results.block(0)["workers"][k]["totals"]["successes"].as_u64().unwrap();
     assert!(of(0) > of(1), "the other goes on to the end: {} and {}", of(0), of(1));

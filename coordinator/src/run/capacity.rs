@@ -29,8 +29,8 @@ pub(super) async fn search(
     config: &CapacityConfig,
     mut record: RunRecord,
 ) -> Result<Kept, RunError> {
-    let ended = steps(&mut course, plan, config, &mut record).await;
-    course.conclude(record, ended)
+    steps(&mut course, plan, config, &mut record).await?;
+    Ok(course.conclude(record))
 }
 
 async fn steps(

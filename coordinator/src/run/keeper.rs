@@ -70,13 +70,6 @@ impl Keeper {
         saved.and(page).err().or(self.cut)
     }
 
-    /// A page of what was measured before the run was ended by something else, which is what must be told.
-    pub(super) fn page(&self, record: &RunRecord) {
-        if !record.blocks.is_empty() {
-            let _ = self.results.save_page(record);
-        }
-    }
-
     /// Once: whoever follows the run may make room, and the end says what came of it.
     fn warn(&mut self) {
         if let (Some(error), false) = (self.unsaved.as_ref().or(self.cut.as_ref()), self.has_warned) {

@@ -300,8 +300,8 @@ impl Course<'_> {
     }
 
     async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Kept, RunError> {
-        let ended = self.all_blocks(plan, &mut record).await;
-        self.conclude(record, ended)
+        self.all_blocks(plan, &mut record).await?;
+        Ok(self.conclude(record))
     }
 
     /// Runs the blocks one after another, and saves after each.
@@ -328,16 +328,12 @@ impl Course<'_> {
         self.ui.has_report();
     }
 
-    /// Ends a run, and saves its record for the last time: whatever ended it, there is a page of all that was measured.
-    fn conclude(self, mut record: RunRecord, ended: Result<(), RunError>) -> Result<Kept, RunError> {
-        if let Err(error) = ended {
-            self.keeper.page(&record);
-            return Err(error);
-        }
+    /// Ends the record, and saves it for the last time.
+    fn conclude(self, mut record: RunRecord) -> Kept {
         record.finish(timestamp(&clock::local_now()));
         let unsaved = self.keeper.end(&record);
         self.ui.has_report();
-        Ok((record, unsaved))
+        (record, unsaved)
     }
 }
 
