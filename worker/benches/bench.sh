@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What the load engine costs and how true its clock is, beside other load generators doing the same work.
 #
-#   worker/benches/bench.sh [--cases "keep-alive tls"] [--rounds 5] [--seconds 2] [--write]
+#   worker/benches/bench.sh [--cases "keep-alive tls"] [--rounds 11] [--seconds 1] [--write]
 #
 # Servers have core 1, clients core 0. Clients take turns within each round, so that a machine whose speed drifts treats
-# them alike, and ratios are taken within a round. A sample is (user + system time of the client) ÷ (requests that it
+# them alike, and ratios are taken within a round; many short rounds tell more than few long ones. A sample is (user + system time of the client) ÷ (requests that it
 # completed). What is not installed is installed where that can be done, or else skipped by name. Figures come with
 # the goals that they are held to. --write puts all of it into RESULTS.md too. A case is a file in cases/, which says what it
 # measures.
@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 
-rounds=5 seconds=2 write=no
+rounds=11 seconds=1 write=no
 cases=(keep-alive connections tls http2 events scaling memory stalls lag floor)
 
 main() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Servers, samples and tables for the cases. Sourced by bench.sh.
-# shellcheck disable=SC2154 # scratch, target, rounds and seconds are bench.sh's
+# shellcheck disable=SC2154 # rows and row_requests are a case's; scratch, target, rounds and seconds are bench.sh's
 
 readonly server_core=1
 # A case may give its clients more.
@@ -78,22 +78,31 @@ cpu_of() {
   awk '{ printf "%.0f\n", ($1 + $2) * 1e6 }' "$scratch/times"
 }
 
-# Rounds of all clients of one row: `sample_row ROW URL CONNECTIONS BODY_BYTES [no-keep-alive] -- CLIENTS`. The samples of
-# a client, CPU microseconds per request, are in `$scratch/ROW.CLIENT`.
-sample_row() {
-  local row=$1 && shift
-  local how=() client round requests cpu
-  while [ "$1" != -- ]; do how+=("$1") && shift; done
-  shift
-  for ((round = 1; round <= rounds; round++)); do
-    for client in "$@"; do
-      command_of "$client" "${how[@]}"
-      cpu=$(cpu_of)
-      requests=$(requests_of "$client")
-      [ -z "$(errors_of)" ] || fail "$client met errors, so its figure would mean nothing: $(errors_of)"
-      [ "${requests:-0}" -gt 0 ] || fail "$client completed no request: ${command[*]}"
-      awk -v cpu="$cpu" -v requests="$requests" 'BEGIN { printf "%.4f\n", cpu / requests }' >>"$scratch/$row.$client"
-      note "$row, round $round of $rounds: $client $(tail -n 1 "$scratch/$row.$client") us"
+# One more row of the case: `add_row ROW URL CONNECTIONS BODY_BYTES [no-keep-alive|streams=N]`.
+add_row() {
+  rows+=("$1")
+  row_requests+=("${*:2}")
+}
+
+# Rounds of all clients in all rows that were added: `sample_rows CLIENTS`. The samples of a client, CPU microseconds per
+# request, are in `$scratch/ROW.CLIENT`. A round goes through every row, so that whatever disturbs the machine for a while
+# does not fall on one row alone, and the first round, in which machine and server warm up, is not kept.
+sample_rows() {
+  local row how client round index requests cpu
+  for ((round = 0; round <= rounds; round++)); do
+    for index in "${!rows[@]}"; do
+      row=${rows[index]}
+      read -ra how <<<"${row_requests[index]}"
+      for client in "$@"; do
+        command_of "$client" "${how[@]}"
+        cpu=$(cpu_of)
+        requests=$(requests_of "$client")
+        [ -z "$(errors_of)" ] || fail "$client met errors, so its figure would mean nothing: $(errors_of)"
+        [ "${requests:-0}" -gt 0 ] || fail "$client completed no request: ${command[*]}"
+        [ "$round" -gt 0 ] || continue
+        awk -v cpu="$cpu" -v requests="$requests" 'BEGIN { printf "%.4f\n", cpu / requests }' >>"$scratch/$row.$client"
+        note "$row, round $round of $rounds: $client $(tail -n 1 "$scratch/$row.$client") us"
+      done
     done
   done
 }
