@@ -4,6 +4,7 @@ use crate::merge::fixtures::closed;
 use crate::plan::Arm;
 use crate::report::fixtures;
 use crate::report::record::recompute;
+use proto::outcome::{Failure, FailureKind};
 
 /// A page without what is the same on each, and with a line for each element.
 fn body(page: &str) -> String {
@@ -131,6 +132,23 @@ fn each_worker_is_drawn_over_time_with_its_blocks() {
     }
     // Half of 1,000 answers a second, in each block.
     assert!(figures[0].contains("<td>1</td><td>500.0</td><td>500.0</td><td>500.0</td>"), "{}", figures[0]);
+}
+
+#[test]
+fn each_kind_of_failure_has_its_bar_and_its_row() {
+    let mut measured = fixtures::calm_block();
+    for (kind, count) in FailureKind::ALL.into_iter().zip(101..) {
+        let failure = Failure { kind, status: None, detail: String::new() };
+        measured.workers[0].totals.failures.insert(failure, count);
+    }
+    let page = page(&fixtures::record_of(&[measured]));
+    let figure =
+        page.split("<figcaption>Failures by kind").nth(1).unwrap().split("</figure>").next().unwrap();
+    for (kind, count) in FailureKind::ALL.into_iter().zip(101..) {
+        assert!(figure.contains(&format!("<td>{kind}</td><td>{count}</td>")), "no {kind} in {figure}");
+    }
+    let bars = |picture: &str| picture.split("<path class=\"f4\" d=\"").nth(1).unwrap().matches('z').count();
+    assert_eq!(bars(figure), FailureKind::ALL.len(), "{figure}");
 }
 
 #[test]
