@@ -1,6 +1,6 @@
 //! Where results land: a folder for each run and a summary beside it, and files that are whole or not there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -156,11 +156,17 @@ impl ResultsFolder {
     }
 }
 
-/// Writes a file that is seen whole or not at all, and survives a power cut once this returns.
+/// Writes a file that is seen whole or not at all, and survives a power cut once this returns. What is there and is no file,
+/// such as a pipe or `/dev/null`, stays what it is, and takes what is written.
 ///
 /// # Errors
 /// When it cannot be written; what was there before is then still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let opened = OpenOptions::new().write(true).open(path);
+        let written = opened.and_then(|mut there| there.write_all(bytes));
+        return written.map_err(|source| FilesError::write(path, source));
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     let written = write_and_sync(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
@@ -272,6 +278,27 @@ pub(super) mod tests {
         };
         assert_eq!(names(&results.path()), ["histograms.hlog", "report.html", "report.json"]);
         assert_eq!(names(folder.path()), ["20261001_120059", "summary_20261001_120059.md"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_no_file_stays_what_it_is_and_takes_what_is_written() {
+        use std::io::Read as _;
+        use std::os::fd::AsRawFd as _;
+
+        let (mut reader, writer) = io::pipe().unwrap();
+        let path = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
+        write_atomically(&path, b"a line\n").unwrap();
+        drop(writer);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "a line\n");
+
+        let folder = TemporaryFolder::new("no_file");
+        let link = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        write_atomically(&link, b"a line\n").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "it was replaced");
     }
 
     #[test]
