@@ -126,13 +126,22 @@ impl ResultsFolder {
     /// # Errors
     /// When one of them cannot be written.
     pub fn save(&self, record: &RunRecord) -> Result<(), FilesError> {
+        // A disk that has no room for a large file may have some for a small one.
+        let (report, log) = (self.save_report(record), self.save_log(record));
+        let summary = write_atomically(&self.summary_path(), summary(record).as_bytes());
+        report.and(log).and(summary)
+    }
+
+    fn save_report(&self, record: &RunRecord) -> Result<(), FilesError> {
         let path = self.report_path();
         let json = to_json(record).map_err(|error| FilesError::write(&path, error.into()))?;
-        write_atomically(&path, &json)?;
+        write_atomically(&path, &json)
+    }
+
+    fn save_log(&self, record: &RunRecord) -> Result<(), FilesError> {
         let path = self.hlog_path();
         let log = hlog::log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
-        write_atomically(&path, log.as_bytes())?;
-        write_atomically(&self.summary_path(), summary(record).as_bytes())
+        write_atomically(&path, log.as_bytes())
     }
 
     /// Writes the page, in the place of an earlier one. It reads every histogram of the record, which takes longer than all
@@ -299,6 +308,24 @@ pub(super) mod tests {
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();
         write_atomically(&link, b"a line\n").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "it was replaced");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_keeps_no_other_from_it() {
+        let folder = TemporaryFolder::new("one_of_three");
+        let results = ResultsFolder::create(folder.path(), &noon()).unwrap();
+        // Nothing is renamed over folders.
+        fs::create_dir(results.hlog_path()).unwrap();
+        let record = fixtures::record();
+        let problem = results.save(&record).unwrap_err().to_string();
+        assert!(problem.contains("histograms.hlog cannot be written"), "{problem}");
+        assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));
+        fs::remove_file(results.report_path()).unwrap();
+        fs::create_dir(results.report_path()).unwrap();
+        fs::remove_file(results.summary_path()).unwrap();
+        let problem = results.save(&record).unwrap_err().to_string();
+        assert!(problem.contains("report.json cannot be written"), "the first: {problem}");
+        assert!(results.summary_path().exists());
     }
 
     #[test]
