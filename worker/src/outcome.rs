@@ -50,8 +50,14 @@ pub enum Stage {
 /// What went wrong in a TLS handshake or session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsFault {
-    /// The target's certificate is not trusted, has expired, or is for another name.
+    /// The target's certificate is not trusted, or none was shown.
     Certificate,
+    /// It has expired.
+    Expired,
+    /// It is not valid yet.
+    NotValidYet,
+    /// It is for another name.
+    OtherName,
     /// The target sent an alert.
     Alert,
     /// The target closed the connection during the handshake, or does not speak TLS.
@@ -181,7 +187,16 @@ impl Fault {
                 "this worker may open no more files: raise its limit (`ulimit -n`) or add workers".into()
             }
             Self::Tls(TlsFault::Certificate) => {
-                "the target's certificate is not trusted for this name".into()
+                "the target's certificate is not trusted; --target-ca names whom else to trust".into()
+            }
+            Self::Tls(TlsFault::Expired) => {
+                "the target's certificate has expired, by this worker's clock".into()
+            }
+            Self::Tls(TlsFault::NotValidYet) => {
+                "the target's certificate is not valid yet, by this worker's clock".into()
+            }
+            Self::Tls(TlsFault::OtherName) => {
+                "the target's certificate is for another name; --tls-server-name asks for that".into()
             }
             Self::Tls(TlsFault::Alert) => "the target sent a TLS alert".into(),
             Self::Tls(TlsFault::Handshake) => "the handshake broke off; does the target speak TLS?".into(),
