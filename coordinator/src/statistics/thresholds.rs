@@ -78,6 +78,11 @@ impl Judged {
         self.outcome != Outcome::Passed
     }
 
+    /// Whether it is about requests that failed.
+    pub fn is_of_failures(&self) -> bool {
+        self.threshold.parse::<Threshold>().is_ok_and(|threshold| threshold.metric == Metric::Failed)
+    }
+
     /// What came of it, in a clause.
     pub fn sentence(&self) -> String {
         let at = self.load.as_ref().map(|load| format!(" at {load}")).unwrap_or_default();
