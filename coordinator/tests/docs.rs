@@ -7,7 +7,6 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Mutex;
@@ -16,14 +15,13 @@ use std::thread;
 use std::time::Duration;
 
 use support::cloud::Cloud;
-use support::pages::{Block, Page, pages};
-use support::process::{Bench, PROGRAM};
+use support::pages::{Block, OVER_SSH, Page, pages, shortened};
+use support::process::Bench;
 use support::results::Results;
 
 /// What is told instead of done, or left out, and how many blocks are.
-const LEFT_OUT: [(&str, usize); 5] = [
+const LEFT_OUT: [(&str, usize); 4] = [
     ("dry run: needs a gateway with TLS", 1),
-    ("dry run: needs machines that ssh reaches", 3),
     ("dry run: needs workers on other machines", 1),
     ("not run: builds everything", 2),
     ("not run: needs a validator of JSON Schema, which coordinator/tests/schema.rs has", 1),
@@ -162,7 +160,8 @@ fn steps(page: &Page) -> Vec<Step<'_>> {
         match block.language {
             "sh" if why.is_some_and(|why| why.starts_with("not run")) => {}
             "sh" => {
-                steps.extend(block.lines.into_iter().map(|line| Step::Type { line, is_told: why.is_some() }));
+                let is_told = why.is_some() || block.marker == Some(OVER_SSH);
+                steps.extend(block.lines.into_iter().map(|line| Step::Type { line, is_told }));
             }
             "env" => steps.push(Step::Append { file: ".env".into(), lines: block.lines }),
             "toml" => {
@@ -183,8 +182,7 @@ fn run(page: &Page) -> Result<usize, String> {
     for (name, text) in FILES {
         bench.file(name, text);
     }
-    fs::create_dir(bench.folder().join("bin")).unwrap();
-    std::os::unix::fs::symlink(PROGRAM, bench.folder().join("bin/archestra-bench")).unwrap();
+    bench.program_on_path();
 
     // All at once, so that they differ, and free again.
     let ports = ADDRESSES.map(|_| listener_that_no_connection_takes());
@@ -284,26 +282,4 @@ fn in_background(line: &str) -> String {
     let address = line.split("--listen ").nth(1).unwrap().split(' ').next().unwrap();
     let port = address.split(':').nth(1).unwrap();
     format!("{line}\nuntil (echo > /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done\n")
-}
-
-/// The same for a fifth of a second or for a hundred requests, and not too many at once.
-fn shortened(line: &str) -> String {
-    let mut flag = "";
-    let words = line.split(' ').map(|word| {
-        let is_for = std::mem::replace(&mut flag, word);
-        match is_for {
-            "--duration" | "--ui-linger" => "200ms".to_owned(),
-            "--warmup" => "20ms".to_owned(),
-            "--requests" | "--bodies" => "100".to_owned(),
-            "--max-rate" => "200".to_owned(),
-            "--rate" if word.len() > 3 && !word.contains(',') => "400".to_owned(),
-            "--stage" => {
-                let stages =
-                    word.split(',').map(|stage| format!("100ms:{}", stage.split_once(':').unwrap().1));
-                stages.collect::<Vec<_>>().join(",")
-            }
-            _ => word.to_owned(),
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
