@@ -17,6 +17,7 @@ use std::time::Duration;
 use support::cloud::Cloud;
 use support::pages::{Block, OVER_SSH, Page, pages, shortened};
 use support::process::Bench;
+use support::providers::{self, PROVIDERS};
 use support::results::Results;
 
 /// What is told instead of done, or left out, and how many blocks are.
@@ -204,12 +205,13 @@ fn run(page: &Page) -> Result<usize, String> {
         }
     }
     script += &runs_of_ones_own(page);
+    let providers = providers::target();
     let mut commands = 0;
     for step in steps {
         match step {
             Step::Append { file, lines } => {
                 script += &format!("cat >>{file} <<'END'\n{}\nEND\n", lines.join("\n"));
-                script += &loaded(&file, &lines);
+                script += &loaded(&file, &lines, &providers.url());
             }
             Step::Type { line, .. } if line.starts_with("jq ") && !has_jq() => {}
             Step::Type { line, is_told } => {
@@ -244,11 +246,15 @@ fn runs_of_ones_own(page: &Page) -> String {
 }
 
 /// A scenario file is run, and the summary names it.
-fn loaded(file: &str, lines: &[&str]) -> String {
+fn loaded(file: &str, lines: &[&str], providers: &str) -> String {
     let Some(name) = file.strip_suffix(".toml") else { return String::new() };
     let needs_rows = lines.iter().any(|line| line.contains("{{ prompt }}"));
     let rows = if needs_rows { " --dataset prompts.csv" } else { "" };
-    format!("archestra-bench run --scenario {file}{rows} --requests 20 | grep '| {name} |'\n")
+    // The mock streams chat completions alone.
+    let is_of = |format| lines.contains(&format!("stream = \"{format}\"").as_str());
+    let is_of_provider = PROVIDERS.iter().any(|provider| is_of(provider.format));
+    let target = if is_of_provider { format!(" --target {providers}") } else { String::new() };
+    format!("archestra-bench run --scenario {file}{rows}{target} --requests 20 | grep '| {name} |'\n")
 }
 
 fn has_jq() -> bool {
