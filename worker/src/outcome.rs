@@ -230,7 +230,9 @@ impl Fault {
             Self::Body(BodyFault::StreamError) => "an error within the stream".into(),
             Self::Body(BodyFault::TooManyEvents) => "a stream of more than 1048576 content events".into(),
             Self::Body(BodyFault::NoContent) => "a stream without content".into(),
-            Self::Truncated => "ended before data: [DONE]".into(),
+            Self::Truncated => {
+                "ended before its end mark (data: [DONE], where it is a chat completion)".into()
+            }
         }
     }
 }
