@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use proto::assignment::Assignment;
-use proto::expectation::{Expectation, JsonExpectation};
+use proto::expectation::{Expectation, JsonExpectation, StreamFormat};
 use proto::interval::Finished;
 use proto::latencies::Histogram;
 use proto::load::{Arrivals, Extent, Load, Pace, Rate, WarmUp};
@@ -85,7 +85,7 @@ fn assignment(
         target: Target { insecure: true, http_version, ..Target::new(url.join("/")?) },
         expectation: Expectation {
             json: if stream { Vec::new() } else { vec![content] },
-            stream,
+            stream: stream.then(StreamFormat::default),
             ..Expectation::default()
         },
         load,
