@@ -88,7 +88,7 @@ pub(super) fn calm_block() -> MeasuredBlock {
 pub(super) fn rough_block() -> MeasuredBlock {
     let mut shape = block(open(10), Extent::Duration(seconds(2.0)));
     shape.scenario.name = "simple_chat_stream".into();
-    shape.scenario.expectation.stream = true;
+    shape.scenario.expectation.stream = Some(proto::expectation::StreamFormat::OpenAiChat);
     let mut merge = BlockMerge::new(shape, 2);
     let mut intervals = [interval(0, (0.0, 1.0), &[5 * MS; 5]), interval(1, (1.0, 2.0), &[7 * MS; 4])];
     for interval in &mut intervals {
