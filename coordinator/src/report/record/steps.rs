@@ -89,13 +89,17 @@ impl BlockRecord {
 }
 
 impl CapacityRecord {
-    /// What an answer took, from send to last byte, at the highest rate below this one that had held; `None` where none had.
+    /// What an answer took, from send to last byte, at the highest rate that had held and is no more than half of this one, so
+    /// that nothing waited yet; failing that at the lowest below it. `None` where none had held.
     pub fn usual_service_time(&self, blocks: &[BlockRecord], below: Rate) -> Option<Duration> {
         let held = |step: &&StepRecord| {
             let is_lower = step.rate_millihertz < below.millihertz();
             is_lower && step.failure.is_none() && !step.is_too_short && !step.was_interrupted
         };
-        let step = self.steps.iter().filter(held).max_by_key(|step| (step.rate_millihertz, step.block))?;
+        let held = || self.steps.iter().filter(held);
+        let is_far_below = |step: &&StepRecord| step.rate_millihertz <= below.millihertz() / 2;
+        let far_below = held().filter(is_far_below).max_by_key(|step| (step.rate_millihertz, step.block));
+        let step = far_below.or_else(|| held().min_by_key(|step| (step.rate_millihertz, step.block)))?;
         let block = blocks.iter().find(|block| block.number == step.block)?;
         Some(Duration::from_nanos(block.figures.service_time.as_ref()?.p50_ns))
     }

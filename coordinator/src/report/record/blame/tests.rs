@@ -3,7 +3,7 @@ use proto::load::Rate;
 use super::*;
 use crate::capacity::{Step, StepKind};
 use crate::report::fixtures;
-use crate::report::record::RunRecord;
+use crate::report::record::{CapacityRecord, RunRecord, StepRecord};
 use crate::statistics::Distribution;
 use crate::statistics::verdict::{Finding, Verdict};
 
@@ -103,4 +103,25 @@ fn where_all_connections_are_taken_answers_must_have_become_slower_to_be_the_tar
     let workers = block.workers.len() as f64;
     let wanted = (workers * 1_200.0 / places as f64 / COMFORTABLE).ceil() - workers;
     assert_eq!(f64::from(block.more_workers(Some(Limit::Connections))), wanted);
+}
+
+#[test]
+fn what_answers_usually_take_is_looked_for_where_nothing_waits() {
+    let rates = [100_000, 6_400_000, 19_955_000];
+    let mut record = fixtures::record_of(&rates.map(|_| fixtures::calm_block()));
+    let mut search = CapacityRecord::new("simple_chat", &[], fixtures::bounds());
+    for ((block, rate), takes_ms) in record.blocks.iter_mut().zip(rates).zip([1, 2, 25]) {
+        let took = Distribution { p50_ns: takes_ms * MS, ..block.figures.service_time.unwrap() };
+        block.figures.service_time = Some(took);
+        let rate = Rate::from_millihertz(rate).unwrap();
+        let tried = block.tried(Step { rate, ..step() }, &[], None);
+        search.steps.push(StepRecord::new(block, &tried));
+    }
+    let usual = |below: u64| {
+        let below = Rate::from_millihertz(below).unwrap();
+        search.usual_service_time(&record.blocks, below).map(|time| time.as_millis())
+    };
+    assert_eq!(usual(20_172_000), Some(2), "close to the knee they wait for each other");
+    assert_eq!(usual(150_000), Some(1));
+    assert_eq!(usual(100_000), None);
 }
