@@ -56,6 +56,42 @@ pub fn to_json(record: &RunRecord) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec_pretty(record).map(seal)
 }
 
+/// The blocks of a record that grows, as they stand in its JSON, so that none is written as text twice.
+#[derive(Debug, Default)]
+pub struct GrowingJson {
+    blocks: usize,
+    text: Vec<u8>,
+}
+
+impl GrowingJson {
+    /// As [`to_json`], of a record whose earlier blocks are those of the last call.
+    ///
+    /// # Errors
+    /// When the environment holds what JSON cannot say.
+    pub fn to_json(&mut self, record: &RunRecord) -> Result<Vec<u8>, serde_json::Error> {
+        for block in record.blocks.iter().skip(self.blocks) {
+            self.text.extend_from_slice(if self.blocks == 0 { b"\n    " } else { b",\n    " });
+            for byte in serde_json::to_vec_pretty(block)? {
+                self.text.push(byte);
+                // In JSON there is no other line's end than that of its layout.
+                if byte == b'\n' {
+                    self.text.extend_from_slice(b"    ");
+                }
+            }
+            self.blocks += 1;
+        }
+        let frame = serde_json::to_vec_pretty(&record.without_blocks())?;
+        let place = frame.windows(NO_BLOCKS.len()).position(|window| window == NO_BLOCKS);
+        let (Some(place), true) = (place, self.blocks > 0) else { return to_json(record) };
+        let (before, after) = frame.split_at(place + NO_BLOCKS.len() - 1);
+        let json = [before, self.text.as_slice(), b"\n  ", after].concat();
+        Ok(seal(json))
+    }
+}
+
+/// In a record without blocks; in no text, which holds no line's end.
+const NO_BLOCKS: &[u8] = b"\n  \"blocks\": []";
+
 /// Reads what [`to_json`] wrote.
 ///
 /// # Errors
@@ -90,6 +126,18 @@ mod tests {
         let json = to_json(&record).unwrap();
         assert_eq!(from_json(&json).unwrap(), record);
         assert_eq!(recompute(&record).unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_that_grows_is_written_as_if_it_had_been_whole_at_once() {
+        let (whole, mut growing) = (fixtures::paired_record(), GrowingJson::default());
+        for blocks in [0, 1, 2, 2, whole.blocks.len()] {
+            let mut record = whole.clone();
+            record.blocks.truncate(blocks);
+            record.run.command_line = "\n  \"blocks\": []".into();
+            let json = growing.to_json(&record).unwrap();
+            assert!(json == to_json(&record).unwrap(), "{}", String::from_utf8(json).unwrap());
+        }
     }
 
     #[test]

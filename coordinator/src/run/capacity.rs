@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::CapacityConfig;
 use crate::merge::Live;
 use crate::plan::{Block, Plan, Purpose};
-use crate::report::record::{BlockRecord, CapacityRecord, RunRecord, StepRecord};
+use crate::report::record::{BlockRecord, CapacityRecord, GrowingRecord, StepRecord};
 use crate::screen::Place;
 
 /// What goes before each step, at its own rate.
@@ -27,7 +27,7 @@ pub(super) async fn search(
     mut course: Course<'_>,
     plan: &Plan,
     config: &CapacityConfig,
-    mut record: RunRecord,
+    mut record: GrowingRecord,
 ) -> Result<Kept, RunError> {
     steps(&mut course, plan, config, &mut record).await?;
     Ok(course.conclude(record))
@@ -37,13 +37,13 @@ async fn steps(
     course: &mut Course<'_>,
     plan: &Plan,
     config: &CapacityConfig,
-    record: &mut RunRecord,
+    record: &mut GrowingRecord,
 ) -> Result<(), RunError> {
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
         course.screen.begin_search();
         let objectives: Vec<String> = config.objectives.iter().map(ToString::to_string).collect();
-        record.capacities.push(CapacityRecord::new(&template.scenario.name, &objectives));
+        record.search(CapacityRecord::new(&template.scenario.name, &objectives));
         loop {
             let step = match search.next() {
                 Ok(step) => step,
@@ -56,8 +56,7 @@ async fn steps(
             let block = block(template, step, search.tried().len() as u64);
             let place = Place::in_search(1 + search.tried().len() as u32);
             let measured = course.block(&block, place, watch(step)).await?;
-            record.add(&measured);
-            let Some(last) = record.blocks.last() else { break };
+            let last = record.add(&measured);
             let tried = last.tried(step, &objectives);
             let of_step = StepRecord::new(last, &tried);
             let failure = tried.failure.clone();

@@ -221,6 +221,8 @@ impl TraceRecord {
 impl HistogramRecord {
     /// The histogram; `place` names it.
     pub(in crate::report) fn content(&self, place: &str) -> Result<Histogram, RecordError> {
+        #[cfg(test)]
+        tests::READ.with(|read| read.set(read.get() + 1));
         let broken = |problem: String| RecordError::Histogram { place: place.to_owned(), problem };
         let bytes = BASE64.decode(&self.v2_deflate).map_err(|_| broken("it is not base64".into()))?;
         let histogram = Histogram::decode(&bytes).map_err(|error| broken(error.to_string()))?;
@@ -297,4 +299,14 @@ fn extent(record: &ExtentRecord) -> Option<Extent> {
 
 pub(super) fn impossible(block: &str, part: &str) -> RecordError {
     RecordError::Impossible { place: format!("the {part} of {block}") }
+}
+
+#[cfg(test)]
+pub(in crate::report) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many histograms this thread has read.
+        pub(in crate::report) static READ: Cell<u64> = const { Cell::new(0) };
+    }
 }

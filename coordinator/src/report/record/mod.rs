@@ -15,6 +15,7 @@ use crate::statistics::{Figures, StageFigures};
 mod capacity;
 mod decode;
 mod encode;
+mod growing;
 mod load;
 mod measurement;
 mod mix;
@@ -25,12 +26,14 @@ mod run;
 mod scenario;
 mod stages;
 mod steps;
+mod tally;
 mod thresholds;
 mod witness;
 
 pub use capacity::{CapacityRecord, ConclusionRecord, StepKindRecord, StepRecord};
 pub use decode::RecordError;
 pub(super) use encode::nanos;
+pub use growing::GrowingRecord;
 pub use load::{ExtentRecord, LoadRecord, ThinkTimeRecord, TraceRecord, WarmUpRecord};
 pub use measurement::{
     ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord,
