@@ -85,6 +85,9 @@ pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunErr
     let door = Door::open(config.ui.as_ref()).await?;
     let command = if config.capacity.is_some() { "capacity" } else { "run" };
     let screen = Screen::new(command, config.quiet, notices, &interrupt);
+    if let Some(url) = telemetry.url() {
+        screen.say(&format!("metrics: {url}"));
+    }
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
