@@ -167,6 +167,17 @@ fn a_page_that_is_open_shows_the_run_block_by_block_and_its_end() {
 }
 
 #[test]
+fn a_browser_leaves_nothing_behind() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = browser.folder().to_owned();
+    assert!(fs::read_dir(folder.join("profile")).unwrap().next().is_some());
+    let temporary = fs::read_dir(folder.join("temporary")).unwrap().count();
+    assert!(temporary > 0, "its temporary files are not where they were to be");
+    drop(browser);
+    assert!(!folder.exists());
+}
+
+#[test]
 fn a_run_that_vanishes_is_missed() {
     let Some(mut browser) = Browser::start() else { return };
     let (bench, (target, begun)) = (Bench::new(), held_target());
