@@ -12,12 +12,14 @@
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
 //! - [`history`]: past records.
+//! - [`found`]: what speaks against the figures of a run that goes on.
 //! - [`documents`]: files that are written because they were asked for.
 
 pub mod compare;
 pub mod csv;
 pub mod documents;
 pub mod files;
+pub mod found;
 pub mod history;
 pub mod hlog;
 pub mod html;

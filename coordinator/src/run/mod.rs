@@ -25,6 +25,7 @@ use crate::merge::MeasuredBlock;
 use crate::plan::{Block, Plan};
 use crate::preflight::preflight;
 use crate::report::files::{FilesError, ResultsFolder};
+use crate::report::found::found;
 use crate::report::record::{FleetWorkerRecord, GrowingRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
@@ -328,6 +329,9 @@ impl Course<'_> {
     /// Writes what there is, so that whatever goes wrong later loses nothing, and tells whoever reads it meanwhile.
     fn save(&mut self, record: &GrowingRecord) {
         self.keeper.save(record.so_far(), self.ui.is_offered());
+        if self.ui.is_offered() {
+            self.screen.found(found(record.so_far()));
+        }
         self.ui.has_report();
     }
 
