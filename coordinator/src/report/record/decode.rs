@@ -28,6 +28,18 @@ const MAX_VALUES: u64 = 1 << 40;
 /// A record that cannot be read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
+    /// Nothing is in it.
+    #[error("it is empty: copy it again from where the run wrote it")]
+    Empty,
+    /// Its end is missing.
+    #[error("it ends in the middle of line {line}: copy it again, whole, from where the run wrote it")]
+    CutOff {
+        /// From 1.
+        line: usize,
+    },
+    /// JSON without a version of ours.
+    #[error("it is JSON, and of another program: name the report.json that `archestra-bench run` wrote")]
+    OfAnotherProgram,
     /// Not JSON, or not a record.
     #[error("it is no report.json of archestra-bench ({problem}): use the file as the run wrote it")]
     NotARecord {
