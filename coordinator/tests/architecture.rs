@@ -43,7 +43,7 @@ const FLOORS: [&str; 31] = [
 ];
 
 /// What runs for every request.
-const HOT_PATH: [&str; 7] = [
+const HOT_PATH: [&str; 8] = [
     "worker/src/engine",
     "worker/src/connection",
     "worker/src/http1",
@@ -51,6 +51,7 @@ const HOT_PATH: [&str; 7] = [
     "worker/src/json",
     "worker/src/answer",
     "worker/src/sse",
+    "worker/src/eight",
 ];
 
 #[test]

@@ -81,6 +81,34 @@ fn run(bench: &Bench, flags: &[&str]) -> Results {
     Results::of(bench)
 }
 
+/// A histogram with a value in each of its blocks: some characters that take a quarter of a megabyte when they are read.
+const WIDE: &str = "HISTFAAAACl42pNpmSzMwMDUxgABzFA6Bch0M9ixgMH+A0SA6S/jKBpFA4wAuibcOA==";
+
+#[test]
+fn a_record_of_many_workers_takes_the_memory_of_few() {
+    let (bench, target) = (Bench::new(), Target::good());
+    let few = ["--requests", "4", "--workers", "1", "--scenario", "simple_chat"];
+    let finished = bench.run(&[&["run", "--quiet", "--target", &target.url()][..], &few].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let mut report = Results::of(&bench).report;
+    let mut worker = report["blocks"][0]["workers"][0].take();
+    for histogram in worker["latencies"].as_object_mut().unwrap().values_mut() {
+        histogram["v2_deflate"] = WIDE.into();
+    }
+    let workers = (0..200).map(|number| {
+        worker["number"] = number.into();
+        worker.clone()
+    });
+    report["blocks"][0]["workers"] = workers.collect::<Vec<_>>().into();
+    let path = bench.file("many.json", &report.to_string());
+    // All histograms at once take 400 MB.
+    let limited = "ulimit -d 200000; exec \"$0\" verify \"$1\"";
+    let program = env!("CARGO_BIN_EXE_archestra-bench");
+    let verifying = bench.start_program("sh", &["-c", limited, program, path.to_str().unwrap()]);
+    let finished = verifying.wait(Duration::from_secs(90));
+    assert!(finished.stdout.contains(" checks, "), "{} {}", finished.stdout, finished.stderr);
+}
+
 /// Paths of all values within, in the order in which they stand.
 fn leaves(value: &Value, path: &str, into: &mut Vec<String>) {
     match value {

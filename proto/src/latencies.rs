@@ -57,9 +57,17 @@ impl Histogram {
     /// Counts one value; one outside the bounds is counted at the bound and as out of range.
     #[inline]
     pub fn record(&mut self, nanos: u64) {
+        if nanos > HIGHEST_NANOS {
+            return self.record_above_range();
+        }
         self.below_range += u64::from(nanos < LOWEST_NANOS);
-        self.above_range += u64::from(nanos > HIGHEST_NANOS);
-        self.counts.count(slot_of(nanos.min(HIGHEST_NANOS)));
+        self.counts.count(slot_of(nanos));
+    }
+
+    #[cold]
+    fn record_above_range(&mut self) {
+        self.above_range += 1;
+        self.counts.count(slot_of(HIGHEST_NANOS));
     }
 
     /// Adds all counts of another histogram.

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod connection;
 pub mod credentials;
+mod eight;
 pub mod engine;
 pub mod host;
 pub mod http1;

@@ -152,21 +152,11 @@ pub struct SeriesPoint {
     pub successes_by_worker: Vec<u64>,
     /// The sum.
     pub counters: Counters,
-    /// The merged histograms, encoded: decoded they take up to two megabytes.
-    pub encoded: EncodedLatencies,
-}
-
-/// The histograms of one span, encoded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EncodedLatencies {
-    /// In the order of [`Latencies::each`].
-    pub histograms: [EncodedHistogram; 9],
-}
-
-impl From<&Latencies> for EncodedLatencies {
-    fn from(latencies: &Latencies) -> Self {
-        Self { histograms: latencies.each().map(|(_, histogram)| histogram.into()) }
-    }
+    /// Due to last byte, of successes; encoded, because decoded it takes up to a quarter of a megabyte.
+    pub response_time: EncodedHistogram,
+    /// Due to first content event, of successful streams. The other histograms are only summed up over the block: a run
+    /// of hours has many seconds.
+    pub time_to_first_token: EncodedHistogram,
 }
 
 /// A histogram in the V2 DEFLATE encoding, with what that encoding has no room for.

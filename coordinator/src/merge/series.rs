@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use proto::counters::Counters;
 use proto::interval::{Interval, PartResult};
-use proto::latencies::Latencies;
+use proto::latencies::{Histogram, Latencies};
 
 use super::steady::Steady;
-use super::{EncodedLatencies, LastSecond, Percentiles, SeriesPoint};
+use super::{LastSecond, Percentiles, SeriesPoint};
 use crate::plan::Block;
 
 const MINUTE: usize = 60;
@@ -16,7 +16,7 @@ const MINUTE: usize = 60;
 const SHORTEST_SECOND: f64 = 0.2;
 
 /// Interval boundaries are the same on all workers, so a second is known by its start. Only open seconds hold decoded
-/// histograms, of which each takes up to two megabytes.
+/// histograms, of which each takes up to a quarter of a megabyte.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     sealed: Vec<SeriesPoint>,
@@ -33,7 +33,8 @@ pub(super) struct OpenSecond {
     /// What each that reported it had of its successes.
     pub(super) workers: BTreeMap<u32, u64>,
     pub(super) counters: Counters,
-    latencies: Latencies,
+    response_time: Histogram,
+    time_to_first_token: Histogram,
 }
 
 impl Series {
@@ -60,7 +61,8 @@ impl Series {
         let successes = second.workers.entry(worker).or_default();
         *successes = successes.saturating_add(counters.successes);
         second.counters.add(counters);
-        second.latencies.merge(latencies);
+        second.response_time.merge(&latencies.response_time);
+        second.time_to_first_token.merge(&latencies.time_to_first_token);
     }
 
     /// How many seconds have not been sealed.
@@ -126,7 +128,7 @@ impl Series {
             self.last = Some(LastSecond {
                 offered: second.counters.offered as f64 / seconds,
                 throughput: second.counters.successes as f64 / seconds,
-                response_time: Percentiles::of(&second.latencies.response_time),
+                response_time: Percentiles::of(&second.response_time),
             });
         }
         if let Some(steady) = &mut self.steady {
@@ -138,7 +140,8 @@ impl Series {
             workers: second.workers.len() as u32,
             successes_by_worker: by_worker(&second.workers),
             counters: second.counters.clone(),
-            encoded: EncodedLatencies::from(&second.latencies),
+            response_time: (&second.response_time).into(),
+            time_to_first_token: (&second.time_to_first_token).into(),
         });
     }
 }

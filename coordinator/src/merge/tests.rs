@@ -216,7 +216,7 @@ proptest! {
 
         let (mut over_seconds, mut second_counts) = (Histogram::new(), Counters::default());
         for point in &measured.series {
-            let encoded = &point.encoded.histograms[0];
+            let encoded = &point.response_time;
             let decoded = Histogram::decode(&encoded.v2_deflate).unwrap();
             over_seconds.merge(&decoded.with_out_of_range(encoded.below_range, encoded.above_range));
             second_counts.add(&point.counters);

@@ -1,6 +1,6 @@
 //! Where results land: a folder for each run and a summary beside it, and files that are whole or not there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -134,13 +134,23 @@ impl ResultsFolder {
     /// # Errors
     /// When one of them cannot be written.
     pub fn save(&self, record: &RunRecord, saved: &mut Saved) -> Result<(), FilesError> {
+        // A disk that has no room for a large file may have some for a small one.
+        let (report, log) =
+            (self.save_report(record, &mut saved.json), self.save_log(record, &mut saved.log));
+        let summary = write_atomically(&self.summary_path(), summary(record).as_bytes());
+        report.and(log).and(summary)
+    }
+
+    fn save_report(&self, record: &RunRecord, json: &mut GrowingJson) -> Result<(), FilesError> {
         let path = self.report_path();
-        let json = saved.json.to_json(record).map_err(|error| FilesError::write(&path, error.into()))?;
-        write_atomically(&path, &json)?;
+        let json = json.to_json(record).map_err(|error| FilesError::write(&path, error.into()))?;
+        write_atomically(&path, &json)
+    }
+
+    fn save_log(&self, record: &RunRecord, log: &mut GrowingLog) -> Result<(), FilesError> {
         let path = self.hlog_path();
-        let log = saved.log.log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
-        write_atomically(&path, log.as_bytes())?;
-        write_atomically(&self.summary_path(), summary(record).as_bytes())
+        let log = log.log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
+        write_atomically(&path, log.as_bytes())
     }
 
     /// Writes the page, in the place of an earlier one. It reads every histogram of the record, which takes longer than all
@@ -164,11 +174,17 @@ impl ResultsFolder {
     }
 }
 
-/// Writes a file that is seen whole or not at all, and survives a power cut once this returns.
+/// Writes a file that is seen whole or not at all, and survives a power cut once this returns. What is there and is no file,
+/// such as a pipe or `/dev/null`, stays what it is, and takes what is written.
 ///
 /// # Errors
 /// When it cannot be written; what was there before is then still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let opened = OpenOptions::new().write(true).open(path);
+        let written = opened.and_then(|mut there| there.write_all(bytes));
+        return written.map_err(|source| FilesError::write(path, source));
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     let written = write_and_sync(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
@@ -280,6 +296,45 @@ pub(super) mod tests {
         };
         assert_eq!(names(&results.path()), ["histograms.hlog", "report.html", "report.json"]);
         assert_eq!(names(folder.path()), ["20261001_120059", "summary_20261001_120059.md"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_no_file_stays_what_it_is_and_takes_what_is_written() {
+        use std::io::Read as _;
+        use std::os::fd::AsRawFd as _;
+
+        let (mut reader, writer) = io::pipe().unwrap();
+        let path = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
+        write_atomically(&path, b"a line\n").unwrap();
+        drop(writer);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "a line\n");
+
+        let folder = TemporaryFolder::new("no_file");
+        let link = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        write_atomically(&link, b"a line\n").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "it was replaced");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_keeps_no_other_from_it() {
+        let folder = TemporaryFolder::new("one_of_three");
+        let results = ResultsFolder::create(folder.path(), &noon()).unwrap();
+        // Nothing is renamed over folders.
+        fs::create_dir(results.hlog_path()).unwrap();
+        let (record, mut saved) = (fixtures::record(), Saved::default());
+        let problem = results.save(&record, &mut saved).unwrap_err().to_string();
+        assert!(problem.contains("histograms.hlog cannot be written"), "{problem}");
+        assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));
+        fs::remove_file(results.report_path()).unwrap();
+        fs::create_dir(results.report_path()).unwrap();
+        fs::remove_file(results.summary_path()).unwrap();
+        let problem = results.save(&record, &mut saved).unwrap_err().to_string();
+        assert!(problem.contains("report.json cannot be written"), "the first: {problem}");
+        assert!(results.summary_path().exists());
     }
 
     #[test]

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use super::measure::Watch;
 use crate::merge::{Live, Percentiles};
-use crate::plan::Block;
+use crate::plan::{Block, Purpose};
 use crate::threshold::{Metric, Quantity, Statistic, Threshold, Times};
 
 /// With fewer answers than these nothing is known yet.
 const FEWEST_ANSWERS: u64 = 20;
 
-/// Ends a block when one of the conditions that are about it comes true.
+/// Ends a block when one of the conditions that are about it comes true. A check at half the concurrency, which brings half the
+/// throughput at best, is not what they are about.
 pub(super) fn watch<'a>(conditions: &'a [Threshold], block: &'a Block) -> Watch<'a> {
+    if block.purpose == Purpose::QueueingCheck {
+        return Box::new(|_| None);
+    }
     Box::new(move |live| {
         conditions.iter().find_map(|condition| {
             let of = about(condition, block, live)?;
@@ -81,6 +85,16 @@ mod tests {
         assert!(said(&one, &live, "p50>1ms").is_some() && said(&one, &live, "simple_chat:p50>1ms").is_some());
         assert_eq!(said(&one, &live, "chat_with_tools:p50>1ms"), None);
         assert_eq!(said(&one, &live, "p50>6ms"), None);
+    }
+
+    #[test]
+    fn a_check_at_half_the_concurrency_ends_no_run() {
+        let mut one = block(closed(5), requests(100));
+        let mut merge = BlockMerge::new(one.clone(), 1);
+        merge.interval(0, &interval(0, (0.0, 1.0), &[5 * MS; 40])).unwrap();
+        assert!(said(&one, &merge.live(), "p50>1ms").is_some());
+        one.purpose = Purpose::QueueingCheck;
+        assert_eq!(said(&one, &merge.live(), "p50>1ms"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use prost::Message as _;
 use proto::SOFTWARE_VERSION;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::Policy;
 use uuid::Uuid;
 
 use super::families::{BOUNDS, Family, Labels, Samples};
@@ -39,7 +40,8 @@ impl Exporter {
     pub(super) fn new(config: &OtlpConfig, started: u64) -> Option<Self> {
         // Once for the process; the second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(LIMIT).build();
+        // Headers that hold a key go to the collector that was named, and to nobody that it names.
+        let client = reqwest::Client::builder().timeout(LIMIT).redirect(Policy::none()).build();
         let warn = |error: &reqwest::Error| tracing::warn!("no metrics are sent ({})", sentence(error));
         let client = client.inspect_err(warn).ok()?;
         Some(Self { client, config: config.clone(), started, instance: Uuid::new_v4().to_string() })
@@ -176,7 +178,10 @@ fn attribute(key: &str, value: &str) -> KeyValue {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
+    use crate::config::Secret;
     use crate::telemetry::families::families;
     use crate::telemetry::meters::Meters;
 
@@ -195,6 +200,29 @@ mod tests {
             assert_eq!(unit.is_empty(), is_of_none, "{name} in {unit}");
             assert!(!end.is_empty() || unit.is_empty() || unit.starts_with('{'), "{name} in {unit}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_collector_points_to_gets_no_key() {
+        let [here, elsewhere] = [0; 2].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        elsewhere.set_nonblocking(true).unwrap();
+        let place = elsewhere.local_addr().unwrap();
+        let config = OtlpConfig {
+            endpoint: format!("http://{}/v1/metrics", here.local_addr().unwrap()).parse().unwrap(),
+            headers: vec![("api-key".parse().unwrap(), Secret::new("sk-secret"))],
+            interval: Duration::from_secs(1),
+        };
+        let collector = tokio::task::spawn_blocking(move || {
+            let (mut stream, _) = here.accept().unwrap();
+            assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+            let head = "HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\nlocation:";
+            stream.write_all(format!("{head} http://{place}/\r\n\r\n").as_bytes()).unwrap();
+            stream
+        });
+        let sent = Exporter::new(&config, 0).unwrap().send(&[], 0).await;
+        assert_eq!(sent.unwrap_err(), "it answered 307 Temporary Redirect");
+        assert!(elsewhere.accept().is_err(), "nobody came");
+        collector.await.unwrap();
     }
 
     #[test]

@@ -73,7 +73,9 @@ fn parse_any(bytes: &[u8]) -> Result<Option<(usize, ParsedHead)>, ProtocolFault>
         Ok(Status::Complete(length)) if length <= MAX_HEAD => {
             let code = response.code.filter(|code| *code >= 100).ok_or(ProtocolFault::Head)?;
             let mut reading = Reading::default();
-            response.headers.iter().for_each(|field| reading.field(field.name.as_bytes(), field.value));
+            for field in response.headers.iter() {
+                reading.field(field.name.as_bytes(), field.value);
+            }
             Ok(Some((length, reading.finish(code, response.version == Some(1)))))
         }
         Ok(Status::Partial) if bytes.len() < MAX_HEAD => Ok(None),
@@ -94,9 +96,9 @@ struct Reading {
 }
 
 impl Reading {
-    /// One more field.
+    /// One more field; whether it is one of those that matter.
     #[inline]
-    fn field(&mut self, name: &[u8], value: &[u8]) {
+    fn field(&mut self, name: &[u8], value: &[u8]) -> bool {
         // The length tells the few names of interest apart from nearly all others before any letter is compared.
         match name.len() {
             10 if starts_with(name, b"connection") => self.connection(value),
@@ -108,8 +110,9 @@ impl Reading {
             17 if starts_with(name, b"transfer-encoding") => {
                 self.transfer_coding = self.transfer_coding.and(value);
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     #[inline]
@@ -151,12 +154,13 @@ pub(crate) fn is_event_stream(value: &[u8]) -> bool {
 }
 
 /// Whether a text starts with another in any case. That other is in lower case and of a length known beforehand, so
-/// that it is compared in a few words instead of letter by letter; no control character may be mistaken for a letter,
-/// and heads hold none.
+/// that it is compared in a few words instead of letter by letter.
 #[inline]
 fn starts_with<const LENGTH: usize>(text: &[u8], lower: &[u8; LENGTH]) -> bool {
     text.first_chunk::<LENGTH>().is_some_and(|text| {
-        text.iter().zip(lower).fold(0, |differing, (one, other)| differing | ((one | 0x20) ^ other)) == 0
+        let of_case = |letter: &u8| if letter.is_ascii_lowercase() { 0x20 } else { 0 };
+        text.iter().zip(lower).fold(0, |differing, (one, other)| differing | ((one | of_case(other)) ^ other))
+            == 0
     })
 }
 
@@ -191,10 +195,13 @@ impl ContentLength {
 /// Digits and nothing else, and so few that they make a number.
 #[inline]
 fn digits(text: &[u8]) -> Option<u64> {
-    if !(1..=18).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
+    if !(1..=18).contains(&text.len()) {
         return None;
     }
-    Some(text.iter().fold(0, |number, byte| number * 10 + u64::from(byte - b'0')))
+    text.iter().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then_some(number * 10 + u64::from(digit))
+    })
 }
 
 /// Digits and nothing else, so no sign, which `str::parse` would take.

@@ -2,6 +2,8 @@
 
 use memchr::memchr2;
 
+use crate::eight;
+
 /// Within a string: what the next byte is part of.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
@@ -22,8 +24,8 @@ pub(super) enum Text {
 pub(super) fn skip_string(text: &mut Text, bytes: &[u8], mut at: usize) -> Result<Option<usize>, ()> {
     loop {
         if *text == Text::Plain {
-            let Some(plain) = find_quote_or_backslash(&bytes[at..]) else { return Ok(None) };
-            at += plain + 1;
+            let Some(end) = from_quote_or_backslash(&bytes[at..]) else { return Ok(None) };
+            at = bytes.len() - end.len() + 1;
             if bytes[at - 1] == b'"' {
                 return Ok(Some(at));
             }
@@ -46,66 +48,119 @@ fn after_backslash(text: Text, byte: u8) -> Option<Text> {
     }
 }
 
-/// The position after the closing quote of a string whose text starts at `at`, if that quote is here and no escape is
-/// before it.
-#[inline]
-pub(super) fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let end = at + find_quote_or_backslash(bytes.get(at..)?)?;
-    (bytes[end] == b'"').then_some(end + 1)
+/// A key, and its beginning in one word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key<'a> {
+    pub(super) head: u64,
+    pub(super) text: &'a [u8],
 }
 
-/// The position after a scalar that starts at `at`, if all of it is here, and, of a number, the byte after it.
-#[inline]
-pub(super) fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let first = *bytes.get(at)?;
-    if first == b'"' {
-        let end = at + 1 + find_quote_or_backslash(&bytes[at + 1..])?;
-        return if bytes[end] == b'"' {
-            Some(end + 1)
-        } else {
-            skip_string(&mut Text::Plain, bytes, end).ok()?
+impl<'a> Key<'a> {
+    /// So many first bytes of a key and its closing quote are the head, with zeros behind them: shorter keys differ if
+    /// their heads do.
+    pub(super) const HEAD: usize = size_of::<u64>();
+
+    /// By its text, free of escapes.
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        let mut head = [0; Self::HEAD];
+        head.iter_mut().zip(text.iter().chain(b"\"")).for_each(|(head, byte)| *head = *byte);
+        Self { head: u64::from_le_bytes(head), text }
+    }
+
+    /// The key whose opening quote is before `bytes`, and what follows its closing quote, if that quote is here and no escape
+    /// is before it.
+    #[inline]
+    pub(super) fn plain(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let Some(head) = eight::first_of(bytes) else {
+            let end = from_quote_or_backslash(bytes)?;
+            let text = &bytes[..bytes.len() - end.len()];
+            return Some((Self::new(text), end.strip_prefix(b"\"")?));
         };
-    }
-    if matches!(first, b'1'..=b'9') {
-        // Most numbers are a few digits.
-        let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if !matches!(bytes.get(end)?, b'.' | b'e' | b'E') {
-            return Some(end);
+        let found = quotes_and_backslashes(head);
+        if found == 0 {
+            let end = from_quote_or_backslash(&bytes[Self::HEAD..])?;
+            let text = &bytes[..bytes.len() - end.len()];
+            return Some((Self { head, text }, end.strip_prefix(b"\"")?));
         }
+        let (text, end) = bytes.split_at(eight::position(found));
+        Some((Self { head: eight::up_to(found, head), text }, end.strip_prefix(b"\"")?))
     }
-    if let Some(word) = Word::starting_with(first) {
-        return bytes[at..].starts_with(word.text()).then_some(at + word.text().len());
+}
+
+/// What follows the closing quote of a string whose opening quote is before `bytes`, if that quote is here and no escape is
+/// before it.
+#[inline]
+pub(super) fn after_plain_string(bytes: &[u8]) -> Option<&[u8]> {
+    from_quote_or_backslash(bytes)?.strip_prefix(b"\"")
+}
+
+/// What follows a scalar that `bytes` start with, if all of it is here, and, of a number, the byte after it.
+#[inline]
+pub(super) fn after_scalar(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [b'"', text @ ..] => match from_quote_or_backslash(text)? {
+            [b'"', after @ ..] => Some(after),
+            escape => escape.get(skip_string(&mut Text::Plain, escape, 0).ok()??..),
+        },
+        // Most numbers are a few digits.
+        [b'0', after @ ..] if after.first().is_some_and(|byte| !is_of_fraction(*byte)) => Some(after),
+        [b'1'..=b'9', ..] => {
+            let after = after_digits(bytes);
+            if is_of_fraction(*after.first()?) { after_number(bytes) } else { Some(after) }
+        }
+        [b'n', b'u', b'l', b'l', after @ ..]
+        | [b't', b'r', b'u', b'e', after @ ..]
+        | [b'f', b'a', b'l', b's', b'e', after @ ..] => Some(after),
+        _ => after_number(bytes),
     }
-    let (number, end) = Number::starting_with(first)?.and_all(bytes, at + 1);
-    (number.is_complete() && end < bytes.len()).then_some(end)
+}
+
+#[inline]
+fn is_of_fraction(byte: u8) -> bool {
+    matches!(byte, b'.' | b'e' | b'E')
+}
+
+fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+    let (number, end) = Number::starting_with(*bytes.first()?)?.and_all(bytes, 1);
+    let after = bytes.get(end..)?;
+    (number.is_complete() && !after.is_empty()).then_some(after)
 }
 
 /// Most strings of an answer are shorter than a call of `memchr` is worth, so the first bytes are looked at here,
 /// eight at a time.
 #[inline]
-fn find_quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 32;
-    let mut at = 0;
-    while at < NEAR
-        && let Some(eight) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok())
-    {
-        let word = u64::from_le_bytes(eight);
-        let found = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
+fn from_quote_or_backslash(mut bytes: &[u8]) -> Option<&[u8]> {
+    const NEAR: usize = 4;
+    for _ in 0..NEAR {
+        let Some(eight) = eight::first_of(bytes) else { break };
+        let found = quotes_and_backslashes(eight);
         if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
+            return Some(&bytes[eight::position(found)..]);
         }
-        at += 8;
+        bytes = &bytes[8..];
     }
-    memchr2(b'"', b'\\', bytes.get(at..)?).map(|found| at + found)
+    from_far_quote_or_backslash(bytes)
 }
 
-/// The highest bit of the first byte that equals `byte` is set, and none below it.
+fn from_far_quote_or_backslash(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(memchr2(b'"', b'\\', bytes)?..)
+}
+
 #[inline]
-fn bytes_equal(word: u64, byte: u8) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    let differing = word ^ (ONES * byte as u64);
-    differing.wrapping_sub(ONES) & !differing & HIGH
+fn quotes_and_backslashes(eight: u64) -> u64 {
+    eight::equal(eight, b'"') | eight::equal(eight, b'\\')
+}
+
+#[inline]
+fn after_digits(mut bytes: &[u8]) -> &[u8] {
+    while let Some(eight) = eight::first_of(bytes) {
+        let others = eight::no_digit(eight);
+        if others != 0 {
+            return &bytes[eight::position(others)..];
+        }
+        bytes = &bytes[8..];
+    }
+    &bytes[bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()..]
 }
 
 /// A literal name.
@@ -228,6 +283,31 @@ mod tests {
             let (mut state, end) = (Text::default(), text.len() + 1);
             prop_assert_eq!(skip_string(&mut state, &whole.as_bytes()[..cut], 0), Ok(None));
             prop_assert_eq!(skip_string(&mut state, whole.as_bytes(), cut), Ok(Some(end)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_the_same_in_its_text_and_by_itself(text in "[ab\0é]{0,20}", behind in "[ab\"\\\\:]{0,20}") {
+            let whole = format!("{text}\"{behind}");
+            let (key, after) = Key::plain(whole.as_bytes()).unwrap();
+            prop_assert_eq!((key.text, after), (text.as_bytes(), behind.as_bytes()));
+            prop_assert_eq!(key.head, Key::new(text.as_bytes()).head);
+            prop_assert!(Key::plain(text.as_bytes()).is_none());
+            let escaped = format!("{text}\\{whole}");
+            prop_assert!(Key::plain(escaped.as_bytes()).is_none());
+        }
+
+        #[test]
+        fn a_scalar_ends_where_serde_json_says(
+            text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,3})?(e-?[0-9])?|true|false|null|\"([ -!a-z]{0,50}|\\\\[\"\\\\nt]){0,3}\"",
+            behind in "[,}\\] ][0-9\",a]{0,20}",
+            cut in any::<prop::sample::Index>(),
+        ) {
+            prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
+            let whole = format!("{text}{behind}");
+            prop_assert_eq!(after_scalar(whole.as_bytes()), Some(behind.as_bytes()), "{}", whole);
+            prop_assert_eq!(after_scalar(&text.as_bytes()[..cut.index(text.len())]), None, "{}", text);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is looked for in a JSON text: JSON pointers and what their values must be, compiled into one tree.
 
 use crate::json::equality::Expected;
+use crate::json::lexis::Key;
 
 /// How many numbers a scan keeps.
 pub(super) const COUNTS: usize = 2;
@@ -54,12 +55,21 @@ pub struct Pointers {
 /// One place in a text.
 #[derive(Debug, Clone, Default)]
 struct Node {
-    keys: Vec<(Box<[u8]>, NodeId)>,
+    members: Vec<Member>,
     elements: Vec<(u32, NodeId)>,
     every_element: Option<NodeId>,
     checks: Vec<Check>,
     /// The longest text that any of the checks needs to see.
     longest_text: Option<usize>,
+}
+
+/// Where the member of that name lies.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    /// That of its key.
+    head: u64,
+    name: Box<[u8]>,
+    place: NodeId,
 }
 
 /// What to check of the value at a place.
@@ -187,17 +197,18 @@ impl Pointers {
             Step::EveryElement if node.every_element.is_none() => {
                 node.every_element = Some(self.compile(&after(&|first| first == step)));
             }
-            Step::Token(token) if node.key(token.as_bytes()).is_none() => {
+            Step::Token(token) if member(&node.members, Key::new(token.as_bytes())).is_none() => {
                 self.longest_key_text = self.longest_key_text.max(6 * token.len());
                 let named = after(&|first| first == step);
-                let member = self.compile(&named);
-                node.keys.push((token.as_bytes().into(), member));
+                let place = self.compile(&named);
+                let Key { head, text } = Key::new(token.as_bytes());
+                node.members.push(Member { head, name: text.into(), place });
 
                 if let Some(index) = step.index() {
                     let reached = after(&|first| first == step || *first == Step::EveryElement);
                     // Places are shared where they can be: a long row of numbers would double at each of them.
                     let shared = reached.len() == named.len();
-                    let element = if shared { member } else { self.compile(&reached) };
+                    let element = if shared { place } else { self.compile(&reached) };
                     node.elements.push((index, element));
                 }
             }
@@ -207,8 +218,14 @@ impl Pointers {
 
     /// The place of an object's member.
     #[inline]
-    pub(super) fn member(&self, object: NodeId, key: &[u8]) -> Option<NodeId> {
-        self.node(object)?.key(key)
+    pub(super) fn member(&self, object: NodeId, key: Key<'_>) -> Option<NodeId> {
+        member(self.members(object), key)
+    }
+
+    /// The members of an object that matter.
+    #[inline]
+    pub(super) fn members(&self, object: NodeId) -> &[Member] {
+        self.node(object).map_or(&[], |node| &node.members)
     }
 
     /// The place of an array's element.
@@ -236,12 +253,18 @@ impl Pointers {
     }
 }
 
-impl Node {
-    #[inline]
-    fn key(&self, key: &[u8]) -> Option<NodeId> {
-        self.keys.iter().find(|(wanted, _)| **wanted == *key).map(|(_, id)| *id)
-    }
+/// The place of the member with that key.
+#[inline]
+pub(super) fn member(members: &[Member], key: Key<'_>) -> Option<NodeId> {
+    let has_that_name = |member: &&Member| {
+        member.head == key.head
+            && member.name.len() == key.text.len()
+            && (key.text.len() < Key::HEAD || *member.name == *key.text)
+    };
+    members.iter().find(has_that_name).map(|member| member.place)
+}
 
+impl Node {
     fn add_check(&mut self, pattern: &Pattern) {
         self.longest_text = self.longest_text.max(match &pattern.test {
             Test::Equals(expected) => Some(expected.longest_text()),
@@ -249,5 +272,27 @@ impl Node {
             Test::Exists | Test::NotNull | Test::NonEmptyString | Test::NonEmptyArray => None,
         });
         self.checks.push(Check { want: Wants::only(pattern.want), test: pattern.test.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Also where names differ late, hold quotes, or begin with each other.
+        #[test]
+        fn a_member_is_found_by_its_whole_name(
+            names in prop::collection::vec("[ab\"\0]{0,3}(abcdef)?[gh\"]{0,3}", 1..8), key in "[ab\"\0]{0,3}(abcdef)?[gh\"]{0,3}",
+        ) {
+            let pattern = |(want, name): (u8, &String)| Pattern::at(&format!("/{name}"), Test::Exists, want);
+            let pointers = Pointers::new(&(0..).zip(&names).map(pattern).collect::<Vec<_>>());
+            for key in names.iter().chain([&key]) {
+                let found = member(pointers.members(ROOT), Key::new(key.as_bytes())).map(|place| pointers.checks(place));
+                let wanted = names.iter().filter(|name| *name == key).count();
+                prop_assert_eq!(found.map_or(0, <[Check]>::len), wanted);
+            }
+        }
     }
 }

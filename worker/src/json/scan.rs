@@ -97,7 +97,8 @@ impl Scan {
 
     /// Takes the next piece of the text, cut anywhere.
     pub fn feed(&mut self, pointers: &Pointers, bytes: &[u8]) {
-        let mut at = 0;
+        let is_begun = self.state != State::Value || self.depth > 0;
+        let mut at = if is_begun { 0 } else { self.root(pointers, bytes) };
         while let Some(&byte) = bytes.get(at) {
             match self.state {
                 State::String => at = self.string(pointers, bytes, at),

@@ -1,9 +1,12 @@
 use super::page;
 use crate::clock;
-use crate::merge::fixtures::closed;
+use crate::merge::BlockMerge;
+use crate::merge::fixtures::{block, closed, interval, open, seconds};
 use crate::plan::Arm;
 use crate::report::fixtures;
 use crate::report::record::recompute;
+use proto::load::Extent;
+use proto::outcome::{Failure, FailureKind};
 
 /// A page without what is the same on each, and with a line for each element.
 fn body(page: &str) -> String {
@@ -131,6 +134,43 @@ fn each_worker_is_drawn_over_time_with_its_blocks() {
     }
     // Half of 1,000 answers a second, in each block.
     assert!(figures[0].contains("<td>1</td><td>500.0</td><td>500.0</td><td>500.0</td>"), "{}", figures[0]);
+}
+
+#[test]
+fn a_worker_that_was_lost_does_nothing_from_then_on_whichever_it_is() {
+    let row = |lost: u32| {
+        let mut merge = BlockMerge::new(block(open(100), Extent::Duration(seconds(3.0))), 2);
+        for (second, start) in (0..3).zip([0.0, 1.0, 2.0]) {
+            let told = interval(second, (start, start + 1.0), &[5_000_000; 60]);
+            let alive = (0..2).filter(|worker| second == 0 || *worker != lost);
+            alive.for_each(|worker| assert_eq!(merge.interval(worker, &told), Ok(true)));
+            merge.lost(lost, "it was killed");
+        }
+        let page = page(&fixtures::record_of(&[merge.finish(false)]));
+        let figure = page.split("<figcaption>Throughput (req/s) of each worker over time").nth(1).unwrap();
+        let mut rows = figure.split("<tbody>").nth(1).unwrap().split("<tr>");
+        let row = rows.find(|row| row.starts_with(&format!("<td>{lost}</td>"))).unwrap();
+        row.split_once("</td>").unwrap().1.split("</tr>").next().unwrap().to_owned()
+    };
+    assert_eq!(row(0), "<td>0.00</td><td>20.00</td><td>60.00</td>");
+    assert_eq!(row(1), row(0));
+}
+
+#[test]
+fn each_kind_of_failure_has_its_bar_and_its_row() {
+    let mut measured = fixtures::calm_block();
+    for (kind, count) in FailureKind::ALL.into_iter().zip(101..) {
+        let failure = Failure { kind, status: None, detail: String::new() };
+        measured.workers[0].totals.failures.insert(failure, count);
+    }
+    let page = page(&fixtures::record_of(&[measured]));
+    let figure =
+        page.split("<figcaption>Failures by kind").nth(1).unwrap().split("</figure>").next().unwrap();
+    for (kind, count) in FailureKind::ALL.into_iter().zip(101..) {
+        assert!(figure.contains(&format!("<td>{kind}</td><td>{count}</td>")), "no {kind} in {figure}");
+    }
+    let bars = |picture: &str| picture.split("<path class=\"f4\" d=\"").nth(1).unwrap().matches('z').count();
+    assert_eq!(bars(figure), FailureKind::ALL.len(), "{figure}");
 }
 
 #[test]

@@ -61,16 +61,27 @@ fn verdict(record: &RunRecord) -> String {
     if lines.is_empty() { verdict } else { format!("{verdict}\n\n{}", lines.join("\n")) }
 }
 
-/// What was to be measured and was not.
+/// What was to be measured and was not. Of a scenario that has some of its blocks only blocks are missing.
 fn missing(record: &RunRecord) -> Option<String> {
-    let mut names: Vec<String> = record.missing().iter().map(|name| escape(name)).collect();
-    names.dedup();
-    let names = names.join(", ");
-    match (&record.run.finished, names.as_str()) {
-        (None, "") => Some("- This run has not come to its end".into()),
+    let mut names: Vec<&String> = Vec::new();
+    for name in record.missing() {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let has_blocks = |name: &&String| record.blocks.iter().any(|block| block.scenario.name == **name);
+    let is_in_part = names.iter().any(has_blocks);
+    let names: Vec<String> = names.into_iter().map(|name| escape(name)).collect();
+    let (names, lacks) = (names.join(", "), record.missing().len());
+    let blocks = format!("{lacks} of {} blocks ({names})", record.run.planned.len());
+    let ended = if record.abort_reason().is_some() { "ended" } else { "interrupted" };
+    match (&record.run.finished, lacks) {
+        (None, 0) => Some("- This run has not come to its end".into()),
+        (None, _) if is_in_part => Some(format!("- This run has not come to its end: it lacks {blocks}")),
         (None, _) => Some(format!("- This run has not come to its end: {names} is missing")),
-        (Some(_), "") => None,
-        (Some(_), _) => Some(format!("- The run was interrupted before {names}, which was not measured")),
+        (Some(_), 0) => None,
+        (Some(_), _) if is_in_part => Some(format!("- The run was {ended} before {blocks}")),
+        (Some(_), _) => Some(format!("- The run was {ended} before {names}, which was not measured")),
     }
 }
 

@@ -100,6 +100,26 @@ fn an_interruption_between_two_blocks_names_what_is_missing() {
 }
 
 #[test]
+fn what_was_measured_in_part_is_not_said_to_be_missing() {
+    let mut record = fixtures::record_of(&[fixtures::calm_block()]);
+    record.run.planned =
+        ["simple_chat", "simple_chat", "simple_chat", "chat_with_tools", "simple_chat", "chat_with_tools"]
+            .map(str::to_owned)
+            .into();
+    record.run.finished = None;
+    let text = summary(&record);
+    let lacks = "5 of 6 blocks (simple_chat, chat_with_tools)\n";
+    assert!(text.contains(&format!("\n- This run has not come to its end: it lacks {lacks}")), "{text}");
+    record.finish("2026-10-01T12:00:04+02:00".into());
+    let text = summary(&record);
+    assert!(text.contains(&format!("\n- The run was interrupted before {lacks}")), "{text}");
+    // Whoever ends a run with a condition has not interrupted it.
+    record.blocks[0].aborted = Some("`p50>1ms` came true".into());
+    let text = summary(&record);
+    assert!(text.contains(&format!("\n- The run was ended before {lacks}")), "{text}");
+}
+
+#[test]
 fn a_run_that_has_not_come_to_its_end_says_so() {
     let mut record = fixtures::record_of(&[fixtures::calm_block()]);
     record.run.finished = None;

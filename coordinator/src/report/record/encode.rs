@@ -129,7 +129,7 @@ impl WorkerRecord {
 
 impl SeriesRecord {
     pub(in crate::report) fn new(stream: bool, point: &SeriesPoint) -> Self {
-        let [response_time, _, _, time_to_first_token, ..] = &point.encoded.histograms;
+        let SeriesPoint { response_time, time_to_first_token, .. } = point;
         let mut record = Self {
             start_ns: nanos(point.start),
             end_ns: nanos(point.end),

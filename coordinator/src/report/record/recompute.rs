@@ -1,12 +1,14 @@
 //! Every figure worked out again, from a record's counts and histograms alone.
 
+use proto::latencies::Latencies;
+
 use super::encode::medians;
 use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
 use super::tally::Tally;
 use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
 use crate::statistics::verdict::judge;
-use crate::statistics::{Distribution, Figures, Merged};
+use crate::statistics::{Distribution, Figures, Merged, Window};
 
 /// The same record with every sum, figure, finding and verdict worked out again from what each worker counted and from
 /// the histograms of each second.
@@ -22,24 +24,27 @@ pub fn recompute(record: &RunRecord) -> Result<RunRecord, RecordError> {
 }
 
 fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
-    let content = block.content()?;
+    let mut content = block.content()?;
     let mut series = block.series.clone();
     for second in &mut series {
         second.work_out()?;
     }
     let medians = medians(&series);
-    let evidence = content.evidence(&medians);
-    let merged = Merged::of(&content.workers);
-    let figures = Figures::of_block(&evidence, &merged);
-
     let mut again = block.clone();
+    let window = Window::of(&content.evidence(&medians));
+    let mut merged = Merged::default();
+    for (record, worker) in again.workers.iter_mut().zip(&mut content.workers) {
+        worker.latencies = record.histograms(&block.place())?;
+        merged.add(&Merged::of(std::slice::from_ref(worker)));
+        record.figures = Figures::of_worker(window, worker);
+        record.histograms_sha256 = record.histograms_sha256.as_ref().map(|_| record.latencies.sha256());
+        worker.latencies = Latencies::default();
+    }
+    let evidence = content.evidence(&medians);
+    let figures = Figures::of_block(&evidence, &merged);
     again.findings = judge(&evidence, &figures);
     again.totals = (&merged.totals).into();
     again.latencies = (&merged.latencies).into();
-    for (record, worker) in again.workers.iter_mut().zip(&content.workers) {
-        record.figures = Figures::of_worker(figures.window, worker);
-        record.histograms_sha256 = record.histograms_sha256.as_ref().map(|_| record.latencies.sha256());
-    }
     again.histograms_sha256 = block.histograms_sha256.as_ref().map(|_| block.latencies.sha256());
     again.seconds_sha256 = block.seconds_sha256.as_ref().map(|_| sha256_of_seconds(&series));
     again.series = series;

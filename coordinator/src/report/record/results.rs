@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decode::{impossible, load};
 use super::tally::{ArmSum, Check, Course, Tally};
-use super::{BlockRecord, LoadRecord, RecordError, RunRecord};
+use super::{BlockRecord, LoadRecord, RecordError, RunRecord, WorkerEndRecord, WorkerRecord};
 use crate::plan::Arm;
 use crate::statistics::overhead::Overhead;
 use crate::statistics::verdict::{Finding, ResultEvidence, Side, judge_result};
@@ -83,10 +83,35 @@ pub(in crate::report) fn pairs<T>(all: &[T], block: impl Fn(&T) -> &BlockRecord)
     of(Arm::Gateway)
         .filter_map(|(gateway, own)| {
             let (direct, other) = of(Arm::Direct).find(|(_, other)| other.repeat == own.repeat)?;
-            // Half a block is no half of a pair.
-            (!own.is_cut() && !other.is_cut()).then_some((gateway, direct))
+            Carried::of(own).is_pair_with(&Carried::of(other)).then_some((gateway, direct))
         })
         .collect()
+}
+
+/// Who carried a block.
+#[derive(Debug, Clone)]
+pub(super) struct Carried {
+    /// It came to its end, and with the workers that it began with.
+    is_whole: bool,
+    /// The numbers of the workers that had been lost before.
+    without: Vec<u32>,
+}
+
+impl Carried {
+    pub(super) fn of(block: &BlockRecord) -> Self {
+        let is_lost = |worker: &&WorkerRecord| matches!(worker.end, WorkerEndRecord::Lost { .. });
+        let lost = || block.workers.iter().filter(is_lost);
+        Self {
+            is_whole: !block.is_cut() && lost().all(|worker| worker.intervals == 0),
+            without: lost().map(|worker| worker.number).collect(),
+        }
+    }
+
+    /// Half a block is no half of a pair, and neither is one under another load than the other: the same workers carried
+    /// both, each from the beginning to the end or not at all.
+    pub(super) fn is_pair_with(&self, other: &Self) -> bool {
+        self.is_whole && other.is_whole && self.without == other.without
+    }
 }
 
 /// The figures of several blocks of one arm together, over the sum of their windows; `None` without blocks.
@@ -158,4 +183,56 @@ fn lower_level<'a>(result: &ResultRecord, results: &'a [ResultRecord]) -> Option
     others
         .filter(|other| concurrency(other).is_some_and(|other| other < own))
         .max_by_key(|other| concurrency(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::fixtures::{block, closed, interval, requests, totals};
+    use crate::merge::{BlockMerge, MeasuredBlock};
+    use crate::plan::Block;
+    use crate::report::fixtures::record_of;
+    use proto::interval::EndReason;
+
+    /// What becomes of the second of two workers.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Second {
+        Finishes,
+        IsLost,
+        WasLost,
+    }
+
+    fn measured(arm: Arm, repeat: u32, second: Second) -> MeasuredBlock {
+        let only = interval(0, (0.0, 1.0), &[10_000_000; 50]);
+        let mut merge = BlockMerge::new(Block { arm, repeat, ..block(closed(2), requests(100)) }, 2);
+        merge.interval(0, &only).unwrap();
+        merge.finished(0, totals(std::slice::from_ref(&only), EndReason::Requests));
+        if second != Second::WasLost {
+            merge.interval(1, &only).unwrap();
+        }
+        match second {
+            Second::Finishes => merge.finished(1, totals(&[only], EndReason::Requests)),
+            Second::IsLost | Second::WasLost => merge.lost(1, "it was killed"),
+        }
+        merge.finish(false)
+    }
+
+    #[test]
+    fn blocks_that_other_workers_carried_are_no_pair() {
+        let ends = [
+            [Second::Finishes; 2],
+            // The direct block before it was under the whole load; from then on both are under the same.
+            [Second::IsLost, Second::Finishes],
+            [Second::IsLost, Second::WasLost],
+            [Second::WasLost; 2],
+            [Second::Finishes, Second::WasLost],
+        ];
+        let blocks = (1..).zip(ends).flat_map(|(repeat, [gateway, direct])| {
+            [measured(Arm::Gateway, repeat, gateway), measured(Arm::Direct, repeat, direct)]
+        });
+        let record = record_of(&blocks.collect::<Vec<_>>());
+        let found: Vec<u32> =
+            pairs(&record.blocks, |block| block).iter().map(|(gateway, _)| gateway.repeat).collect();
+        assert_eq!(found, [1, 4]);
+    }
 }

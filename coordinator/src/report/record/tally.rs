@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::results::Carried;
 use super::{ArmRecord, BlockRecord, CapacityRecord, LoadRecord, RecordError, ResultRecord, WitnessRecord};
 use crate::plan::{Arm, Purpose};
 use crate::statistics::overhead::{ArmBlock, Overhead, Pair};
@@ -53,7 +54,7 @@ pub(super) struct ArmSum {
 struct Member {
     number: u32,
     repeat: u32,
-    is_cut: bool,
+    carried: Carried,
     median_ns: Option<u64>,
     read: ArmBlock,
 }
@@ -223,9 +224,8 @@ impl Group {
     fn pairs(&self) -> Vec<Pair> {
         let pairs = self.gateway.members.iter().filter_map(|gateway| {
             let direct = &self.direct.members[*self.direct.by_repeat.get(&gateway.repeat)?];
-            // Half a block is no half of a pair.
-            let is_whole = !gateway.is_cut && !direct.is_cut;
-            is_whole.then_some(Pair { gateway: gateway.read, direct: direct.read })
+            let is_pair = gateway.carried.is_pair_with(&direct.carried);
+            is_pair.then_some(Pair { gateway: gateway.read, direct: direct.read })
         });
         pairs.collect()
     }
@@ -243,7 +243,7 @@ impl ArmSum {
         self.members.push(Member {
             number: block.number,
             repeat: block.repeat,
-            is_cut: block.is_cut(),
+            carried: Carried::of(block),
             median_ns: block.figures.response_time.map(|times| times.p50_ns),
             read: ArmBlock::new(&latencies, block.figures.throughput),
         });

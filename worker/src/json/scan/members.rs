@@ -1,15 +1,15 @@
 //! The part of a scan that reads an object's keys, and passes over the members that nobody asked for.
 
 use super::{Kind, Level, Scan, State};
-use crate::json::lexis::{Text, plain_string_end, scalar_end, skip_string};
-use crate::json::pointers::{MAX_DEPTH, NodeId, Pointers};
+use crate::json::lexis::{Key, Text, after_plain_string, after_scalar, skip_string};
+use crate::json::pointers::{MAX_DEPTH, Member, NodeId, Pointers, ROOT, member};
 
 /// How a scan goes on from a value.
-enum Step {
-    /// Behind it: where it ends.
-    Over(usize),
-    /// Within it: where the quote of its first key is, and the place of the object, if that matters.
-    Into(usize, Option<NodeId>),
+enum Step<'a, 'p> {
+    /// With what is behind it.
+    Over(&'a [u8]),
+    /// With its first key, from behind the quote, and the members of the object that matter.
+    Into(&'a [u8], &'p [Member]),
 }
 
 impl Scan {
@@ -26,40 +26,52 @@ impl Scan {
         at + 1
     }
 
+    /// Goes into a text that is an object, as long as [`Scan::members`] can: nearly all are.
+    #[inline]
+    pub(super) fn root(&mut self, pointers: &Pointers, bytes: &[u8]) -> usize {
+        if !bytes.starts_with(b"{\"") || pointers.longest_text(ROOT).is_some() {
+            return 0;
+        }
+        self.descend(ROOT, 0, false);
+        self.members(pointers, bytes, 1)
+    }
+
     /// Goes on from the opening quote of a key, from member to member and down to where something wanted lies, as long as
     /// all is within the piece and written without blanks. That is the bulk of any answer, and takes a third of the time
     /// that going from state to state does.
-    pub(super) fn members(&mut self, pointers: &Pointers, bytes: &[u8], mut at: usize) -> usize {
-        let mut object = self.path.last().filter(|_| self.depth == self.path.len()).map(|level| level.place);
+    pub(super) fn members(&mut self, pointers: &Pointers, bytes: &[u8], at: usize) -> usize {
+        let object = self.path.last().filter(|_| self.depth == self.path.len());
+        let mut members = object.map_or(&[][..], |object| pointers.members(object.place));
+        let mut rest = &bytes[at + 1..];
+        let position = |rest: &[u8]| bytes.len() - rest.len();
         loop {
-            let key = at + 1;
-            let Some(end) = plain_string_end(bytes, key) else {
+            let Some((key, after)) = Key::plain(rest) else {
                 self.key.clear();
                 self.text = Text::Plain;
                 self.state = State::InKey;
-                return key;
+                return position(rest);
             };
-            let place = object.and_then(|object| pointers.member(object, &bytes[key..end - 1]));
-            let step = match (bytes.get(end), place) {
-                (Some(b':'), None) => scalar_end(bytes, end + 1).map(Step::Over),
-                (Some(b':'), Some(place)) => self.wanted(pointers, place, bytes, end + 1),
+            let place = member(members, key);
+            let step = match (after, place) {
+                ([b':', value @ ..], None) => after_scalar(value).map(Step::Over),
+                ([b':', value @ ..], Some(place)) => self.wanted(pointers, place, value),
                 _ => None,
             };
             match step {
-                Some(Step::Into(first_key, place)) => (at, object) = (first_key, place),
-                Some(Step::Over(value_end)) => {
+                Some(Step::Into(first_key, of_object)) => (rest, members) = (first_key, of_object),
+                Some(Step::Over(after)) => {
                     if self.state == State::Settled {
-                        return value_end;
+                        return position(after);
                     }
-                    if bytes.get(value_end..value_end + 2) != Some(b",\"") {
+                    let Some(next_key) = after.strip_prefix(b",\"") else {
                         self.state = State::AfterValue;
-                        return value_end;
-                    }
-                    at = value_end + 1;
+                        return position(after);
+                    };
+                    rest = next_key;
                 }
                 None => {
                     self.place = place;
-                    return self.colon(pointers, bytes, end);
+                    return self.colon(pointers, bytes, position(after));
                 }
             }
         }
@@ -67,35 +79,39 @@ impl Scan {
 
     /// Goes over the value at a place that matters, or into it; `None` where that needs more than is looked at here.
     #[inline]
-    fn wanted(&mut self, pointers: &Pointers, place: NodeId, bytes: &[u8], at: usize) -> Option<Step> {
+    fn wanted<'a, 'p>(
+        &mut self,
+        pointers: &'p Pointers,
+        place: NodeId,
+        value: &'a [u8],
+    ) -> Option<Step<'a, 'p>> {
         if pointers.longest_text(place).is_some() || self.depth + 2 > MAX_DEPTH {
             return None;
         }
-        match bytes.get(at..at + 3)? {
-            [b'"', ..] => {
-                let end = plain_string_end(bytes, at + 1)?;
-                self.empty = end == at + 2;
-                self.end_value(pointers, Some(place), Kind::String, bytes, end);
-                Some(Step::Over(end))
+        match value {
+            [b'"', text @ ..] => {
+                let after = after_plain_string(text)?;
+                self.empty = text.starts_with(b"\"");
+                self.end_value(pointers, Some(place), Kind::String, &[], 0);
+                Some(Step::Over(after))
             }
-            [b'{', b'"', _] => {
+            [b'{', b'"', first_key @ ..] => {
                 self.descend(place, 0, false);
-                Some(Step::Into(at + 1, Some(place)))
+                Some(Step::Into(first_key, pointers.members(place)))
             }
             // Many members are there only for the one event or answer that has something to say.
-            b"nul" => {
-                let end = scalar_end(bytes, at)?;
-                self.end_value(pointers, Some(place), Kind::Null, bytes, end);
-                Some(Step::Over(end))
+            [b'n', b'u', b'l', b'l', after @ ..] => {
+                self.end_value(pointers, Some(place), Kind::Null, &[], 0);
+                Some(Step::Over(after))
             }
-            b"[{\"" => {
+            [b'[', b'{', b'"', first_key @ ..] => {
                 self.descend(place, 1, true);
-                let element = pointers.element(place, 0);
-                match element {
-                    Some(element) => self.descend(element, 0, false),
-                    None => (self.depth, self.arrays) = (self.depth + 1, self.arrays << 1),
-                }
-                Some(Step::Into(at + 2, element))
+                let Some(element) = pointers.element(place, 0) else {
+                    (self.depth, self.arrays) = (self.depth + 1, self.arrays << 1);
+                    return Some(Step::Into(first_key, &[]));
+                };
+                self.descend(element, 0, false);
+                Some(Step::Into(first_key, pointers.members(element)))
             }
             _ => None,
         }
@@ -162,9 +178,9 @@ impl Scan {
 #[inline]
 fn member_as_written(pointers: &Pointers, object: NodeId, written: &[u8]) -> Option<NodeId> {
     if !written.contains(&b'\\') {
-        return pointers.member(object, written);
+        return pointers.member(object, Key::new(written));
     }
     let quoted = [b"\"", written, b"\""].concat();
     let key: String = serde_json::from_slice(&quoted).ok()?;
-    pointers.member(object, key.as_bytes())
+    pointers.member(object, Key::new(key.as_bytes()))
 }

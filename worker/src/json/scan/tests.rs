@@ -330,6 +330,29 @@ proptest! {
         }
     }
 
+    /// Most of a text is passed over by another way than that which goes from state to state, byte by byte.
+    #[test]
+    fn the_short_way_finds_what_the_long_way_finds(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "{\"", "\"", ":", ",", "\"a\":", "\"a\":\"", "\",\"b\":", ",\"0\":[{\"a\":", "\"abcdefg\":", "\"abcdefgh\":", "\"abcdefghi\":{\"", "0", "00", "-0",
+                "7", "12345678", "1234567890123", "1.5", "1e3", "2.", "null", "nul", "true", "false,\"", "[{\"", "[", "}", "]", "}],\"", "\\\"", "\\x", "\\u00e9", "\\", " ", "é",
+                "12345678901234567890123456789012345678901234567890", "\0",
+            ]),
+            0..24,
+        ),
+        sizes in prop::collection::vec(1usize..30, 1..8),
+    ) {
+        let text = ["{\"", &parts.concat()].concat();
+        let tests = [Test::NonEmptyString, Test::NotNull, Test::NonEmptyArray, equals("7")];
+        let pointers = ["/a", "/0", "/0/0/a", "/b", "/abcdefg", "/abcdefgh", "/abcdefghi/a"];
+        let patterns: Vec<_> = (0..).zip(pointers).zip(tests.iter().cycle())
+            .map(|((want, pointer), test)| Pattern::at(pointer, test.clone(), want)).chain([never()]).collect();
+        let long = scan(&patterns, &text.as_bytes().chunks(1).collect::<Vec<_>>());
+        prop_assert_eq!(&scan(&patterns, &[text.as_bytes()]), &long, "{}", text);
+        prop_assert_eq!(&scan(&patterns, &cut(text.as_bytes(), &sizes)), &long, "{}", text);
+    }
+
     #[test]
     fn any_bytes_are_survived(
         bytes in prop::collection::vec(any::<u8>(), 0..100),

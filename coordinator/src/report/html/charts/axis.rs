@@ -6,6 +6,8 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 /// Beyond so many times the least, times are drawn on a logarithmic axis.
 const WIDE_RANGE: f64 = 12.0;
+/// In milliseconds: what is shorter is told apart by no histogram, and 0 has no place on a logarithmic axis.
+const SHORTEST: f64 = 1e-4;
 /// Beyond so many, minutes are easier to read.
 const MANY_SECONDS: f64 = 180.0;
 
@@ -64,11 +66,12 @@ impl Axis {
         Self { labels, ..Self::linear(0.0, end, ticks).with_ticks(values) }
     }
 
-    /// Times from 0 on, or logarithmic where they are far apart.
+    /// Times in milliseconds from 0 on, or logarithmic where they are far apart.
     pub(in crate::report::html) fn times(values: impl Iterator<Item = f64>, ticks: usize) -> Self {
-        let (least, most) =
-            values.fold((f64::MAX, 0f64), |(least, most), value| (least.min(value), most.max(value)));
-        if least > 0.0 && least < most && most / least > WIDE_RANGE {
+        let (least, most) = values
+            .map(|value| value.max(SHORTEST))
+            .fold((f64::MAX, 0f64), |(least, most), value| (least.min(value), most.max(value)));
+        if least < most && most / least > WIDE_RANGE {
             Self::log(least * 0.8, most * 1.15, ticks)
         } else {
             Self::linear(0.0, if most > 0.0 { most * 1.08 } else { 1.0 }, ticks)
@@ -187,4 +190,19 @@ pub(in crate::report::html) fn percentile(value: f64) -> String {
 
 fn trimmed(text: String) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_are_far_apart_have_a_logarithmic_axis_with_a_zero_among_them_too() {
+        let median_of = |values: [f64; 3]| Axis::times(values.into_iter(), 5).share(0.005);
+        // On a linear axis up to 50 ms what takes 5 µs lies on the ground.
+        assert!(median_of([0.001, 0.005, 50.0]) > 0.1);
+        assert!(median_of([0.0, 0.005, 50.0]) > 0.1);
+        let (low, high) = Axis::times([0.0; 2].into_iter(), 5).ends();
+        assert!(low == 0.0 && high > 0.0);
+    }
 }

@@ -9,18 +9,10 @@ use super::{Drawn, Margins, boxes, frame, pictures, plot};
 use crate::report::html::arms::Arms;
 use crate::report::html::figure::{Figure, Row, Table};
 
+const KINDS: [FailureKind; 9] = FailureKind::ALL;
 /// As the axis has them.
-const NAMES: [&str; 8] = ["connect", "tls", "timeout", "reset", "protocol", "status", "body", "truncated"];
-const KINDS: [FailureKind; 8] = [
-    FailureKind::Connect,
-    FailureKind::Tls,
-    FailureKind::Timeout,
-    FailureKind::Reset,
-    FailureKind::Protocol,
-    FailureKind::Status,
-    FailureKind::Body,
-    FailureKind::Truncated,
-];
+const NAMES: [&str; KINDS.len()] =
+    ["connect", "tls", "timeout", "reset", "refused", "protocol", "status", "body", "truncated"];
 
 /// One result's; `None` where nothing failed.
 pub(in crate::report::html) fn failures(arms: &Arms<'_>) -> Option<Figure> {

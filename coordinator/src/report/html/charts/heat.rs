@@ -1,5 +1,7 @@
 //! How response times are spread as time goes on: the darker, the more answers.
 
+use proto::latencies::LOWEST_NANOS;
+
 use super::axis::{Axis, number};
 use super::svg::SHADES;
 use super::timeline::{mark_beginnings, number_blocks, seconds};
@@ -14,7 +16,8 @@ const BANDS: usize = 24;
 pub(in crate::report::html) fn heat_map(slices: &[Slice], spans: &[Span]) -> Option<Figure> {
     let end = slices.last()?.end;
     let answered = || slices.iter().filter(|slice| !slice.histogram.is_empty());
-    let least = millis(answered().filter_map(|slice| slice.histogram.min()).min()?);
+    // The edges go up by the same factor, so that they cannot begin at 0.
+    let least = millis(answered().filter_map(|slice| slice.histogram.min()).min()?.max(LOWEST_NANOS));
     let most = millis(answered().filter_map(|slice| slice.histogram.max()).max()?);
     let (least, most) = if most < least * 1.05 { (least * 0.97, most * 1.03) } else { (least, most) };
     let edge = |band: usize| least * (most / least).powf(band as f64 / BANDS as f64);

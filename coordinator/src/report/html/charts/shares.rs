@@ -22,7 +22,10 @@ pub(in crate::report::html) fn shares(slices: &[Slice], spans: &[Span]) -> Optio
     if workers < 2 || most == 0.0 {
         return None;
     }
-    let of = |slice: &Slice, worker: usize| slice.by_worker.get(worker).copied();
+    // A slice names the workers up to the last that did anything in it.
+    let of = |slice: &Slice, worker: usize| {
+        slice.throughput.map(|_| slice.by_worker.get(worker).copied().unwrap_or_default())
+    };
     let fair = |slice: &Slice| slice.throughput.map(|throughput| throughput / workers as f64);
     let y = Axis::linear(0.0, most * 1.1, 3);
     let pictures = (0..workers.min(MOST)).filter_map(|worker| {

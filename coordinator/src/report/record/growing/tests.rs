@@ -12,7 +12,7 @@ use crate::plan::{Arm, Purpose};
 use crate::report::fixtures::{calm_block, head, paired_block, rough_block, two_scenarios};
 use crate::report::hlog::log;
 use crate::report::json::to_json;
-use crate::report::record::recompute;
+use crate::report::record::{pairs, recompute};
 
 const ARMS: [Arm; 2] = [Arm::Gateway, Arm::Direct];
 
@@ -22,6 +22,14 @@ fn is_what_comes_of_all_blocks_at_once(growing: &GrowingRecord) {
     again.conclude(&mut Tally::default()).unwrap();
     let files = |record: &RunRecord| (to_json(record).unwrap(), log(record).unwrap());
     assert!(*record == again && files(record) == files(&again), "{:#?}", record.results);
+    for result in &record.results {
+        let is_of = |block: &&BlockRecord| {
+            (&block.scenario.name, &block.load) == (&result.scenario, &result.load) && result.holds(block)
+        };
+        let blocks: Vec<&BlockRecord> = record.with_parts().filter(is_of).collect();
+        let added = result.overhead.as_ref().and_then(|added| added.response_time.mean.known());
+        assert!(added.is_none_or(|added| added.pairs == pairs(&blocks, |block| block).len()), "{added:?}");
+    }
     // The fixtures' searches have no objectives that steps could be judged by once more.
     assert!(!record.capacities.is_empty() || *record == recompute(record).unwrap());
 }
