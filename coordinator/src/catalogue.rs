@@ -45,7 +45,7 @@ fn list(scenarios: &[Scenario]) -> String {
     let mut text = String::new();
     for (scenario, (name, about)) in scenarios.iter().zip(Scenario::BUILT_IN) {
         let bytes = scenario.request.body.len();
-        let way = if scenario.expectation.stream { "streamed" } else { "in one piece" };
+        let way = if scenario.expectation.is_stream() { "streamed" } else { "in one piece" };
         let good = good_answer(&scenario.expectation);
         // Writing into a string does not fail.
         let _ = write!(
@@ -70,7 +70,7 @@ fn good_answer(expectation: &Expectation) -> String {
         None => wanted.pointer.clone(),
     });
     let reason = expectation.finish_reason.iter().map(|reason| format!("the finish reason {reason}"));
-    let stream = expectation.stream.then(|| "events with content, up to data: [DONE]".to_owned());
+    let stream = expectation.stream.map(|format| format!("events with content, up to {}", format.end()));
     std::iter::once(status).chain(json).chain(reason).chain(stream).collect::<Vec<_>>().join(", ")
 }
 

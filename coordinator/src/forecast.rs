@@ -160,7 +160,7 @@ fn totals(text: &mut String, config: &RunConfig, blocks: &[Block], foreseen: &[F
 fn of_search(text: &mut String, search: &CapacityConfig, blocks: &[Block]) -> Duration {
     let bounds = &search.bounds;
     let objectives: Vec<String> = search.objectives.iter().map(ToString::to_string).collect();
-    let scenarios: Vec<&str> = blocks.iter().map(|block| block.scenario.name.as_str()).collect();
+    let scenarios: Vec<String> = blocks.iter().map(name).collect();
     let doublings = (bounds.most.per_second() / bounds.start.per_second()).log2().ceil().max(0.0);
     let time = bounds.time.saturating_mul(blocks.len() as u32);
     let requests = bounds.requests.saturating_mul(blocks.len() as u64);

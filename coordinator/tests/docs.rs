@@ -7,7 +7,6 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Mutex;
@@ -16,14 +15,14 @@ use std::thread;
 use std::time::Duration;
 
 use support::cloud::Cloud;
-use support::pages::{Block, Page, pages};
-use support::process::{Bench, PROGRAM};
+use support::pages::{Block, OVER_SSH, Page, pages, shortened};
+use support::process::Bench;
+use support::providers::{self, PROVIDERS};
 use support::results::Results;
 
 /// What is told instead of done, or left out, and how many blocks are.
-const LEFT_OUT: [(&str, usize); 5] = [
+const LEFT_OUT: [(&str, usize); 4] = [
     ("dry run: needs a gateway with TLS", 1),
-    ("dry run: needs machines that ssh reaches", 3),
     ("dry run: needs workers on other machines", 1),
     ("not run: builds everything", 2),
     ("not run: needs a validator of JSON Schema, which coordinator/tests/schema.rs has", 1),
@@ -162,7 +161,8 @@ fn steps(page: &Page) -> Vec<Step<'_>> {
         match block.language {
             "sh" if why.is_some_and(|why| why.starts_with("not run")) => {}
             "sh" => {
-                steps.extend(block.lines.into_iter().map(|line| Step::Type { line, is_told: why.is_some() }));
+                let is_told = why.is_some() || block.marker == Some(OVER_SSH);
+                steps.extend(block.lines.into_iter().map(|line| Step::Type { line, is_told }));
             }
             "env" => steps.push(Step::Append { file: ".env".into(), lines: block.lines }),
             "toml" => {
@@ -183,8 +183,7 @@ fn run(page: &Page) -> Result<usize, String> {
     for (name, text) in FILES {
         bench.file(name, text);
     }
-    fs::create_dir(bench.folder().join("bin")).unwrap();
-    std::os::unix::fs::symlink(PROGRAM, bench.folder().join("bin/archestra-bench")).unwrap();
+    bench.program_on_path();
 
     // All at once, so that they differ, and free again.
     let ports = ADDRESSES.map(|_| listener_that_no_connection_takes());
@@ -206,12 +205,13 @@ fn run(page: &Page) -> Result<usize, String> {
         }
     }
     script += &runs_of_ones_own(page);
+    let providers = providers::target();
     let mut commands = 0;
     for step in steps {
         match step {
             Step::Append { file, lines } => {
                 script += &format!("cat >>{file} <<'END'\n{}\nEND\n", lines.join("\n"));
-                script += &loaded(&file, &lines);
+                script += &loaded(&file, &lines, &providers.url());
             }
             Step::Type { line, .. } if line.starts_with("jq ") && !has_jq() => {}
             Step::Type { line, is_told } => {
@@ -246,11 +246,15 @@ fn runs_of_ones_own(page: &Page) -> String {
 }
 
 /// A scenario file is run, and the summary names it.
-fn loaded(file: &str, lines: &[&str]) -> String {
+fn loaded(file: &str, lines: &[&str], providers: &str) -> String {
     let Some(name) = file.strip_suffix(".toml") else { return String::new() };
     let needs_rows = lines.iter().any(|line| line.contains("{{ prompt }}"));
     let rows = if needs_rows { " --dataset prompts.csv" } else { "" };
-    format!("archestra-bench run --scenario {file}{rows} --requests 20 | grep '| {name} |'\n")
+    // The mock streams chat completions alone.
+    let is_of = |format| lines.contains(&format!("stream = \"{format}\"").as_str());
+    let is_of_provider = PROVIDERS.iter().any(|provider| is_of(provider.format));
+    let target = if is_of_provider { format!(" --target {providers}") } else { String::new() };
+    format!("archestra-bench run --scenario {file}{rows}{target} --requests 20 | grep '| {name} |'\n")
 }
 
 fn has_jq() -> bool {
@@ -284,26 +288,4 @@ fn in_background(line: &str) -> String {
     let address = line.split("--listen ").nth(1).unwrap().split(' ').next().unwrap();
     let port = address.split(':').nth(1).unwrap();
     format!("{line}\nuntil (echo > /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done\n")
-}
-
-/// The same for a fifth of a second or for a hundred requests, and not too many at once.
-fn shortened(line: &str) -> String {
-    let mut flag = "";
-    let words = line.split(' ').map(|word| {
-        let is_for = std::mem::replace(&mut flag, word);
-        match is_for {
-            "--duration" | "--ui-linger" => "200ms".to_owned(),
-            "--warmup" => "20ms".to_owned(),
-            "--requests" | "--bodies" => "100".to_owned(),
-            "--max-rate" => "200".to_owned(),
-            "--rate" if word.len() > 3 && !word.contains(',') => "400".to_owned(),
-            "--stage" => {
-                let stages =
-                    word.split(',').map(|stage| format!("100ms:{}", stage.split_once(':').unwrap().1));
-                stages.collect::<Vec<_>>().join(",")
-            }
-            _ => word.to_owned(),
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
 }

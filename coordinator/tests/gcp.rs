@@ -68,6 +68,18 @@ fn the_platform_is_set_up_loaded_by_vms_scaled_out_and_deleted() {
     assert!(status.stdout.contains("has nothing in project bench-project"), "{}", status.stdout);
 }
 
+/// A file may name no program, so what `setup` writes names none either.
+#[test]
+fn a_plain_run_reads_what_setup_wrote_whatever_program_the_vms_were_given() {
+    let cloud = Cloud::new();
+    let bench = user_of(&cloud.gce).variable("ARCHESTRA_BENCH_WORKER_BINARY", "");
+    let setup = bench.run(&["setup", "--worker-binary", "/bin/true"]);
+    assert_eq!(setup.code, Some(0), "{}", setup.stderr);
+    let run = bench.run(&["run", "--dry-run"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("each on a VM"), "{}", run.stdout);
+}
+
 /// Lists come in pages of one resource here.
 #[test]
 fn every_flag_of_vms_arrives_and_lists_in_pages_are_read_to_their_end() {

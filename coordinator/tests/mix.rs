@@ -367,12 +367,6 @@ fn what_cannot_be_mixed_is_a_sentence_and_sends_nothing() {
         assert_eq!(finished.code, Some(2), "{flags:?}: {}", finished.stderr);
         assert!(finished.stderr.contains(said), "no {said}: {}", finished.stderr);
     }
-    let search = bench.run(&["capacity", "--target", &url, "--mix", "simple_chat=1,chat_with_tools=1"]);
-    assert!(
-        search.code == Some(2) && search.stderr.contains("--mix has no meaning in a search"),
-        "{}",
-        search.stderr
-    );
     assert_eq!(*asked.lock().unwrap(), [0, 0]);
 }
 

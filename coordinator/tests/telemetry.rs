@@ -125,6 +125,13 @@ fn a_prometheus_that_follows_a_run_has_the_records_totals_in_the_end() {
     assert!(query(server, "max(max_over_time(archestra_bench_worker_cpu_cores[10m]))") > 0.0);
 }
 
+/// What streams tell of their tokens.
+const OF_USAGE: [&str; 3] = [
+    "archestra_bench_usage_reports_total",
+    "archestra_bench_input_tokens_total",
+    "archestra_bench_output_tokens_total",
+];
+
 #[test]
 fn metrics_are_named_as_prometheus_asks_and_as_the_documents_say() {
     let test = "metrics_are_named_as_prometheus_asks_and_as_the_documents_say";
@@ -135,7 +142,10 @@ fn metrics_are_named_as_prometheus_asks_and_as_the_documents_say() {
     let mut text = String::new();
     let full = wait_until(BOUND, || {
         text = get(metrics, "/metrics").map(|(_, text)| text).unwrap_or_default();
-        text.contains("kind=\"status\"") && text.contains("worker_cpu_cores{")
+        let tells = |name: &str| text.lines().any(|line| line.starts_with(name) && !line.ends_with(" 0"));
+        text.contains("kind=\"status\"")
+            && text.contains("worker_cpu_cores{")
+            && OF_USAGE.into_iter().all(tells)
     });
     assert!(full, "{text}{}", running.stderr());
     assert_eq!(get(metrics, "/").unwrap().0, 404);
@@ -157,6 +167,7 @@ fn metrics_are_named_as_prometheus_asks_and_as_the_documents_say() {
     });
     let named: BTreeSet<String> = named.collect();
     assert!(named.len() > 15 && named.is_subset(&exported), "{:?}", named.difference(&exported));
+    assert!(OF_USAGE.into_iter().all(|name| named.contains(name)), "{named:?}");
 
     if has_program(test, "promtool") {
         let mut tool = Command::new("promtool");

@@ -207,7 +207,7 @@ pub(crate) fn span(field: &'static str, nanos: u64) -> Result<Duration, InvalidM
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expectation::JsonExpectation;
+    use crate::expectation::{JsonExpectation, StreamFormat};
     use crate::goal::Goal;
     use crate::load::{Arrivals, Rate, ThinkTime};
     use crate::route::Route;
@@ -243,7 +243,7 @@ mod tests {
                 status: Some(201),
                 json: vec![JsonExpectation { pointer: "/a".into(), equals: Some("1".into()) }],
                 finish_reason: Some("stop".into()),
-                stream: true,
+                stream: Some(StreamFormat::OpenAiChat),
                 goal: Goal { mean_gap: Some(Duration::from_millis(7)), ..Goal::NONE },
             },
             load,

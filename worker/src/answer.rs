@@ -4,6 +4,7 @@
 //! uses again and again.
 
 mod criteria;
+mod formats;
 mod stream;
 
 pub use criteria::Criteria;

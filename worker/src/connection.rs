@@ -67,7 +67,7 @@ impl Connection {
         token: Token,
         now: Nanos,
     ) -> Result<Self, Fault> {
-        let refused = |error: io::Error| Fault::Connect(error.kind());
+        let refused = |error: io::Error| Fault::refused(&error);
         let mut stream = Stream::begin(way).map_err(refused)?;
         // Registered once and for all: edges in both directions.
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(refused)?;

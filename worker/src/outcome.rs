@@ -3,6 +3,7 @@
 use std::io;
 
 use proto::outcome::{Failure, FailureKind};
+use rustix::io::Errno;
 
 use crate::http2::frame::ErrorCode;
 
@@ -11,6 +12,8 @@ use crate::http2::frame::ErrorCode;
 pub enum Fault {
     /// No connection could be made.
     Connect(io::ErrorKind),
+    /// No connection could be made, because the worker's machine lets it open no more files.
+    OutOfFiles,
     /// The TLS handshake failed.
     Tls(TlsFault),
     /// The answer was not complete in time.
@@ -47,8 +50,14 @@ pub enum Stage {
 /// What went wrong in a TLS handshake or session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsFault {
-    /// The target's certificate is not trusted, has expired, or is for another name.
+    /// The target's certificate is not trusted, or none was shown.
     Certificate,
+    /// It has expired.
+    Expired,
+    /// It is not valid yet.
+    NotValidYet,
+    /// It is for another name.
+    OtherName,
     /// The target sent an alert.
     Alert,
     /// The target closed the connection during the handshake, or does not speak TLS.
@@ -133,10 +142,18 @@ pub enum BodyFault {
 }
 
 impl Fault {
+    /// The system made no connection.
+    pub fn refused(error: &io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::MFILE | Errno::NFILE) => Self::OutOfFiles,
+            _ => Self::Connect(error.kind()),
+        }
+    }
+
     /// The kind under which it is counted.
     pub fn kind(self) -> FailureKind {
         match self {
-            Self::Connect(_) => FailureKind::Connect,
+            Self::Connect(_) | Self::OutOfFiles => FailureKind::Connect,
             Self::Tls(_) => FailureKind::Tls,
             Self::Timeout(_) => FailureKind::Timeout,
             Self::StreamReset(ErrorCode::REFUSED_STREAM) => FailureKind::Refused,
@@ -160,13 +177,26 @@ impl Fault {
     fn detail(self, pointers: &[String]) -> String {
         let pointer = |index: u8| pointers.get(usize::from(index)).map_or("?", String::as_str).to_owned();
         match self {
-            Self::Connect(io::ErrorKind::AddrNotAvailable) => {
+            // The second is what a local address without a free port says.
+            Self::Connect(io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse) => {
                 "no free port, or no such address; each --local-address has ports of its own".into()
             }
             Self::Connect(io::ErrorKind::WouldBlock) => "the target's queue of connections is full".into(),
             Self::Connect(kind) => kind.to_string(),
+            Self::OutOfFiles => {
+                "this worker may open no more files: raise its limit (`ulimit -n`) or add workers".into()
+            }
             Self::Tls(TlsFault::Certificate) => {
-                "the target's certificate is not trusted for this name".into()
+                "the target's certificate is not trusted; --target-ca names whom else to trust".into()
+            }
+            Self::Tls(TlsFault::Expired) => {
+                "the target's certificate has expired, by this worker's clock".into()
+            }
+            Self::Tls(TlsFault::NotValidYet) => {
+                "the target's certificate is not valid yet, by this worker's clock".into()
+            }
+            Self::Tls(TlsFault::OtherName) => {
+                "the target's certificate is for another name; --tls-server-name asks for that".into()
             }
             Self::Tls(TlsFault::Alert) => "the target sent a TLS alert".into(),
             Self::Tls(TlsFault::Handshake) => "the handshake broke off; does the target speak TLS?".into(),
@@ -200,7 +230,9 @@ impl Fault {
             Self::Body(BodyFault::StreamError) => "an error within the stream".into(),
             Self::Body(BodyFault::TooManyEvents) => "a stream of more than 1048576 content events".into(),
             Self::Body(BodyFault::NoContent) => "a stream without content".into(),
-            Self::Truncated => "ended before data: [DONE]".into(),
+            Self::Truncated => {
+                "ended before its end mark (data: [DONE], where it is a chat completion)".into()
+            }
         }
     }
 }
@@ -239,5 +271,23 @@ impl Stage {
             Self::Head => "within the answer's head",
             Self::Body => "within the answer's body",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_workers_own_machine_lacks_is_told_as_such() {
+        let told = |error: Errno| Fault::refused(&error.into()).describe(&[]).to_string();
+        for error in [Errno::MFILE, Errno::NFILE] {
+            assert!(told(error).starts_with("connect: this worker may open no more files: raise"), "{error}");
+        }
+        // Without a local address, and with one.
+        for error in [Errno::ADDRNOTAVAIL, Errno::ADDRINUSE] {
+            assert!(told(error).starts_with("connect: no free port, or no such address"), "{error}");
+        }
+        assert_eq!(told(Errno::CONNREFUSED), "connect: connection refused");
     }
 }

@@ -167,8 +167,7 @@ type Connected = (Box<dyn Stream>, Option<Vec<u8>>);
 
 fn connect(way: &Way, tls: Option<&TargetTls>, limit: Limit) -> Result<Connected, Fault> {
     let unless_over = |fault: Fault| if limit.is_over() { Fault::Timeout(Stage::Connecting) } else { fault };
-    let stream =
-        way.connect_within(limit.left()).map_err(|error| unless_over(Fault::Connect(error.kind())))?;
+    let stream = way.connect_within(limit.left()).map_err(|error| unless_over(Fault::refused(&error)))?;
     let mut bounded = Bounded { stream, limit };
     let Some(tls) = tls else { return Ok((Box::new(bounded), None)) };
     let mut session = ClientConnection::new(tls.config.clone(), tls.name.clone())

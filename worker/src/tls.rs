@@ -10,8 +10,8 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind,
-    ProtocolVersion, SignatureScheme,
+    AlertDescription, CertificateError, CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct,
+    HandshakeKind, ProtocolVersion, SignatureScheme,
 };
 use rustls_platform_verifier::Verifier;
 
@@ -140,13 +140,23 @@ fn extra_roots(target: &Target) -> Result<Vec<CertificateDer<'static>>, TlsError
 /// What a failed handshake or session means.
 pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
     match error {
-        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
-            TlsFault::Certificate
-        }
+        rustls::Error::InvalidCertificate(error) => of_certificate(error),
+        rustls::Error::NoCertificatesPresented => TlsFault::Certificate,
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)
         | rustls::Error::NoApplicationProtocol => TlsFault::NoHttp2,
         rustls::Error::AlertReceived(_) => TlsFault::Alert,
         _ => TlsFault::Handshake,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> TlsFault {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotValidYet,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsFault::OtherName
+        }
+        _ => TlsFault::Certificate,
     }
 }
 

@@ -2,12 +2,14 @@
 //! step. Pure.
 //!
 //! [`Search`] doubles the rate until a step fails, bisects between the highest that passed and the lowest that failed, and
-//! confirms both with longer steps. [`backlog`] tells a queue that grows from one that only sways.
+//! confirms both with longer steps; [`replayed`] goes over one again. [`backlog`] tells a queue that grows from one that only sways.
 
 pub mod backlog;
+mod replay;
 mod search;
 
-pub use search::{Bounds, Conclusion, Search, Step, StepKind, Tried};
+pub use replay::{Astray, replayed};
+pub use search::{Bounds, Conclusion, Limit, Search, Step, StepKind, Tried};
 
 #[cfg(test)]
 mod tests;

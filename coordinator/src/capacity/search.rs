@@ -50,14 +50,27 @@ pub struct Tried {
     pub step: Step,
     /// Why it failed, in a clause; `None` when it held every objective.
     pub failure: Option<String>,
-    /// It failed because of the machines that carry the load, and not because of the target.
-    pub is_generators_fault: bool,
+    /// What of the machines that carry the load made it fail; `None` where the target did, or it held.
+    pub limit: Option<Limit>,
+    /// Which share of its requests failed, where it failed for that.
+    pub failed_share: Option<f64>,
     /// How long a step has to be to tell a queue that grows from answers that take their time.
     pub needs: Duration,
     /// How long it took, with what it takes to begin and to end it.
     pub took: Duration,
     /// How many requests it offered.
     pub offered: u64,
+}
+
+/// What keeps the machines that carry the load from carrying more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// An engine thread had no room left.
+    Threads,
+    /// Something else wanted the cores of the engine threads.
+    Cores,
+    /// Every connection waited for its answer.
+    Connections,
 }
 
 /// Why a search ended.
@@ -94,7 +107,7 @@ impl Tried {
 
     /// Whether it tells something of the target.
     pub fn is_conclusive(&self) -> bool {
-        !self.is_generators_fault && !self.is_too_short()
+        self.limit.is_none() && !self.is_too_short()
     }
 }
 
@@ -110,6 +123,10 @@ struct Mark {
 pub(super) const ATTEMPTS: usize = 3;
 /// Where even the start fails, lower rates are tried down to this part of it.
 const LOWEST_SHARE: u64 = 64;
+/// How likely a share of failures may be not to show.
+const BY_CHANCE: f64 = 0.05;
+/// No step that looks for failures takes longer than so many first ones.
+const MOST_STEPS: u32 = 10;
 
 impl Search {
     /// Nothing is tried yet.
@@ -174,8 +191,8 @@ impl Search {
     }
 
     /// How many of the last steps the generator spoilt, which are attempts at one and the same.
-    fn hindered(&self) -> usize {
-        self.tried.iter().rev().take_while(|tried| tried.is_generators_fault).count()
+    pub fn hindered(&self) -> usize {
+        self.tried.iter().rev().take_while(|tried| tried.limit.is_some()).count()
     }
 
     /// Of those that passed and never failed.
@@ -189,8 +206,10 @@ impl Search {
     }
 
     fn wanted(&self) -> Result<Step, Conclusion> {
-        if let Some(last) = self.tried.last().filter(|tried| tried.is_generators_fault) {
-            return if self.hindered() < ATTEMPTS { Ok(last.step) } else { Err(Conclusion::Generator) };
+        if let Some((last, limit)) = self.tried.last().and_then(|last| Some((last, last.limit?))) {
+            // There are no more connections the next time.
+            let is_over = limit == Limit::Connections || self.hindered() >= ATTEMPTS;
+            return if is_over { Err(Conclusion::Generator) } else { Ok(last.step) };
         }
         let step = |rate, kind| Ok(Step { rate, duration: self.duration(kind), kind });
         if let Some(last) = self.tried.last().filter(|tried| tried.is_too_short()) {
@@ -206,8 +225,14 @@ impl Search {
             (None, Some(failed)) => {
                 let lower = scaled(failed.rate, 0.5);
                 let lowest = self.bounds.start.millihertz() / LOWEST_SHARE;
+                let duration = self.duration(StepKind::Coarse).max(self.telling(lower));
                 let is_too_low = lower.millihertz() < lowest.max(1) || lower >= failed.rate;
-                if is_too_low { Err(Conclusion::NothingPasses) } else { step(lower, StepKind::Coarse) }
+                let is_too_long = duration > self.bounds.step.saturating_mul(MOST_STEPS)
+                    && duration > self.needed.saturating_mul(2);
+                match is_too_low || is_too_long {
+                    true => Err(Conclusion::NothingPasses),
+                    false => Ok(Step { rate: lower, duration, kind: StepKind::Coarse }),
+                }
             }
             (Some(passed), Some(failed)) => {
                 let ratio = failed.rate.per_second() / passed.rate.per_second();
@@ -222,6 +247,15 @@ impl Search {
                 }
             }
         }
+    }
+
+    /// Where no rate has held and requests fail, a lower rate must offer enough of them for as large a share to show: a target
+    /// that fails at any rate holds every one that is low enough by chance.
+    fn telling(&self, rate: Rate) -> Duration {
+        let failed = self.tried.iter().rev().filter(|tried| tried.is_conclusive());
+        let Some(share) = failed.filter_map(|tried| tried.failed_share).next() else { return Duration::ZERO };
+        let requests = (BY_CHANCE.ln() / (1.0 - share).max(f64::MIN_POSITIVE).ln()).max(0.0);
+        Duration::try_from_secs_f64(requests / rate.per_second()).unwrap_or(Duration::MAX)
     }
 
     /// Steps grow longer towards the knee, where a queue grows slowly, and have half as much again as answers need: where it is

@@ -158,7 +158,7 @@ pub struct RunArgs {
     pub fleet: FleetKind,
 
     /// Number of workers [default: 2 for `local`, 4 for `gcp`, the number of addresses for `addresses`, of hosts for `ssh`]
-    #[arg(long, value_name = "N", value_parser = values::count_u32, env = "WORKERS", help_heading = FLEET)]
+    #[arg(long, value_name = "N", value_parser = values::workers, env = "WORKERS", help_heading = FLEET)]
     pub workers: Option<NonZeroU32>,
 
     /// Where a worker listens; repeatable, or separated by commas [default: none]

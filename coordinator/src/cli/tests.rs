@@ -167,6 +167,7 @@ fn wrong_values_are_told_by_flag() {
     for (flags, expected) in [
         (["--requests", "0"], "--requests must be at least 1"),
         (["--workers", "0"], "--workers must be at least 1"),
+        (["--workers", "4294967295"], "--workers must be at most 1000, not 4294967295"),
         (["--concurrency", "0"], "--concurrency must be at least 1"),
         (["--threads", "0"], "--threads must be at least 1"),
         (["--requests", "many"], "--requests must be a whole number, not `many`"),

@@ -67,6 +67,19 @@ pub(crate) fn count_u32(text: &str) -> Result<NonZeroU32, String> {
         .map_err(|_| format!("must be at most {}, not {}", u32::MAX, text.trim()))
 }
 
+/// More than one coordinator can lead. A number that was mistyped must not start so many processes or machines.
+const MOST_WORKERS: u32 = 1_000;
+
+/// A number of workers.
+pub(crate) fn workers(text: &str) -> Result<NonZeroU32, String> {
+    let workers = count_u32(text)?;
+    if workers.get() > MOST_WORKERS {
+        Err(format!("must be at most {MOST_WORKERS}, not {workers}"))
+    } else {
+        Ok(workers)
+    }
+}
+
 /// Any whole number.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     whole_number(text)
@@ -240,6 +253,8 @@ mod tests {
         assert_eq!(count(" 7 ").unwrap().get(), 7);
         assert_eq!(count("-1").unwrap_err(), "must be a whole number, not `-1`");
         assert_eq!(count_u32("4294967296").unwrap_err(), "must be at most 4294967295, not 4294967296");
+        assert_eq!(workers("1000").unwrap().get(), 1_000);
+        assert_eq!(workers("4294967295").unwrap_err(), "must be at most 1000, not 4294967295");
         assert_eq!(
             rate("0").unwrap_err(),
             "must be arrivals a second: a rate of 0 requests per second is not above 0"

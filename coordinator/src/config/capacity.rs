@@ -6,6 +6,7 @@ use super::error::QuestionError;
 use super::{ConfigError, RunConfig};
 use crate::capacity::Bounds;
 use crate::cli::{CapacityArgs, Given, Origin, RunArgs};
+use crate::plan::{Block, TOGETHER};
 use crate::threshold::Threshold;
 
 /// A search: within which bounds, and for what.
@@ -13,7 +14,7 @@ use crate::threshold::Threshold;
 pub struct CapacityConfig {
     /// How far it goes.
     pub bounds: Bounds,
-    /// What must hold at a rate that passes; at least one.
+    /// What must hold at a rate that passes; at least one for each scenario, or for the mix.
     pub objectives: Vec<Threshold>,
 }
 
@@ -21,8 +22,7 @@ pub struct CapacityConfig {
 const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
 
 /// What a search finds itself, or what makes no sense within one. Their variables may be set for another run.
-const NOT_OF_A_SEARCH: [&str; 14] = [
-    "mix",
+const NOT_OF_A_SEARCH: [&str; 13] = [
     "concurrency",
     "rate",
     "stages",
@@ -49,15 +49,15 @@ impl RunConfig {
             return Err(QuestionError::NotOfASearch { flag: given.place(id).into() }.into());
         }
         let start = args.start_rate.min(args.max_rate);
-        let mut run =
-            RunArgs { rate: vec![start], duration: Some(args.step), requests: None, ..args.run.clone() };
+        // Bodies are made for the highest rate, so that no step sends one more often than a run at its rate would.
+        let rate = vec![args.max_rate];
+        let mut run = RunArgs { rate, duration: Some(args.step), requests: None, ..args.run.clone() };
         run.concurrency.clear();
         run.shape.stages.clear();
         (run.shape.trace, run.shape.think_time) = (None, None);
         (run.arms.direct, run.arms.repeats, run.arms.queueing_check) = (None, None, Some(false));
         run.judge.thresholds.clear();
         run.judge.abort_on.clear();
-        run.mixed.mix.clear();
         if given.origin("connections") == Origin::Default {
             run.connections = CONNECTIONS;
         }
@@ -75,17 +75,40 @@ impl RunConfig {
     }
 }
 
+impl CapacityConfig {
+    /// What must hold in the search with this block's scenario, as it is written: what names no other one. Of a mix that is
+    /// everything.
+    pub fn objectives_of(&self, block: &Block) -> Vec<String> {
+        let is_mix = !block.mix.is_empty();
+        let is_of = |objective: &&Threshold| is_mix || is_about(objective, &block.scenario.name);
+        self.objectives.iter().filter(is_of).map(ToString::to_string).collect()
+    }
+}
+
+fn is_about(objective: &Threshold, scenario: &str) -> bool {
+    objective.scenario.as_ref().is_none_or(|named| named == scenario)
+}
+
 fn objectives(args: &CapacityArgs, given: &Given, config: &RunConfig) -> Result<Vec<Threshold>, ConfigError> {
     if let Some(slo) = args.slos.iter().find(|slo| slo.metric.is_overhead()) {
         let (place, objective) = (given.place("slos").into(), slo.to_string());
         return Err(QuestionError::OverheadInASearch { place, objective }.into());
     }
     let names: Vec<&str> = config.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    let is_mix = !config.weights.is_empty();
+    let known: Vec<&str> = names.iter().copied().chain(is_mix.then_some(TOGETHER)).collect();
     let has_goal = config.scenarios.iter().any(|scenario| !scenario.expectation.goal.is_none());
-    super::thresholds::check_all(&args.slos, "slos", given, &names, false, has_goal)?;
-    if !args.slos.is_empty() {
-        return Ok(args.slos.clone());
+    super::thresholds::check_all(&args.slos, "slos", given, &known, false, has_goal)?;
+    if args.slos.is_empty() {
+        // Both are written as they are parsed.
+        return Ok(["p99<1s", "failed<1%"].into_iter().filter_map(|text| text.parse().ok()).collect());
     }
-    // Both are written as they are parsed.
-    Ok(["p99<1s", "failed<1%"].into_iter().filter_map(|text| text.parse().ok()).collect())
+    let is_without = |name: &&&str| !args.slos.iter().any(|slo| is_about(slo, name));
+    match names.iter().find(is_without).filter(|_| !is_mix) {
+        Some(scenario) => {
+            let (place, scenario) = (given.place("slos").into(), (*scenario).to_owned());
+            Err(QuestionError::NoObjective { place, scenario }.into())
+        }
+        None => Ok(args.slos.clone()),
+    }
 }

@@ -138,9 +138,9 @@ impl SetupConfig {
     }
 }
 
-/// Flags of `setup` that are the platform's alone, or written down otherwise.
-const OF_THE_PLATFORM: [&str; 6] =
-    ["platform_image", "platform_env", "platform_port", "platform_timeout", "keep", "yes"];
+/// Flags of `setup` that are the platform's alone or written down otherwise, and the program, which no file may name.
+const OF_THE_PLATFORM: [&str; 7] =
+    ["platform_image", "platform_env", "platform_port", "platform_timeout", "keep", "yes", "worker_binary"];
 
 /// What was given to `setup` and counts for a run too, other than by the file that it writes.
 fn settings(given: &Given) -> Vec<(String, String)> {

@@ -286,12 +286,11 @@ impl RunConfig {
     /// What the plan takes at least: the durations that it names, each with its warm-up and the time that requests may
     /// still take at its end. What is measured in requests takes nobody knows how long.
     pub fn least_time(&self) -> Duration {
+        let kinds = if self.weights.is_empty() { self.scenarios.len() as u32 } else { 1 };
         if let Some(search) = &self.capacity {
-            let one = search.bounds.time.saturating_add(self.timeout);
-            return one.saturating_mul(self.scenarios.len() as u32);
+            return search.bounds.time.saturating_add(self.timeout).saturating_mul(kinds);
         }
         let arms = if self.direct.is_some() { 2 } else { 1 };
-        let kinds = if self.weights.is_empty() { self.scenarios.len() as u32 } else { 1 };
         let blocks = kinds.saturating_mul(self.repeats.get()).saturating_mul(arms);
         let of_level = |level: &Level| {
             let named = match self.extent {

@@ -47,7 +47,7 @@ fn can_be_watched(metric: Metric) -> bool {
 /// Refuses a goal of what no scenario has.
 pub(super) fn check_goal(given: &Given, scenarios: &[Scenario]) -> Result<(), ConfigError> {
     let is_of_streams = scenarios.iter().any(|scenario| scenario.expectation.goal.is_of_streams());
-    if is_of_streams && !scenarios.iter().any(|scenario| scenario.expectation.stream) {
+    if is_of_streams && !scenarios.iter().any(|scenario| scenario.expectation.is_stream()) {
         return Err(QuestionError::GoalNeedsStream { place: given.place("goodput").into() }.into());
     }
     Ok(())

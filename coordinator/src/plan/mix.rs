@@ -29,7 +29,7 @@ pub(super) fn together(mix: &[Mixed]) -> Scenario {
         request: Request { method: nothing(), path: nothing(), headers: Vec::new(), body: Vec::new() },
         variety: None,
         expectation: Expectation {
-            stream: mix.iter().any(|mixed| mixed.scenario.expectation.stream),
+            stream: mix.iter().find_map(|mixed| mixed.scenario.expectation.stream),
             ..Expectation::default()
         },
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use proto::description::WorkerDescription;
 use proto::goal::Goal;
 use proto::interval::EndReason;
-use proto::load::{Extent, Load, Pace};
+use proto::load::{Extent, Load, Pace, Rate};
 use proto::outcome::{Failure, FailureKind};
 use proto::stages::{Stage, Stages};
 use proto::target::HttpVersion;
@@ -17,6 +17,7 @@ use super::record::{
     CapacityRecord, ConclusionRecord, FleetWorkerRecord, GrowingRecord, RunHead, RunRecord, StepKindRecord,
     StepRecord, TargetRecord, ToolRecord,
 };
+use crate::capacity::Bounds;
 use crate::merge::fixtures::{
     block, closed, interval, mixed_block, mixed_interval, open, requests, seconds, totals,
 };
@@ -87,7 +88,7 @@ pub(super) fn calm_block() -> MeasuredBlock {
 pub(super) fn rough_block() -> MeasuredBlock {
     let mut shape = block(open(10), Extent::Duration(seconds(2.0)));
     shape.scenario.name = "simple_chat_stream".into();
-    shape.scenario.expectation.stream = true;
+    shape.scenario.expectation.stream = Some(proto::expectation::StreamFormat::OpenAiChat);
     let mut merge = BlockMerge::new(shape, 2);
     let mut intervals = [interval(0, (0.0, 1.0), &[5 * MS; 5]), interval(1, (1.0, 2.0), &[7 * MS; 4])];
     for interval in &mut intervals {
@@ -213,6 +214,13 @@ pub(super) fn two_scenarios() -> MeasuredBlock {
     merge.finish(false)
 }
 
+/// Of a search from 100 a second on.
+pub(super) fn bounds() -> Bounds {
+    let rate = |per_second: u64| Rate::from_millihertz(per_second * 1_000).unwrap();
+    let (step, time) = (seconds(1.0), seconds(300.0));
+    Bounds { start: rate(100), most: rate(10_000), precision: 0.02, step, time, requests: 1_000_000 }
+}
+
 /// A search that found 100 requests a second, and that 200 are too many.
 pub(super) fn search_record() -> RunRecord {
     let step = |rate| {
@@ -221,7 +229,7 @@ pub(super) fn search_record() -> RunRecord {
         measured
     };
     let mut record = GrowingRecord::new(head());
-    let mut capacity = CapacityRecord::new("simple_chat", &["p99<5ms".into()]);
+    let mut capacity = CapacityRecord::new("simple_chat", &["p99<5ms".into()], bounds());
     capacity.steps = [(1, 100_000, None), (2, 200_000, Some("p99 is <10> ms".into()))]
         .map(|(block, rate_millihertz, failure)| StepRecord {
             block,
@@ -230,8 +238,10 @@ pub(super) fn search_record() -> RunRecord {
             kind: StepKindRecord::Coarse,
             failure,
             is_generators_fault: false,
+            limit: None,
             is_too_short: false,
             was_interrupted: false,
+            took_ns: 1_600 * MS,
         })
         .to_vec();
     capacity.highest_passing_millihertz = Some(100_000);

@@ -42,8 +42,8 @@ async fn steps(
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
         course.screen.begin_search();
-        let objectives: Vec<String> = config.objectives.iter().map(ToString::to_string).collect();
-        record.search(CapacityRecord::new(&template.scenario.name, &objectives));
+        let objectives = config.objectives_of(template);
+        record.search(CapacityRecord::new(&template.scenario.name, &objectives, config.bounds));
         loop {
             let step = match search.next() {
                 Ok(step) => step,
@@ -56,14 +56,21 @@ async fn steps(
             let block = block(template, step, search.tried().len() as u64);
             let place = Place::in_search(1 + search.tried().len() as u32);
             let measured = course.block(&block, place, watch(step)).await?;
-            let last = record.add(&measured);
-            let tried = last.tried(step, &objectives);
-            let of_step = StepRecord::new(last, &tried);
+            record.add(&measured);
+            let so_far = record.so_far();
+            let (Some(last), Some(tried_so_far)) = (so_far.blocks.last(), so_far.capacities.last()) else {
+                break;
+            };
+            let usual = tried_so_far.usual_service_time(&so_far.blocks, step.rate);
+            let mut tried = last.tried(step, &objectives, usual);
             let failure = tried.failure.clone();
-            let rest = failure.as_ref().map(|_| REST + drain(last, &search));
+            let rest = failure.as_ref().map(|_| rest(&tried, &search) + drain(last, &search));
             if !measured.interrupted {
-                let took = clock::now().saturating_duration_since(begun) + rest.unwrap_or_default();
-                search.took(Tried { took, ..tried });
+                tried.took = clock::now().saturating_duration_since(begun) + rest.unwrap_or_default();
+            }
+            let of_step = StepRecord::new(last, &tried);
+            if !measured.interrupted {
+                search.took(tried);
             }
             record.add_step(of_step, &search);
             course.save(record);
@@ -118,6 +125,12 @@ fn watch(step: Step) -> super::measure::Watch<'static> {
         backlog::grows(settled, step.rate.per_second())
             .then(|| format!("{waiting} requests wait, and more with every second"))
     })
+}
+
+/// What the workers' machines were busy with may be over soon, and sooner or later it is.
+fn rest(tried: &Tried, search: &Search) -> Duration {
+    let spoilt = tried.limit.map_or(0, |_| 1 + search.hindered() as u32);
+    REST * (1 + 3 * spoilt)
 }
 
 /// How long the target needs for what a step has left in it, at the best rate that it has shown.

@@ -1,6 +1,6 @@
 //! The built-in scenarios: what chat applications and agents send all day, with and without streaming.
 
-use proto::expectation::{Expectation, JsonExpectation};
+use proto::expectation::{Expectation, JsonExpectation, StreamFormat};
 use serde_json::{Value, json};
 
 use super::{DatasetFile, Draft, ScenarioOptions};
@@ -44,7 +44,7 @@ fn answer_with(pointer: &str) -> Expectation {
 }
 
 fn a_stream() -> Expectation {
-    Expectation { stream: true, ..Expectation::default() }
+    Expectation { stream: Some(StreamFormat::OpenAiChat), ..Expectation::default() }
 }
 
 fn streamed(mut body: Value) -> Value {

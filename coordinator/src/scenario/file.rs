@@ -15,13 +15,13 @@
 //! exists = ["/data/0/embedding/0"]   # JSON pointers that must be there, whatever their value
 //! equals = { "/object" = "list" }    # and those that must have this value
 //! # finish_reason = "stop"
-//! # stream = true                    # server-sent events up to data: [DONE]
+//! # stream = true                    # server-sent events up to data: [DONE], or "anthropic" and the like for those of others
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use proto::expectation::{Expectation, JsonExpectation};
+use proto::expectation::{Expectation, JsonExpectation, StreamFormat};
 use serde::de::{Deserialize, DeserializeSeed as _, Deserializer, Error};
 use serde_json::Value;
 
@@ -106,7 +106,7 @@ struct ExpectTable {
     equals: Equals,
     finish_reason: Option<String>,
     #[serde(default)]
-    stream: bool,
+    stream: Stream,
 }
 
 /// The bytes of a body: text as it is, tables and lists as JSON.
@@ -136,6 +136,24 @@ impl<'de> Deserialize<'de> for Equals {
     }
 }
 
+/// Whose events the answer is made of, if it is a stream.
+#[derive(Debug, Default)]
+struct Stream(Option<StreamFormat>);
+
+impl<'de> Deserialize<'de> for Stream {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let format = match (JsonValue { key: "stream" }).deserialize(deserializer)? {
+            Value::Bool(false) => return Ok(Self(None)),
+            Value::Bool(true) => Some(StreamFormat::default()),
+            Value::String(name) => StreamFormat::ALL.into_iter().find(|format| format.name() == name),
+            _ => None,
+        };
+        let names = StreamFormat::ALL.map(StreamFormat::name).join(", ");
+        let error = || D::Error::custom(format!("`stream` must be true, false or one of {names}"));
+        format.map(|format| Self(Some(format))).ok_or_else(error)
+    }
+}
+
 impl From<ExpectTable> for Expectation {
     fn from(table: ExpectTable) -> Self {
         let exists = table.exists.into_iter().map(|pointer| JsonExpectation { pointer, equals: None });
@@ -148,7 +166,7 @@ impl From<ExpectTable> for Expectation {
             status: table.status,
             json: exists.chain(equals).collect(),
             finish_reason: table.finish_reason,
-            stream: table.stream,
+            stream: table.stream.0,
             ..Self::default()
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn merge(draft: &Draft, options: &ScenarioOptions<'_>) -> Vec<(String
     set(
         &mut merged,
         "accept",
-        if draft.expectation.stream { "text/event-stream" } else { "application/json" },
+        if draft.expectation.is_stream() { "text/event-stream" } else { "application/json" },
     );
 
     for (name, value) in &draft.headers {

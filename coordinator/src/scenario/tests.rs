@@ -1,6 +1,7 @@
 use std::error::Error;
 
 use proptest::prelude::*;
+use proto::expectation::StreamFormat;
 use serde_json::{Value, json};
 
 use super::*;
@@ -55,7 +56,7 @@ fn built_in_scenarios_are_realistic_and_complete() {
         assert_eq!(body["model"], "gpt-4o");
         assert_eq!(body["tools"].as_array().map_or(0, Vec::len), tools);
         assert_eq!(body.get("stream").is_some(), stream);
-        assert_eq!(scenario.expectation.stream, stream);
+        assert_eq!(scenario.expectation.is_stream(), stream);
         assert!(!scenario.expectation.is_status_only());
         assert_eq!(scenario.request.path, OPTIONS.path);
         assert_eq!(header(&scenario, "authorization"), ["Bearer sk-key"]);
@@ -177,7 +178,10 @@ fn toml_and_json_say_the_same() {
         from_toml.expectation.json,
         [expected("/data/0", None), expected("/n", Some("1")), expected("/object", Some("\"list\""))]
     );
-    assert_eq!((from_toml.expectation.status, from_toml.expectation.stream), (Some(201), true));
+    assert_eq!(
+        (from_toml.expectation.status, from_toml.expectation.stream),
+        (Some(201), Some(StreamFormat::OpenAiChat))
+    );
 }
 
 #[test]
@@ -187,6 +191,25 @@ fn what_a_file_leaves_out_has_defaults() {
     assert_eq!(scenario.request.path, OPTIONS.path);
     assert!(scenario.request.body.is_empty() && header(&scenario, "content-type").is_empty());
     assert!(scenario.expectation.is_status_only());
+}
+
+#[test]
+fn streams_are_of_a_format_by_its_name() {
+    let stream = |value: &str| load_file("a.toml", &format!("[expect]\nstream = {value}"));
+    for format in StreamFormat::ALL {
+        let scenario = stream(&format!("'{}'", format.name())).unwrap();
+        assert_eq!(scenario.expectation.stream, Some(format));
+        assert_eq!(header(&scenario, "accept"), ["text/event-stream"]);
+    }
+    assert_eq!(stream("true").unwrap().expectation.stream, Some(StreamFormat::OpenAiChat));
+    assert_eq!(stream("false").unwrap().expectation.stream, None);
+    let names = "true, false or one of openai-chat, openai-responses, anthropic, gemini";
+    for value in ["'claude'", "1", "''", "['gemini']"] {
+        let error = stream(value).unwrap_err();
+        assert!(error.starts_with(&format!("a.toml, line 2: `stream` must be {names}; ")), "{error}");
+    }
+    let error = stream("'gemini'\nfinish_reason = 'STOP'").unwrap_err();
+    assert!(error.contains("`expect.finish_reason` is of chat completions alone; name "), "{error}");
 }
 
 #[test]

@@ -78,6 +78,11 @@ impl Judged {
         self.outcome != Outcome::Passed
     }
 
+    /// Whether it is about requests that failed.
+    pub fn is_of_failures(&self) -> bool {
+        self.threshold.parse::<Threshold>().is_ok_and(|threshold| threshold.metric == Metric::Failed)
+    }
+
     /// What came of it, in a clause.
     pub fn sentence(&self) -> String {
         let at = self.load.as_ref().map(|load| format!(" at {load}")).unwrap_or_default();
@@ -120,7 +125,7 @@ fn judge_one(threshold: &Threshold, blocks: &[Measured<'_>], overheads: &[Compar
             about
                 .map(|measured| {
                     let found = figure(measured.figures, metric, threshold.bound)
-                        .map(|number| (number, threshold.bound.with_number(five_digits(number)).to_string()));
+                        .map(|number| (number, shown(threshold.bound.with_number(number))));
                     decide(threshold, measured.scenario, measured.load, found)
                 })
                 .collect()
@@ -154,6 +159,16 @@ fn decide(threshold: &Threshold, scenario: &str, load: Option<&str>, found: Foun
             }
         }
         Err(why) => Judged { load: load.map(str::to_owned), ..unknown(threshold.to_string(), named, &why) },
+    }
+}
+
+/// A count is exact, and so it is shown.
+fn shown(quantity: Quantity) -> String {
+    match quantity {
+        Quantity::Count(_) => quantity.to_string(),
+        Quantity::Nanos(number) | Quantity::Share(number) | Quantity::PerSecond(number) => {
+            quantity.with_number(five_digits(number)).to_string()
+        }
     }
 }
 

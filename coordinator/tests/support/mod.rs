@@ -12,6 +12,7 @@ pub mod network;
 pub mod oracles;
 pub mod pages;
 pub mod process;
+pub mod providers;
 pub mod proxy;
 pub mod request;
 pub mod results;

@@ -20,8 +20,21 @@ use super::process::{Bench, PROGRAM, Running};
 use super::request::Request;
 use super::target::Target;
 
-/// Where the coordinator and its target are.
-const HUB: &str = "10.98.0.1";
+/// The addresses of a network, and who logs in on its hosts.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// What all addresses begin with; the coordinator and its target are at 1.
+    prefix: &'static str,
+    first_host: usize,
+    /// Of any name, with the rights of root.
+    user: &'static str,
+    /// Where each host's sshd listens.
+    ports: &'static [u16],
+}
+
+const OWN: Layout = Layout { prefix: "10.98.0", first_host: 11, user: "root", ports: &[22] };
+/// As pages for readers name machines of theirs.
+const OF_PAGES: Layout = Layout { prefix: "10.0.0", first_host: 2, user: "me", ports: &[22, 2222] };
 const SSHD: &str = "/usr/sbin/sshd";
 
 static NETWORKS: AtomicU32 = AtomicU32::new(0);
@@ -29,6 +42,7 @@ static NETWORKS: AtomicU32 = AtomicU32::new(0);
 /// The namespaces, and what is in them.
 pub struct Network {
     hub: String,
+    layout: Layout,
     hosts: Vec<Host>,
     folder: TempDir,
 }
@@ -36,6 +50,7 @@ pub struct Network {
 /// A machine that ssh reaches.
 pub struct Host {
     namespace: String,
+    user: &'static str,
     /// Its address.
     pub address: String,
     /// Where workers' programs are kept on it.
@@ -50,9 +65,18 @@ impl Network {
         Self::with_cache(test, hosts, None)
     }
 
+    /// The two hosts that pages for readers name.
+    pub fn of_pages(test: &str) -> Option<Self> {
+        Self::laid_out(test, OF_PAGES, 2, None)
+    }
+
     /// The same, where the workers' programs are kept on disks mounted with these options, such as `size=1m`.
-    #[allow(clippy::print_stderr)]
     pub fn with_cache(test: &str, hosts: usize, cache_options: Option<&str>) -> Option<Self> {
+        Self::laid_out(test, OWN, hosts, cache_options)
+    }
+
+    #[allow(clippy::print_stderr)]
+    fn laid_out(test: &str, layout: Layout, hosts: usize, cache_options: Option<&str>) -> Option<Self> {
         if let Some(missing) = missing() {
             assert!(
                 std::env::var("CI").as_deref() != Ok("true"),
@@ -62,8 +86,8 @@ impl Network {
             return None;
         }
         let name = format!("bench-ssh-{}-{}", std::process::id(), NETWORKS.fetch_add(1, Ordering::Relaxed));
-        let mut network =
-            Self { hub: format!("{name}-hub"), hosts: Vec::new(), folder: tempfile::tempdir().unwrap() };
+        let (hub, folder) = (format!("{name}-hub"), tempfile::tempdir().unwrap());
+        let mut network = Self { hub, layout, hosts: Vec::new(), folder };
         ip(&["netns", "add", &network.hub]);
         ip(&["-n", &network.hub, "link", "set", "lo", "up"]);
         keygen(&network.folder.path().join("key"));
@@ -88,11 +112,21 @@ impl Network {
         &self,
         script: impl Fn(u64, &Request) -> super::request::Reply + Send + Sync + 'static,
     ) -> Target {
+        self.target_at(0, script)
+    }
+
+    /// The same at a port of its own; 0 for any.
+    pub fn target_at(
+        &self,
+        port: u16,
+        script: impl Fn(u64, &Request) -> super::request::Reply + Send + Sync + 'static,
+    ) -> Target {
+        let address = format!("{}:{port}", self.layout.hub());
         let namespace = File::open(format!("/run/netns/{}", self.hub)).unwrap();
         let listening = thread::spawn(move || {
             use std::os::fd::AsFd;
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            Target::scripted_on(&format!("{HUB}:0"), script)
+            Target::scripted_on(&address, script)
         });
         listening.join().unwrap()
     }
@@ -108,8 +142,12 @@ impl Network {
         let hosts = hosts.join(",");
         let fleet =
             ["run", "--fleet", "ssh", "--host", &hosts, "--target", target, "--scenario", "simple_chat"];
-        let inside = ["netns", "exec", &self.hub, PROGRAM];
-        bench.start_program("ip", &[&inside[..], &fleet, flags].concat())
+        self.inside(bench, PROGRAM, &[&fleet, flags].concat())
+    }
+
+    /// Starts any program beside the target.
+    pub fn inside(&self, bench: &Bench, program: &str, arguments: &[&str]) -> Running {
+        bench.start_program("ip", &[&["netns", "exec", &self.hub, program], arguments].concat())
     }
 
     /// All hosts, as they are named on the command line.
@@ -120,7 +158,12 @@ impl Network {
     /// What `ssh-keyscan` would say of a host.
     pub fn known_host(&self, host: usize) -> String {
         let key = fs::read_to_string(self.folder.path().join(format!("{host}/host_key.pub"))).unwrap();
-        format!("{} {key}", self.hosts[host].address)
+        let address = &self.hosts[host].address;
+        let named = self.layout.ports.iter().map(|port| match port {
+            22 => format!("{address} {key}"),
+            port => format!("[{address}]:{port} {key}"),
+        });
+        named.collect()
     }
 
     /// Makes these lines the known hosts.
@@ -162,20 +205,29 @@ impl Network {
     }
 
     fn add_host(&mut self, namespace: &str, number: usize, cache_options: Option<&str>) {
-        let (hub, address) = (self.hub.clone(), format!("10.98.0.{}", 11 + number));
+        let (hub, address) = (self.hub.clone(), self.layout.host(number));
         let folder = self.folder.path().join(number.to_string());
         let [cache, home] = ["cache", "home"].map(|name| folder.join(name));
         fs::create_dir_all(&cache).unwrap();
         fs::create_dir_all(home.join(".ssh")).unwrap();
         keygen(&folder.join("host_key"));
         ip(&["netns", "add", namespace]);
-        self.hosts.push(Host { namespace: namespace.to_owned(), address: address.clone(), cache, home });
+        let user = self.layout.user;
+        self.hosts.push(Host {
+            namespace: namespace.to_owned(),
+            user,
+            address: address.clone(),
+            cache,
+            home,
+        });
 
         let link = format!("v{number}");
         ip(&["-n", &hub, "link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
-        for (at, device, own, other) in
-            [(hub.as_str(), link.as_str(), HUB, address.as_str()), (namespace, "eth0", &address, HUB)]
-        {
+        let own_address = self.layout.hub();
+        for (at, device, own, other) in [
+            (hub.as_str(), link.as_str(), own_address.as_str(), address.as_str()),
+            (namespace, "eth0", &address, &own_address),
+        ] {
             ip(&["-n", at, "link", "set", "lo", "up"]);
             ip(&["-n", at, "address", "add", &format!("{own}/32"), "dev", device]);
             ip(&["-n", at, "link", "set", device, "up"]);
@@ -185,14 +237,17 @@ impl Network {
     }
 
     fn start_sshd(&self, host: &Host, folder: &Path, cache_options: Option<&str>, lines: &str) {
+        let listen = |port: &u16| format!("ListenAddress {}:{port}\n", host.address);
+        let listen: String = self.layout.ports.iter().map(listen).collect();
+        let users = fs::read_to_string("/etc/passwd").unwrap();
+        fs::write(folder.join("passwd"), format!("{users}{}:x:0:0::/root:/bin/sh\n", host.user)).unwrap();
         let config = format!(
-            "{lines}\nListenAddress {2}:22\nHostKey {0}/host_key\nPidFile none\n\
+            "{lines}\n{listen}HostKey {0}/host_key\nPidFile none\n\
              AuthorizedKeysFile {0}/authorized_keys {1}/authorized_keys\nPermitUserEnvironment yes\n\
              PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              UsePAM no\nStrictModes no\nPrintLastLog no\nSetEnv XDG_CACHE_HOME={0}/cache\n",
             folder.display(),
             self.folder.path().display(),
-            host.address
         );
         fs::write(folder.join("sshd_config"), config).unwrap();
         fs::create_dir_all("/run/sshd").unwrap();
@@ -201,7 +256,7 @@ impl Network {
             format!("mount -t tmpfs -o {options} tmpfs {}/cache && ", folder.display())
         });
         let script = format!(
-            "mount --bind {0}/home ~root && {cache}exec {SSHD} -D -e -f {0}/sshd_config 2>{0}/log",
+            "mount --bind {0}/home ~root && mount --bind {0}/passwd /etc/passwd && {cache}exec {SSHD} -D -e -f {0}/sshd_config 2>{0}/log",
             folder.display()
         );
         let mut command = Command::new("ip");
@@ -238,10 +293,20 @@ impl Network {
     }
 }
 
+impl Layout {
+    fn hub(self) -> String {
+        format!("{}.1", self.prefix)
+    }
+
+    fn host(self, number: usize) -> String {
+        format!("{}.{}", self.prefix, self.first_host + number)
+    }
+}
+
 impl Host {
     /// As it is named on the command line.
     pub fn name(&self) -> String {
-        format!("root@{}", self.address)
+        format!("{}@{}", self.user, self.address)
     }
 
     /// Its processes, but for the one that waits for connections.

@@ -25,6 +25,9 @@ pub const COMMANDS: [&str; 17] = [
     "mock",
 ];
 
+/// What stands before a block that `coordinator/tests/docs_ssh.rs` runs; elsewhere it is told what it would do.
+pub const OVER_SSH: &str = "run over ssh";
+
 /// One document.
 pub struct Page {
     /// From the root of the repository, such as `docs/load.md`.
@@ -61,6 +64,28 @@ pub fn all_pages() -> Vec<Page> {
 /// The root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A command for a fifth of a second or for a hundred requests, and not too many at once.
+pub fn shortened(line: &str) -> String {
+    let mut flag = "";
+    let words = line.split(' ').map(|word| {
+        let is_for = std::mem::replace(&mut flag, word);
+        match is_for {
+            "--duration" | "--ui-linger" => "200ms".to_owned(),
+            "--warmup" => "20ms".to_owned(),
+            "--requests" | "--bodies" => "100".to_owned(),
+            "--max-rate" => "200".to_owned(),
+            "--rate" if word.len() > 3 && !word.contains(',') => "400".to_owned(),
+            "--stage" => {
+                let stages =
+                    word.split(',').map(|stage| format!("100ms:{}", stage.split_once(':').unwrap().1));
+                stages.collect::<Vec<_>>().join(",")
+            }
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl Page {

@@ -88,6 +88,13 @@ impl Bench {
         self.folder.path()
     }
 
+    /// Puts `archestra-bench` into the folder `bin` there, for shells.
+    pub fn program_on_path(&self) {
+        let bin = self.folder().join("bin");
+        fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink(PROGRAM, bin.join("archestra-bench")).unwrap();
+    }
+
     /// Runs `archestra-bench` to its end.
     pub fn run(&self, arguments: &[&str]) -> Finished {
         self.start(arguments).wait(BOUND)

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use proto::expectation::{Expectation, JsonExpectation};
 
-use crate::answer::StreamTimes;
+use crate::answer::{StreamTimes, formats};
 use crate::clock::Nanos;
 use crate::json::{Expected, Pattern, Pointers, Test, Wants};
 use crate::outcome::{BodyFault, Fault};
 
 /// The scenario's JSON expectations are wanted under their own numbers, from 0; these come after them.
 const FINISH_REASON: u8 = 16;
-const STREAM_ERROR: u8 = 17;
-const CONTENT: u8 = 18;
-const INPUT_TOKENS: u8 = 19;
-const OUTPUT_TOKENS: u8 = 20;
+pub(super) const STREAM_ERROR: u8 = 17;
+pub(super) const CONTENT: u8 = 18;
+pub(super) const INPUT_TOKENS: u8 = 19;
+pub(super) const OUTPUT_TOKENS: u8 = 20;
+pub(super) const END: u8 = 21;
 
 /// What an answer must be. Compiled once a block and shared by its connections.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Criteria {
     expectation: Expectation,
     pointers: Vec<String>,
     wanted: Pointers,
+    /// Whether an event ends a stream, in place of `data: [DONE]`.
+    pub(super) ends_by_event: bool,
 }
 
 impl Criteria {
@@ -40,12 +43,11 @@ impl Criteria {
             let equals = Test::Equals(Expected::string(reason));
             patterns.push(Pattern::at("/choices/0/finish_reason", equals, FINISH_REASON));
         }
-        if expectation.stream {
-            patterns.push(Pattern::at("/error", Test::NotNull, STREAM_ERROR));
-            patterns.extend(content());
-            patterns.extend(usage());
+        if let Some(format) = expectation.stream {
+            patterns.extend(formats::patterns(format));
         }
         Ok(Self {
+            ends_by_event: expectation.stream.is_some_and(formats::ends_by_event),
             expectation: expectation.clone(),
             pointers: expectation.json.iter().map(|json| json.pointer.clone()).collect(),
             wanted: Pointers::new(&patterns),
@@ -60,7 +62,7 @@ impl Criteria {
     /// Whether the answer must be a stream of server-sent events.
     #[inline]
     pub fn is_stream(&self) -> bool {
-        self.expectation.stream
+        self.expectation.is_stream()
     }
 
     /// Whether a success that was due at `due` and complete at `done` went beyond the goal.
@@ -115,6 +117,8 @@ impl Criteria {
     }
 
     const FINISH_REASON: Wants = Wants::only(FINISH_REASON);
+    /// What ends a stream, where an event does.
+    pub(super) const END: Wants = Wants::only(END);
     /// An object within a stream that says that something went wrong.
     pub(super) const STREAM_ERROR: Wants = Wants::only(STREAM_ERROR);
     /// Content: what makes an event of a stream a content event.
@@ -135,36 +139,6 @@ fn test(json: &JsonExpectation) -> Result<Test, String> {
         format!("the value `{text}` expected at `{pointer}` {problem}; a string needs double quotes")
     })?;
     Ok(Test::Equals(expected))
-}
-
-/// Whatever a model says, in any of the choices: text, tool calls, reasoning or a refusal. A role, a finish reason and
-/// a count of tokens are none of it.
-fn content() -> impl Iterator<Item = Pattern> {
-    [
-        ("/delta/content", Test::NonEmptyString),
-        ("/delta/tool_calls", Test::NonEmptyArray),
-        ("/delta/function_call", Test::NotNull),
-        ("/delta/reasoning_content", Test::NonEmptyString),
-        ("/delta/reasoning", Test::NonEmptyString),
-        ("/delta/refusal", Test::NonEmptyString),
-        ("/text", Test::NonEmptyString),
-    ]
-    .into_iter()
-    .map(|(pointer, test)| Pattern::within_elements("/choices", pointer, test, CONTENT))
-}
-
-/// How many tokens it took, as the upstream tells: by the names of OpenAI's chat completions, and of others.
-fn usage() -> impl Iterator<Item = Pattern> {
-    let input = (Test::Count(Criteria::INPUT_COUNT), INPUT_TOKENS);
-    let output = (Test::Count(Criteria::OUTPUT_COUNT), OUTPUT_TOKENS);
-    [
-        ("/usage/prompt_tokens", input.clone()),
-        ("/usage/input_tokens", input),
-        ("/usage/completion_tokens", output.clone()),
-        ("/usage/output_tokens", output),
-    ]
-    .into_iter()
-    .map(|(pointer, (test, want))| Pattern::at(pointer, test, want))
 }
 
 #[cfg(test)]

@@ -68,8 +68,11 @@ impl Stream {
             return Err(Fault::Body(BodyFault::TooManyEvents));
         }
         // Some gateways close right after the end mark, without the blank line that would complete the event.
-        progress.done = progress.done || self.events.finish();
-        if !progress.done {
+        let is_at_end = match criteria.ends_by_event {
+            false => progress.done || self.events.finish(),
+            true => progress.met.contains(Criteria::END),
+        };
+        if !is_at_end {
             return Err(Fault::Truncated);
         }
         if progress.content_events == 0 {

@@ -1,9 +1,11 @@
 //! Answers as real gateways give them, at every cut.
 
+mod formats;
+
 use std::iter;
 
 use proptest::prelude::*;
-use proto::expectation::{Expectation, JsonExpectation};
+use proto::expectation::{Expectation, JsonExpectation, StreamFormat};
 
 use super::*;
 use crate::http1::response::{End, Response};
@@ -13,7 +15,7 @@ use crate::pieces::cut;
 type Judged = (Result<(), Fault>, u64, u64);
 
 fn expectation(stream: bool) -> Expectation {
-    Expectation { stream, ..Expectation::default() }
+    Expectation { stream: stream.then_some(StreamFormat::OpenAiChat), ..Expectation::default() }
 }
 
 fn json(pointer: &str, equals: Option<&str>) -> JsonExpectation {

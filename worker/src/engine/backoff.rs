@@ -38,7 +38,7 @@ impl Backoff {
                 return None;
             }
             Fault::Timeout(_) => return None,
-            Fault::Connect(_) | Fault::Tls(_) => self.failures += 1,
+            Fault::Connect(_) | Fault::OutOfFiles | Fault::Tls(_) => self.failures += 1,
             Fault::Reset(_)
             | Fault::StreamReset(_)
             | Fault::GoneAway(_)

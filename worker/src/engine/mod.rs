@@ -59,8 +59,10 @@ use shard::{Shard, WAKER, Wiring};
 /// Requests that a worker can have in flight, each with half a kilobyte of its own: connections of HTTP/1.1 meet the limit
 /// of files before that, streams of HTTP/2 do not.
 const MOST_PLACES: u32 = 1 << 20;
-/// Files that a worker needs beside its connections.
+/// Files that a worker needs beside its connections,
 const FILES_IN_RESERVE: u64 = 64;
+/// and for each thread of its engine: an event queue, what wakes it, its timer, and two that tell how hard it works.
+const FILES_OF_A_THREAD: u64 = 5;
 
 /// What one thread does from beginning to end.
 type Carrier = Box<dyn FnOnce() -> io::Result<()> + Send>;
@@ -98,13 +100,16 @@ pub enum EngineError {
     Bodies(#[from] RingError),
     /// More connections than the system allows.
     #[error(
-        "{connections} connections are asked of a worker that may open {files} files: raise its limit (`ulimit -n`) or add workers"
+        "{connections} connections are asked of a worker that may open {files} files, of which it needs {reserve} for itself: \
+         raise its limit (`ulimit -n`) or add workers"
     )]
     Files {
         /// Asked for.
         connections: u32,
         /// Allowed.
         files: u64,
+        /// Those that are for other things.
+        reserve: u64,
     },
     /// More requests in flight than there is memory for.
     #[error(
@@ -137,8 +142,8 @@ impl Engine {
         let ways = resolve(&assignment.target)?;
         let assignment = &settled(assignment, &ways.taken, clock)?;
         let http_version = assignment.target.http_version;
-        let connections = connections_within_limits(assignment)?;
         let threads = assignment.threads.map_or_else(host::cores, std::num::NonZeroU32::get);
+        let connections = connections_within_limits(assignment, threads, host::open_files_limit())?;
         let lanes = schedule::lanes(assignment, threads);
         if lanes.is_empty() {
             return Err(EngineError::Idle);
@@ -257,15 +262,16 @@ fn settled(assignment: &Assignment, ways: &[Way], clock: Clock) -> Result<Assign
     Ok(settled)
 }
 
-/// How many connections this worker holds, where the system and its memory allow what is asked.
-fn connections_within_limits(assignment: &Assignment) -> Result<u32, EngineError> {
+/// How many connections this worker holds on so many threads, where its memory and the files that it may open allow it.
+fn connections_within_limits(assignment: &Assignment, threads: u32, files: u64) -> Result<u32, EngineError> {
     let connections = match assignment.target.http_version {
         HttpVersion::Http2 => assignment.connections(),
         HttpVersion::Http11 | HttpVersion::Auto => assignment.places(),
     };
-    let files = host::open_files_limit();
-    if u64::from(connections) + FILES_IN_RESERVE > files {
-        return Err(EngineError::Files { connections, files });
+    // A thread has one connection at least.
+    let reserve = FILES_IN_RESERVE + FILES_OF_A_THREAD * u64::from(threads.min(connections));
+    if u64::from(connections) + reserve > files {
+        return Err(EngineError::Files { connections, files, reserve });
     }
     let places = assignment.places();
     if places > MOST_PLACES {
@@ -330,4 +336,37 @@ fn cuts(assignment: &Assignment) -> Vec<Nanos> {
     cuts.sort_unstable();
     cuts.dedup();
     cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::wire;
+
+    fn closed(concurrency: u32) -> Assignment {
+        let message = wire::Assignment {
+            id: "id".into(),
+            target: Some(wire::Target { url: "http://127.0.0.1:1".into(), ..Default::default() }),
+            request: Some(wire::Request { method: "GET".into(), path: "/".into(), ..Default::default() }),
+            load: Some(wire::assignment::Load::Closed(wire::ClosedLoad {
+                concurrency,
+                ..Default::default()
+            })),
+            requests: Some(1),
+            worker_count: 1,
+            timeout_ns: 1,
+            keep_alive: true,
+            lease_ns: 1,
+            ..Default::default()
+        };
+        Assignment::try_from(message).unwrap()
+    }
+
+    #[test]
+    fn connections_leave_the_threads_the_files_that_they_need() {
+        let of = |connections, threads| connections_within_limits(&closed(connections), threads, 1024);
+        assert_eq!((of(955, 1).ok(), of(901, 12).ok(), of(640, 64).ok()), (Some(955), None, Some(640)));
+        let refused = of(900, 64).unwrap_err().to_string();
+        assert!(refused.contains("1024 files, of which it needs 384 for itself: raise"), "{refused}");
+    }
 }

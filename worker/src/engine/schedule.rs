@@ -21,6 +21,10 @@ pub enum Schedule {
     Open(Open),
 }
 
+/// Arrivals that wait for one thread, in 64 MiB: beyond it they are dropped even where no limit was asked for, because a
+/// queue that only grows would end with the worker's memory, and all that it has measured.
+const MOST_WAITING: u64 = 1 << 22;
+
 /// How much one thread has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lane {
@@ -127,7 +131,8 @@ impl Schedule {
                 arrived: 0,
                 taken: Ticket::default(),
                 dealer: None,
-                most_in_flight: max_in_flight.map_or(u64::MAX, |most| lane.share.of(most.get())),
+                most_in_flight: max_in_flight
+                    .map_or(MOST_WAITING, |most| lane.share.of(most.get()).min(MOST_WAITING)),
                 in_flight: 0,
                 offered: 0,
                 dropped: 0,

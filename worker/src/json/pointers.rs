@@ -97,10 +97,11 @@ impl Pattern {
         Self { steps: steps(pointer).collect(), test, want, any: false }
     }
 
-    /// Any value at a pointer within any element of the array at another pointer.
-    pub fn within_elements(array: &str, pointer: &str, test: Test, want: u8) -> Self {
-        let steps = steps(array).chain([Step::EveryElement]).chain(steps(pointer)).collect();
-        Self { steps, test, want, any: true }
+    /// Any value at a pointer in which `*` stands for any element of an array.
+    pub fn any(pointer: &str, test: Test, want: u8) -> Self {
+        let any_element = Step::Token("*".into());
+        let steps = steps(pointer).map(|step| if step == any_element { Step::EveryElement } else { step });
+        Self { steps: steps.collect(), test, want, any: true }
     }
 }
 

@@ -87,6 +87,29 @@ fn a_target_that_dies_meets_no_storm_and_is_found_when_it_is_back() {
     assert_eq!(back.connections(), 8, "{:?}", finished.totals);
 }
 
+/// The connection breaks while the request is being written, when nobody listens any more.
+#[test]
+fn what_breaks_one_connection_is_not_said_of_the_next() {
+    let (asked, alone) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (was_asked, is_alone) = (asked.clone(), alone.clone());
+    let server = Server::start(move |peer| {
+        peer.head()?;
+        was_asked.store(true, Ordering::SeqCst);
+        wait_until("nobody listens", || is_alone.load(Ordering::SeqCst));
+        // With what is unread the connection is not closed but reset.
+        Ok(())
+    });
+    let mut assignment = closed(&server.url(), 1, 4);
+    assignment.request.body = vec![b'x'; 16 << 20];
+    let running = begin(&assignment);
+    wait_until("the target is asked", || asked.load(Ordering::SeqCst));
+    drop(server);
+    alone.store(true, Ordering::SeqCst);
+    let finished = running.finish();
+    let of = |kind| failures(&finished, kind);
+    assert_eq!((of(FailureKind::Reset), of(FailureKind::Connect)), (1, 3), "{:?}", finished.totals);
+}
+
 #[test]
 fn a_target_that_only_accepts_meets_no_storm() {
     let server = Server::start(|_| Ok(()));

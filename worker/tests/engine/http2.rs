@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proto::assignment::Assignment;
-use proto::expectation::Expectation;
+use proto::expectation::{Expectation, StreamFormat};
 use proto::load::WarmUp;
 use proto::target::{HttpVersion, Target};
 use worker::clock::Clock;
@@ -95,7 +95,7 @@ fn streams_of_events_are_timed_side_by_side() {
     let event = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
     let body = format!("{}data: [DONE]\n\n", event.repeat(5));
     let server = H2Server::start(Answers { content_type: "text/event-stream", ..Answers::json(&body) });
-    let expectation = Expectation { stream: true, ..Expectation::default() };
+    let expectation = Expectation { stream: Some(StreamFormat::OpenAiChat), ..Expectation::default() };
     let finished = run(&Assignment { expectation, ..closed2(&server.url(), 8, 8, 100) });
     assert_all_good(&finished, 100, "streams");
     assert_eq!((finished.totals.content_events, finished.latencies.time_to_first_token.count()), (500, 100));

@@ -11,7 +11,7 @@ use proto::outcome::FailureKind;
 
 use super::h2_server::{frame, goaway, greet, greet_and_say, next_request, ok};
 use super::http2::closed2;
-use super::load::{assert_all_failed, failures, run, wait_until};
+use super::load::{assert_all_failed, assert_all_good, begin, failures, run, wait_until};
 use super::server::{Peer, Server};
 
 /// A slot whose requests fail rests for 10 ms, then twice as long each time, up to a second, and half of that at least. So in
@@ -90,4 +90,40 @@ fn a_connection_that_takes_no_more_requests_is_closed_when_its_last_is_out_of_ti
     // The server may see the next connection before it sees the end of the last.
     let most = most.load(Ordering::SeqCst);
     assert!(most <= 3, "{most} connections at once");
+}
+
+/// Every answer comes with the end of its connection in one segment, so that the engine sees both at once.
+#[test]
+fn a_request_of_which_nothing_was_written_when_its_connection_ended_is_sent_on_the_next() {
+    let server = Server::start(|peer: &mut Peer| {
+        greet(peer, &[])?;
+        let Some(stream) = next_request(peer)? else { return Ok(()) };
+        rustix::net::sockopt::set_tcp_cork(peer.stream(), true)?;
+        peer.send(&ok(stream, "{}"))
+    });
+    let finished = run(&closed2(&server.url(), 1, 1, 20));
+    assert_all_good(&finished, 20, "one request for each connection");
+    assert_eq!((server.connections(), finished.totals.resent), (20, 0));
+}
+
+#[test]
+fn what_breaks_one_connection_is_not_said_of_the_next() {
+    let (asked, alone) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (was_asked, is_alone) = (asked.clone(), alone.clone());
+    // Nonsense and the end of the connection in one segment, when nobody listens any more.
+    let server = Server::start(move |peer: &mut Peer| {
+        greet(peer, &[])?;
+        next_request(peer)?;
+        was_asked.store(true, Ordering::SeqCst);
+        wait_until("nobody listens", || is_alone.load(Ordering::SeqCst));
+        rustix::net::sockopt::set_tcp_cork(peer.stream(), true)?;
+        peer.send(&frame(6, 0, 0, b"short"))
+    });
+    let running = begin(&closed2(&server.url(), 1, 1, 4));
+    wait_until("the target is asked", || asked.load(Ordering::SeqCst));
+    drop(server);
+    alone.store(true, Ordering::SeqCst);
+    let finished = running.finish();
+    let of = |kind| failures(&finished, kind);
+    assert_eq!((of(FailureKind::Protocol), of(FailureKind::Connect)), (1, 3), "{:?}", finished.totals);
 }

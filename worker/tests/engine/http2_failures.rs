@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proto::assignment::Assignment;
-use proto::expectation::Expectation;
+use proto::expectation::{Expectation, StreamFormat};
 use proto::outcome::FailureKind;
 use worker::clock::Clock;
 use worker::probe::probe;
@@ -60,7 +60,7 @@ fn a_reset_stream_is_called_by_its_code() {
         ]
         .concat()
     });
-    let stream = Expectation { stream: true, ..Expectation::default() };
+    let stream = Expectation { stream: Some(StreamFormat::OpenAiChat), ..Expectation::default() };
     assert_failure(&server, stream, FailureKind::Truncated, "DONE");
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use proto::assignment::Assignment;
-use proto::expectation::Expectation;
+use proto::expectation::{Expectation, StreamFormat};
 use proto::outcome::{Failure, FailureKind};
 use proto::target::Target;
 use rustix::net::sockopt::set_socket_linger;
@@ -23,7 +23,7 @@ fn failure(server: &Server, scheme: &str) -> Failure {
     let url = format!("{scheme}://{}", server.address()).parse().unwrap();
     let assignment = Assignment {
         target: Target { insecure: true, ..Target::new(url) },
-        expectation: Expectation { stream: true, ..Expectation::default() },
+        expectation: Expectation { stream: Some(StreamFormat::OpenAiChat), ..Expectation::default() },
         timeout: Duration::from_secs(1),
         keep_alive: false,
         ..closed("http://unused", 1, 1)

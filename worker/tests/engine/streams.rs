@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use proto::assignment::Assignment;
-use proto::expectation::Expectation;
+use proto::expectation::{Expectation, StreamFormat};
 use proto::goal::Goal;
 use proto::interval::Finished;
 use proto::outcome::FailureKind;
@@ -41,7 +41,7 @@ fn streams_within(goal: Goal, parts: Vec<String>, pause: Duration, close: bool, 
         }
         Ok(())
     });
-    let expectation = Expectation { stream: true, goal, ..Expectation::default() };
+    let expectation = Expectation { stream: Some(StreamFormat::OpenAiChat), goal, ..Expectation::default() };
     run(&Assignment { expectation, ..closed(&server.url(), 1, requests) })
 }
 
@@ -95,7 +95,7 @@ fn a_stream_may_be_cut_anywhere_even_within_a_letter() {
         }
         Ok(())
     });
-    let expectation = Expectation { stream: true, ..Expectation::default() };
+    let expectation = Expectation { stream: Some(StreamFormat::OpenAiChat), ..Expectation::default() };
     let finished = run(&Assignment { expectation, ..closed(&server.url(), 2, 20) });
     assert_all_good(&finished, 20, "byte by byte");
     assert_eq!(finished.totals.content_events, 40);

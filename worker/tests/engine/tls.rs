@@ -9,7 +9,9 @@ use proto::assignment::Assignment;
 use proto::outcome::FailureKind;
 use proto::target::Target;
 use proto::tls::ClientIdentity;
-use rcgen::{Certificate, CertifiedKey, generate_simple_self_signed};
+use rcgen::{
+    Certificate, CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed,
+};
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -109,7 +111,17 @@ impl TlsServer {
         name: &str,
         script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
+        let certificate = generate_simple_self_signed([name.to_owned()]).unwrap();
+        Self::of(certificate, authority, protocols, script)
+    }
+
+    /// A server with that certificate.
+    fn of(
+        CertifiedKey { cert, signing_key }: CertifiedKey<KeyPair>,
+        authority: Option<&Certificate>,
+        protocols: Vec<Vec<u8>>,
+        script: impl Fn(&mut Peer, ServerConnection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -215,8 +227,22 @@ fn a_stranger_is_trusted_only_when_asked_to() {
 fn a_certificate_for_another_name_is_refused() {
     let server = TlsServer::start("elsewhere.example", ok("{\"a\":1}"), false);
     let refused = run(&load(server.target(true, false)));
-    assert_all_failed(&refused, FailureKind::Tls, REQUESTS, "for this name");
+    assert_all_failed(&refused, FailureKind::Tls, REQUESTS, "is for another name");
     assert_all_good(&run(&load(server.target(true, true))), REQUESTS, "any certificate");
+}
+
+#[test]
+fn a_certificate_that_does_not_hold_now_is_named_so() {
+    for (from, to, detail) in [(2000, 2001, "has expired, by"), (4000, 4001, "is not valid yet, by")] {
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+        let signing_key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        let answer = |peer: &mut Peer, session| serve(peer, session, ok("{\"a\":1}").as_bytes(), false);
+        let server = TlsServer::of(CertifiedKey { cert, signing_key }, None, Vec::new(), answer);
+        assert_all_failed(&run(&load(server.target(true, false))), FailureKind::Tls, REQUESTS, detail);
+        assert_all_good(&run(&load(server.target(true, true))), REQUESTS, "any certificate");
+    }
 }
 
 #[test]
@@ -318,7 +344,7 @@ fn another_server_name_is_asked_for_and_looked_for_in_the_certificate() {
         Ok(())
     });
     let target = server.target(true, false);
-    assert_all_failed(&run(&load(target.clone())), FailureKind::Tls, REQUESTS, "for this name");
+    assert_all_failed(&run(&load(target.clone())), FailureKind::Tls, REQUESTS, "is for another name");
     let named = Target { server_name: Some("elsewhere.example".into()), ..target };
     assert_all_good(&run(&load(named)), REQUESTS, "by another name");
 }

@@ -31,6 +31,17 @@ pub enum QuestionError {
         /// The flag.
         flag: String,
     },
+    /// A search for which nothing has to hold.
+    #[error(
+        "{place} says nothing of {scenario}, so that every rate would hold; add an objective for it, such as \
+         `{scenario}:p99<1s`, or one without a name, which is for every scenario"
+    )]
+    NoObjective {
+        /// Where the others are.
+        place: String,
+        /// The scenario's name.
+        scenario: String,
+    },
     /// A condition that can only be judged in the end.
     #[error(
         "{place} has `{condition}`, which nobody knows while a block runs; use p50, p95, p99, failed, dropped or throughput"

@@ -82,7 +82,7 @@ pub fn source(text: &str) -> String {
 fn section(record: &RunRecord, section: &Section) -> Markup {
     let figures = match section.heading {
         Some("Capacity") => {
-            record.capacities.iter().filter_map(|capacity| charts::by_rate(record, capacity)).collect()
+            record.capacities.iter().flat_map(|capacity| charts::by_rate(record, capacity)).collect()
         }
         Some("What the gateway adds") => added(record),
         _ => Vec::new(),

@@ -106,7 +106,7 @@ fn numbers(all: impl Iterator<Item = u32>) -> String {
     let mut spans: Vec<(u32, u32)> = Vec::new();
     for number in all {
         match spans.last_mut() {
-            Some((_, last)) if *last == number || *last + 1 == number => *last = number,
+            Some((_, last)) if *last == number || last.checked_add(1) == Some(number) => *last = number,
             _ => spans.push((number, number)),
         }
     }
@@ -126,5 +126,6 @@ mod tests {
     fn numbers_that_follow_each_other_are_a_span() {
         assert_eq!(numbers([1, 1, 2, 4, 5, 6, 9].into_iter()), "1, 2, 4–6, 9");
         assert_eq!(numbers([].into_iter()), "");
+        assert_eq!(numbers([u32::MAX, 0].into_iter()), "4294967295, 0", "as no run counts, but a file may");
     }
 }

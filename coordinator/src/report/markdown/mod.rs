@@ -8,7 +8,7 @@ use proto::target::HttpVersion;
 
 mod arms;
 mod blocks;
-mod capacity;
+pub(super) mod capacity;
 mod findings;
 pub(super) mod format;
 mod goodput;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockRecord, RunRecord, nanos};
-use crate::capacity::{Conclusion, StepKind, Tried};
+use super::{BlockRecord, BoundsRecord, RunRecord, nanos};
+use crate::capacity::{Bounds, Conclusion, Limit, StepKind, Tried};
 
 /// The search with one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct CapacityRecord {
     pub scenario: String,
     /// What had to hold, as it was written.
     pub objectives: Vec<String>,
+    /// How far it was allowed to go; `None` in older records.
+    #[serde(default)]
+    pub bounds: Option<BoundsRecord>,
     /// The highest rate that held, in thousandths of a request a second; `None` when none did.
     pub highest_passing_millihertz: Option<u64>,
     /// The lowest rate that did not; `None` when all did.
@@ -41,11 +44,17 @@ pub struct StepRecord {
     pub failure: Option<String>,
     /// It failed because of the machines that carried the load.
     pub is_generators_fault: bool,
+    /// What of them; `None` where it was not, or in older records.
+    #[serde(default)]
+    pub limit: Option<LimitRecord>,
     /// It held every objective, and was over before a queue could be seen to grow.
     #[serde(default)]
     pub is_too_short: bool,
     /// The user ended it.
     pub was_interrupted: bool,
+    /// How long it took, with what it takes to begin and to end it, and the rest after it; 0 where it was interrupted.
+    #[serde(default)]
+    pub took_ns: u64,
 }
 
 /// Why a rate was tried.
@@ -59,6 +68,19 @@ pub enum StepKindRecord {
     Fine,
     /// Once more, for longer.
     Confirmation,
+}
+
+/// What kept the machines that carried the load from carrying more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LimitRecord {
+    /// An engine thread had no room left.
+    Threads,
+    /// Something else wanted the cores of the engine threads.
+    Cores,
+    /// Every connection waited for its answer.
+    Connections,
 }
 
 /// Why a search ended.
@@ -80,10 +102,11 @@ pub enum ConclusionRecord {
 
 impl CapacityRecord {
     /// Of a search that has not begun.
-    pub fn new(scenario: &str, objectives: &[String]) -> Self {
+    pub fn new(scenario: &str, objectives: &[String], bounds: Bounds) -> Self {
         Self {
             scenario: scenario.to_owned(),
             objectives: objectives.to_vec(),
+            bounds: Some(bounds.into()),
             highest_passing_millihertz: None,
             lowest_failing_millihertz: None,
             conclusion: None,
@@ -125,15 +148,13 @@ impl StepRecord {
             block: block.number,
             rate_millihertz: step.rate.millihertz(),
             duration_ns: nanos(step.duration),
-            kind: match step.kind {
-                StepKind::Coarse => StepKindRecord::Coarse,
-                StepKind::Fine => StepKindRecord::Fine,
-                StepKind::Confirmation => StepKindRecord::Confirmation,
-            },
+            kind: step.kind.into(),
             failure: tried.failure.clone(),
-            is_generators_fault: tried.is_generators_fault,
+            is_generators_fault: tried.limit.is_some(),
+            limit: tried.limit.map(LimitRecord::from),
             is_too_short: tried.is_too_short(),
             was_interrupted: block.interrupted,
+            took_ns: nanos(tried.took),
         }
     }
 }
@@ -149,17 +170,62 @@ impl RunRecord {
 
     /// Ends the search that goes on.
     pub(super) fn conclude_search(&mut self, conclusion: Conclusion) {
-        let last = self.blocks.last().filter(|_| conclusion == Conclusion::Generator);
-        let more_workers = last.map(BlockRecord::more_workers);
         let Some(capacity) = self.capacities.last_mut() else { return };
-        capacity.more_workers = more_workers;
-        capacity.conclusion = Some(match conclusion {
-            Conclusion::Found => ConclusionRecord::Found,
-            Conclusion::BeyondMost => ConclusionRecord::BeyondMost,
-            Conclusion::NothingPasses => ConclusionRecord::NothingPasses,
-            Conclusion::Generator => ConclusionRecord::Generator,
-            Conclusion::OutOfBudget => ConclusionRecord::OutOfBudget,
-        });
+        capacity.conclusion = Some(conclusion.into());
+        capacity.more_workers = capacity.wanted_workers(&self.blocks);
+    }
+}
+
+impl StepKindRecord {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coarse => "coarse",
+            Self::Fine => "fine",
+            Self::Confirmation => "confirmation",
+        }
+    }
+}
+
+impl From<StepKind> for StepKindRecord {
+    fn from(kind: StepKind) -> Self {
+        match kind {
+            StepKind::Coarse => Self::Coarse,
+            StepKind::Fine => Self::Fine,
+            StepKind::Confirmation => Self::Confirmation,
+        }
+    }
+}
+
+impl From<LimitRecord> for Limit {
+    fn from(limit: LimitRecord) -> Self {
+        match limit {
+            LimitRecord::Threads => Self::Threads,
+            LimitRecord::Cores => Self::Cores,
+            LimitRecord::Connections => Self::Connections,
+        }
+    }
+}
+
+impl From<Limit> for LimitRecord {
+    fn from(limit: Limit) -> Self {
+        match limit {
+            Limit::Threads => Self::Threads,
+            Limit::Cores => Self::Cores,
+            Limit::Connections => Self::Connections,
+        }
+    }
+}
+
+impl From<Conclusion> for ConclusionRecord {
+    fn from(conclusion: Conclusion) -> Self {
+        match conclusion {
+            Conclusion::Found => Self::Found,
+            Conclusion::BeyondMost => Self::BeyondMost,
+            Conclusion::NothingPasses => Self::NothingPasses,
+            Conclusion::Generator => Self::Generator,
+            Conclusion::OutOfBudget => Self::OutOfBudget,
+        }
     }
 }
 
@@ -178,7 +244,7 @@ mod tests {
     fn searched(outcomes: &[fn(Tried) -> Tried]) -> RunRecord {
         let blocks: Vec<_> = outcomes.iter().map(|_| fixtures::calm_block()).collect();
         let mut record = fixtures::record_of(&blocks);
-        let mut capacity = CapacityRecord::new("simple_chat", &[]);
+        let mut capacity = CapacityRecord::new("simple_chat", &[], fixtures::bounds());
         capacity.highest_passing_millihertz = Some(1_000);
         let step = Step {
             rate: Rate::from_millihertz(1_000).unwrap(),
@@ -187,7 +253,8 @@ mod tests {
         };
         for (block, outcome) in record.blocks.iter().zip(outcomes) {
             let (needs, took) = (Duration::ZERO, Duration::ZERO);
-            let held = Tried { step, failure: None, is_generators_fault: false, needs, took, offered: 1 };
+            let held =
+                Tried { step, failure: None, limit: None, failed_share: None, needs, took, offered: 1 };
             capacity.steps.push(StepRecord::new(block, &outcome(held)));
         }
         record.capacities.push(capacity);
@@ -195,7 +262,7 @@ mod tests {
     }
 
     fn spoilt(tried: Tried) -> Tried {
-        Tried { failure: Some("busy".into()), is_generators_fault: true, ..tried }
+        Tried { failure: Some("busy".into()), limit: Some(Limit::Cores), ..tried }
     }
 
     fn too_short(tried: Tried) -> Tried {

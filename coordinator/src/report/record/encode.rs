@@ -32,7 +32,7 @@ impl BlockRecord {
     /// The record of one measured block, with its figures and findings. Blocks are numbered from 1.
     pub fn new(number: u32, measured: &MeasuredBlock) -> Self {
         let block = &measured.block;
-        let stream = block.scenario.expectation.stream;
+        let stream = block.scenario.expectation.is_stream();
         let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
         let medians = medians(&series);
         let evidence = Evidence::new(measured, &medians);
@@ -216,7 +216,8 @@ impl From<&Scenario> for ScenarioRecord {
                 })
                 .collect(),
             expected_finish_reason: expectation.finish_reason.clone(),
-            stream: expectation.stream,
+            stream: expectation.is_stream(),
+            stream_format: expectation.stream.map(|format| format.name().to_owned()),
             goal: GoalRecord::of(expectation.goal),
         }
     }

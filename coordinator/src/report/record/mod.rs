@@ -12,6 +12,8 @@ use crate::statistics::thresholds::Judged;
 use crate::statistics::verdict::{Finding, Verdict};
 use crate::statistics::{Figures, StageFigures};
 
+mod blame;
+mod bounds;
 mod capacity;
 mod decode;
 mod encode;
@@ -30,7 +32,8 @@ mod tally;
 mod thresholds;
 mod witness;
 
-pub use capacity::{CapacityRecord, ConclusionRecord, StepKindRecord, StepRecord};
+pub use bounds::BoundsRecord;
+pub use capacity::{CapacityRecord, ConclusionRecord, LimitRecord, StepKindRecord, StepRecord};
 pub use decode::RecordError;
 pub(super) use encode::nanos;
 pub use growing::GrowingRecord;

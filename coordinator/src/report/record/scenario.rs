@@ -30,6 +30,10 @@ pub struct ScenarioRecord {
     pub expected_finish_reason: Option<String>,
     /// The answer is a stream of server-sent events.
     pub stream: bool,
+    /// Whose events they are, such as `openai-chat`, by the names of scenario files; of a mix, those of its first stream.
+    /// `None` for no stream, and in records of before it was kept.
+    #[serde(default)]
+    pub stream_format: Option<String>,
     /// What a success that was not late kept to; `None` where nothing could be late.
     #[serde(default)]
     pub goal: Option<GoalRecord>,

@@ -11,6 +11,7 @@ use super::markdown::visible;
 use super::missing::ReadError;
 use super::record::{BlockRecord, RunRecord, recompute};
 use super::seal;
+use crate::plan::Purpose;
 use blocks::check_block;
 
 mod blocks;
@@ -81,7 +82,8 @@ pub fn verify(record: &RunRecord) -> Vec<Check> {
         checks.extend(check_block(record.schema_version, stored, again));
         checks.extend(parts::check(record.schema_version, stored, again));
     }
-    if !record.capacities.is_empty() {
+    let is_search = record.blocks.iter().any(|block| block.purpose == Purpose::CapacityStep);
+    if is_search || !record.capacities.is_empty() {
         let problem = whole::searches(record, &again);
         checks.push(Check::new("the search follows from its steps", problem));
     }

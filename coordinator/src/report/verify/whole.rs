@@ -74,14 +74,42 @@ pub(super) fn digests(version: u32, stored: &BlockRecord, again: &BlockRecord) -
     })
 }
 
-/// A search says what its steps say, and ended for a reason that they allow.
+/// A search says what its steps say, each step is the one that follows from those before it, and the last one is the last.
 pub(super) fn searches(stored: &RunRecord, again: &RunRecord) -> Option<String> {
+    let is_searched =
+        |name: &String| stored.capacities.iter().filter(|one| one.scenario == *name).count() == 1;
+    let steps = stored.blocks.iter().filter(|block| block.purpose == Purpose::CapacityStep);
+    let mut names =
+        steps.map(|block| &block.scenario.name).chain(stored.capacities.iter().map(|one| &one.scenario));
+    if let Some(name) = names.find(|name| !is_searched(name)) {
+        return Some(format!("there is not one search with {name}"));
+    }
     let mut pairs = stored.capacities.iter().zip(&again.capacities);
-    pairs.find_map(|(stored, again)| {
-        let problem =
-            wrong_step(stored, again).or_else(|| fields(stored, again)).or_else(|| wrong_end(stored))?;
-        Some(format!("{}: {problem}", stored.scenario))
+    pairs.find_map(|(capacity, again)| {
+        let problem = wrong_step(capacity, again)
+            .or_else(|| wrong_way(stored, capacity))
+            .or_else(|| fields(capacity, again))
+            .or_else(|| wrong_end(capacity))?;
+        Some(format!("{}: {problem}", capacity.scenario))
     })
+}
+
+/// Since the third version a search says how far it was allowed to go, so that it can be gone over again.
+fn wrong_way(stored: &RunRecord, capacity: &CapacityRecord) -> Option<String> {
+    if capacity.bounds.is_none() {
+        let problem = "it does not say how far it was allowed to go, as only older records do not";
+        return (stored.schema_version > 2).then(|| problem.to_owned());
+    }
+    let is_too_quick = |step: &&StepRecord| {
+        let block = stored.blocks.iter().find(|block| block.number == step.block);
+        let workers = block.into_iter().flat_map(|block| &block.workers);
+        let lasted = workers.map(|worker| worker.last_interval_end_ns).max();
+        !step.was_interrupted && lasted.is_some_and(|lasted| step.took_ns < lasted)
+    };
+    if let Some(step) = capacity.steps.iter().find(is_too_quick) {
+        return Some(format!("block {} went on for longer than its step took", step.block));
+    }
+    capacity.astray(&stored.blocks)
 }
 
 fn wrong_step(stored: &CapacityRecord, again: &CapacityRecord) -> Option<String> {

@@ -59,6 +59,17 @@ fn a_figure_passes_or_misses() {
 }
 
 #[test]
+fn counts_are_shown_to_the_last_one() {
+    let figures = Figures { failed: 1_234_567, throughput: Some(1_234_567.8), ..figures() };
+    let found = |threshold: &str| {
+        let measured = Measured { scenario: "chat", load: None, figures: &figures };
+        judge(&[threshold.to_owned()], &[measured], &[])[0].found.clone()
+    };
+    assert_eq!(found("failed<5"), "1234567");
+    assert_eq!(found("throughput>5/s"), "1234600/s");
+}
+
+#[test]
 fn a_threshold_is_about_every_scenario_or_the_one_that_it_names() {
     let places = |threshold| {
         judged(threshold)

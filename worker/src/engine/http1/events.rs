@@ -20,8 +20,9 @@ impl Shard<Http1> {
             return;
         }
         let slot = &mut self.slots[number as usize];
-        if slot.state == State::Sending {
-            self.send(number);
+        // What this event says is of a connection that may have been replaced.
+        if slot.state == State::Sending && !self.send(number) {
+            return;
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.read(number, event.is_read_closed() || event.is_error());

@@ -135,11 +135,12 @@ impl Shard<Http1> {
         Ok(())
     }
 
-    /// Writes the slot's request, or what is left of it.
+    /// Writes the slot's request, or what is left of it. `false` where the connection is broken and has been seen to: the
+    /// slot may have another by now.
     #[inline]
-    fn send(&mut self, number: u32) {
+    fn send(&mut self, number: u32) -> bool {
         let slot = &mut self.slots[number as usize];
-        let Some(connection) = &mut slot.carrier.connection else { return };
+        let Some(connection) = &mut slot.carrier.connection else { return false };
         let rings = &self.rings[usize::from(!self.is_warm_up)];
         let request = rings[slot.ticket.part()].get(slot.ticket.number());
         if slot.sent == Nanos::ZERO {
@@ -147,13 +148,17 @@ impl Shard<Http1> {
             self.recorder.of(slot.ticket).sent(slot.due, slot.sent);
         }
         match connection.send(request) {
-            Ok(false) => {}
+            Ok(false) => true,
             Ok(true) => {
                 self.recorder.counters.bytes_sent += request.len() as u64;
                 slot.state = State::Receiving;
+                true
             }
             // The target closed its side; an answer that says why may already be there.
-            Err(_) => self.read(number, true),
+            Err(_) => {
+                self.read(number, true);
+                false
+            }
         }
     }
 

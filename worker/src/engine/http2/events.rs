@@ -74,8 +74,7 @@ impl Shard<Http2> {
             };
             match link.connection.receive(&mut self.buffer) {
                 Received::Data { bytes, drained } => {
-                    self.on_bytes(number, bytes);
-                    if drained && !closed {
+                    if !self.on_bytes(number, bytes) || (drained && !closed) {
                         return;
                     }
                 }
@@ -96,12 +95,12 @@ impl Shard<Http2> {
         }
     }
 
-    /// Takes in what the buffer holds.
+    /// Takes in what the buffer holds. `false` when the link is gone, and its number perhaps another's.
     #[inline]
-    fn on_bytes(&mut self, number: u32, bytes: usize) {
+    fn on_bytes(&mut self, number: u32, bytes: usize) -> bool {
         let now = self.clock.now();
         self.recorder.counters.bytes_received += bytes as u64;
-        let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return };
+        let Some(Some(link)) = self.protocol.links.get_mut(number as usize) else { return false };
         link.heard = now;
         let mut judging =
             Judging { slots: &mut self.slots, spare: &mut self.spare_memory, job: &self.job, now };
@@ -117,11 +116,13 @@ impl Shard<Http2> {
         }
         self.settle(number, now);
         if let Err(fault) = fed {
-            return self.broken(number, fault, now);
+            self.broken(number, fault, now);
+            return false;
         }
-        let Some(link) = self.protocol.link(number) else { return };
+        let Some(link) = self.protocol.link(number) else { return false };
         let wants_to_write = link.session.wants_to_write();
-        if self.protocol.is_over(number) {
+        let is_over = self.protocol.is_over(number);
+        if is_over {
             self.protocol.take(number);
         } else if wants_to_write {
             self.protocol.has_to_write(number);
@@ -129,6 +130,7 @@ impl Shard<Http2> {
         if !self.protocol.lines[line as usize].waiting.is_empty() {
             self.serve(line, now);
         }
+        !is_over
     }
 
     fn on_close(&mut self, number: u32) {

@@ -23,7 +23,8 @@ impl Shard<Http2> {
 
     #[inline]
     fn settle_one(&mut self, ended: Ended, now: Nanos) {
-        if ended.ending == Ending::LeftOver && !self.is_in_vain(ended.place) {
+        let is_for_another = matches!(ended.ending, Ending::LeftOver | Ending::Unwritten);
+        if is_for_another && !self.is_in_vain(ended.place) {
             return self.begin_again(ended.place, now);
         }
         let slot = &mut self.slots[ended.place as usize];
@@ -38,8 +39,8 @@ impl Shard<Http2> {
         self.end(ended.place, outcome, now);
     }
 
-    /// The target has left the request to another connection. It is still the same one, with its due time, its first send
-    /// and its deadline.
+    /// The request is for another connection: the target has left it over, or never heard of it. It is still the same one,
+    /// with its due time, its first send and its deadline.
     #[cold]
     fn begin_again(&mut self, slot: u32, now: Nanos) {
         let begun = &mut self.slots[slot as usize];

@@ -55,6 +55,19 @@ fn arrivals_beyond_the_limit_in_flight_are_dropped_and_counted() {
     assert_eq!(schedule.abandon().len(), 3);
 }
 
+/// A rate that nothing carries, or a target that has stood still for hours.
+#[test]
+fn a_queue_is_bounded_even_where_no_limit_was_asked_for() {
+    let more = MOST_WAITING + 1_000;
+    for max_in_flight in [None, Some(u64::MAX)] {
+        let mut schedule =
+            open("1000000000", Arrivals::Constant, Share::WHOLE, for_duration(9), max_in_flight);
+        schedule.advance(Nanos(more - 1));
+        assert_eq!(schedule.take_counts(), Counts { offered: more, dropped: 1_000 });
+        assert_eq!(schedule.abandon().len() as u64, MOST_WAITING);
+    }
+}
+
 #[test]
 fn a_request_keeps_its_number_when_others_are_dropped() {
     let mut schedule = open("10", Arrivals::Constant, Share::WHOLE, for_duration(1), Some(2));

@@ -67,6 +67,8 @@ pub enum Ending {
     Broken(ProtocolFault),
     /// The connection was closed.
     Closed,
+    /// It was closed before a byte of this one was written, so that the peer has heard nothing of it.
+    Unwritten,
 }
 
 /// One connection's conversation.
@@ -168,9 +170,9 @@ impl Session {
         self.gone_away
     }
 
-    /// Whether its end is nobody's failure because it carries nothing, and never has.
+    /// Whether its end is nobody's failure because it has never carried anything.
     pub fn is_fruitless(&self) -> bool {
-        self.handed_over == 1 && self.streams.open() == 0
+        self.handed_over == 1
     }
 
     /// Whether a request can be started now: the peer allows another stream, and takes what it is sent.
@@ -267,6 +269,8 @@ impl Session {
         open.sort_unstable_by_key(|stream| stream.id);
         for stream in open {
             self.streams.remove(stream.id);
+            let is_unwritten = ending == Ending::Closed && stream.id >= self.handed_over;
+            let ending = if is_unwritten { Ending::Unwritten } else { ending };
             self.ended.push_back(Ended { place: stream.place, stage: stage(&stream), ending });
         }
     }

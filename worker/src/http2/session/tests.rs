@@ -250,6 +250,18 @@ fn goaway_refuses_no_request_of_which_nothing_was_written() {
 }
 
 #[test]
+fn a_close_is_no_end_of_a_request_of_which_nothing_was_written() {
+    let mut session = begun(&[], 1);
+    start(&mut session, 7, &encoded(b"{}"));
+    session.end_all(Ending::Closed);
+    assert_eq!(ended(&mut session), [(0, Ending::Closed), (7, Ending::Unwritten)]);
+    assert!(!session.is_fruitless());
+    let mut session = begun(&[], 0);
+    start(&mut session, 7, &encoded(b"{}"));
+    assert!(session.is_fruitless(), "nothing was ever written");
+}
+
+#[test]
 fn a_reset_stream_says_why_and_leaves_the_others_alone() {
     let mut session = begun(&[], 2);
     feed(&mut session, &number(kind::RST_STREAM, 1, 7)).unwrap();

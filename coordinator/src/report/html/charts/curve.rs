@@ -3,8 +3,9 @@
 use super::axis::{Axis, number};
 use super::{Drawn, Ink, MARGINS, Margins, Plot, UNIT, dots, frame, line, millis, pictures, plot};
 use crate::report::html::figure::{Figure, Row, Table};
+use crate::report::markdown::capacity::{curves, held_of_part};
 use crate::report::markdown::format::{milliseconds, rate, visible};
-use crate::report::record::{CapacityRecord, LoadRecord, ResultRecord, RunRecord, StepRecord};
+use crate::report::record::{BlockRecord, CapacityRecord, LoadRecord, ResultRecord, RunRecord, StepRecord};
 use crate::statistics::{Distribution, Figures};
 
 /// What was measured at one load.
@@ -25,26 +26,34 @@ const PERCENTILES: [Percentile; 3] = [
 ];
 
 const RATE: &str = "the offered rate (req/s)";
+const RATE_OF_MIX: &str = "the mix's offered rate (req/s)";
 
-/// The steps of a search.
-pub(in crate::report::html) fn by_rate(record: &RunRecord, capacity: &CapacityRecord) -> Option<Figure> {
-    let counts = |step: &&StepRecord| !capacity.was_tried_again(step.block);
-    let mut steps: Vec<_> = capacity.steps.iter().filter(counts).collect();
-    steps.sort_by_key(|step| (step.rate_millihertz, step.block));
-    let points = steps.into_iter().filter_map(|step| {
-        let block = record.blocks.iter().find(|block| block.number == step.block)?;
+/// The steps of a search; of a mix each of its scenarios, then the whole.
+pub(in crate::report::html) fn by_rate(record: &RunRecord, capacity: &CapacityRecord) -> Vec<Figure> {
+    let steps = curves(record, capacity);
+    steps.iter().filter_map(|steps| of_steps(capacity, steps)).collect()
+}
+
+fn of_steps(capacity: &CapacityRecord, steps: &[(&StepRecord, &BlockRecord)]) -> Option<Figure> {
+    let is_part = steps.first()?.1.weight.is_some();
+    let counts = steps.iter().filter(|(step, _)| !capacity.was_tried_again(step.block));
+    let points = counts.map(|(step, block)| {
         let remark = match &step.failure {
             _ if step.was_interrupted => "interrupted".to_owned(),
+            _ if is_part => visible(&held_of_part(capacity, block)),
             None => "yes".to_owned(),
             Some(failure) => format!("no: {}", visible(failure)),
         };
         let failed = step.failure.is_some();
-        Some(Point { load: step.rate_millihertz as f64 / 1e3, figures: &block.figures, failed, remark })
+        Point { load: step.rate_millihertz as f64 / 1e3, figures: &block.figures, failed, remark }
     });
     let knee = capacity.highest_passing_millihertz.map(|rate| rate as f64 / 1e3);
-    let shape = Shape { load: "Offered (req/s)", over: RATE, remark: "Held", knee };
+    let over = if is_part { RATE_OF_MIX } else { RATE };
+    let shape = Shape { load: "Offered (req/s)", over, remark: "Held", knee };
     let mut figure = curve(&points.collect::<Vec<_>>(), &shape)?;
-    figure.caption = format!("{}: response time by offered rate", visible(&capacity.scenario));
+    let of = if is_part { " of the whole mix" } else { "" };
+    figure.caption =
+        format!("{}: response time by offered rate{of}", visible(&steps.first()?.1.scenario.name));
     if let Some(knee) = knee {
         figure.legend.push((Ink::Mark, format!("the highest rate that held, {} req/s", number(knee))));
         figure.said = format!("{}; the highest rate that held is {} a second", figure.said, number(knee));

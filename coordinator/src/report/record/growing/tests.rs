@@ -9,7 +9,7 @@ use super::*;
 use crate::capacity::{Bounds, Tried};
 use crate::merge::fixtures::{closed, open};
 use crate::plan::{Arm, Purpose};
-use crate::report::fixtures::{calm_block, head, paired_block, rough_block, two_scenarios};
+use crate::report::fixtures::{bounds, calm_block, head, paired_block, rough_block, two_scenarios};
 use crate::report::hlog::log;
 use crate::report::json::to_json;
 use crate::report::record::{pairs, recompute};
@@ -103,15 +103,9 @@ fn searches_whose_highest_rate_becomes_another_with_every_step() {
     let mut growing = GrowingRecord::new(head());
     for most in [300, 700] {
         let rate = |per_second: u64| Rate::from_millihertz(per_second * 1_000).unwrap();
-        let mut search = Search::new(Bounds {
-            start: rate(100),
-            most: rate(10_000),
-            precision: 0.05,
-            step: Duration::from_secs(1),
-            time: Duration::from_secs(90),
-            requests: u64::MAX,
-        });
-        growing.search(CapacityRecord::new("simple_chat", &[]));
+        let bounds = Bounds { precision: 0.05, time: Duration::from_secs(90), ..bounds() };
+        let mut search = Search::new(bounds);
+        growing.search(CapacityRecord::new("simple_chat", &[], bounds));
         let mut highest = Vec::new();
         let conclusion = loop {
             let step = match search.next() {
@@ -124,7 +118,8 @@ fn searches_whose_highest_rate_becomes_another_with_every_step() {
             let tried = Tried {
                 step,
                 failure: (step.rate > rate(most)).then(|| "too slow".into()),
-                is_generators_fault: false,
+                limit: None,
+                failed_share: None,
                 needs: Duration::ZERO,
                 took: step.duration,
                 offered: 100,
