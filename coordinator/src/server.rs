@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -33,6 +34,25 @@ pub(crate) struct Limits {
     pub(crate) silence: Duration,
     /// How long a client may take nothing of its answer.
     pub(crate) stall: Duration,
+}
+
+/// Listens at an address, or where its port is 0, at a free one of it; and which it is.
+///
+/// # Errors
+/// When somebody else is there, or it is no address of this machine.
+pub(crate) async fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let taken = listener.local_addr()?;
+    Ok((listener, taken))
+}
+
+/// How others call the host of an address, with its port: where it is all addresses of this machine, by the machine's name.
+pub(crate) fn host(address: SocketAddr) -> String {
+    if !address.ip().is_unspecified() {
+        return address.to_string();
+    }
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{name}:{}", address.port())
 }
 
 /// Answers for ever. `answerer` makes what answers the requests of one connection, and lives as long as that.

@@ -245,18 +245,6 @@ fn a_worker_that_never_speaks_is_given_up() {
 }
 
 #[test]
-fn a_missing_or_broken_record_is_said_to_be_so() {
-    let bench = Bench::new();
-    bench.file("broken.json", "{\"schema_version\": 1, ");
-    bench.file("later.json", "{\"schema_version\": 99}");
-    for command in ["report", "verify"] {
-        refused(&bench, &[command, "nowhere.json"], 1, &["nowhere.json"]);
-        refused(&bench, &[command, "broken.json"], 1, &["broken.json"]);
-        refused(&bench, &[command, "later.json"], 1, &["later.json", "99"]);
-    }
-}
-
-#[test]
 fn flags_go_before_the_environment_before_env_before_the_config_file() {
     let targets: Vec<_> = (0..4).map(|_| Target::good()).collect();
     let [flag, process, env, config] = [0, 1, 2, 3].map(|place: usize| targets[place].url());

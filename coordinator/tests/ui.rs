@@ -326,6 +326,31 @@ fn a_run_that_measures_nothing_says_so_and_so_does_one_that_cannot_listen() {
 }
 
 #[test]
+fn a_port_that_is_left_open_is_a_free_one_which_is_printed() {
+    let (bench, (target, begun)) = (Bench::new(), held_target());
+    let url = target.url();
+    let run = ["run", "--target", &url, "--scenario", "simple_chat", "--requests", "50", "--quiet"];
+    let running = bench.start(&[&run[..], &["--ui", "127.0.0.1:0", "--prometheus", "127.0.0.1:0"]].concat());
+    running.wait_for("live page: http://127.0.0.1:", BOUND);
+    let stderr = running.stderr();
+    let printed = |name: &str, path: &str| -> SocketAddr {
+        let line = stderr.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.strip_prefix("http://").and_then(|rest| rest.strip_suffix(path)).unwrap().parse().unwrap()
+    };
+    let (page, metrics) = (printed("live page: ", "/"), printed("metrics: ", "/metrics"));
+    assert!(page.port() != 0 && metrics.port() != 0 && page != metrics, "{stderr}");
+    let (status, _, shown) = get(page, "/").unwrap();
+    assert!(status == 200 && shown.contains("The report appears here"), "{shown}");
+    let (status, _, text) = get(metrics, "/metrics").unwrap();
+    assert!(status == 200 && text.contains("archestra_bench_build_info"), "{text}");
+    // Only under the port that was taken.
+    assert_eq!(answer(page, "GET /", "Host: 127.0.0.1:0\r\n").unwrap().0, 403);
+    begun.store(true, Ordering::SeqCst);
+    let finished = running.wait(BOUND);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[test]
 fn a_search_is_followed_rate_by_rate() {
     let (bench, address, (target, begun)) = (Bench::new(), free_address(), held_target());
     let (url, ui) = (target.url(), address.to_string());

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::browser::Browser;
 use support::clock::wait_until;
@@ -164,6 +165,80 @@ fn a_page_that_is_open_shows_the_run_block_by_block_and_its_end() {
     assert!(title.as_str().unwrap().starts_with("archestra-bench run http://127.0.0.1:"), "{title}");
     assert_eq!(browser.evaluate("document.images.length"), 0);
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// The cells of a table, row by row.
+fn rows(browser: &mut Browser, table: &str) -> Vec<Vec<String>> {
+    let rows = browser.evaluate(&format!(
+        "[...document.querySelector('[data-table={table}]').rows].map(row => [...row.cells].map(cell => cell.textContent))"
+    ));
+    serde_json::from_value(rows).unwrap()
+}
+
+#[test]
+fn scenarios_of_a_mix_log_lines_and_findings_appear_while_a_run_goes_on() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (bench, (target, begun)) = (Bench::new(), held_target());
+    let name = json!(HOSTILE).to_string();
+    bench.file("hostile.toml", &format!("name = {name}\n[body]\nmodel = \"m\"\n"));
+    let mix = ["--mix", "simple_chat=1,hostile.toml=1", "--repeats", "2"];
+    let flags = [&mix[..], &["--rate", "100", "--duration", "8s", "--quiet"]].concat();
+    let running = begin(&bench, &mut browser, &target, &flags);
+    begun.store(true, Ordering::SeqCst);
+
+    // Each scenario with its own figures.
+    let parts = "[...document.querySelector('[data-table=parts]').rows]";
+    let is_known = format!(
+        "{parts}.length === 2 && {parts}.every(row => [1, 2, 3, 4].every(at => parseFloat(row.cells[at].textContent) > 0))"
+    );
+    wait_for(&mut browser, &running, &is_known);
+    let shown = rows(&mut browser, "parts");
+    assert_eq!([&shown[0][0], &shown[1][0]], ["simple_chat", HOSTILE]);
+    let of_kind = format!("{parts}.some(row => row.cells[6].textContent.includes('(status '))");
+    wait_for(&mut browser, &running, &of_kind);
+    let visible = "document.querySelector('[data-table=parts]').checkVisibility()";
+    assert_eq!(browser.evaluate(visible), true);
+    assert_eq!(rows(&mut browser, "findings"), Vec::<Vec<String>>::new(), "no block has ended");
+
+    // A worker that is lost is told of.
+    let is_worker = |pid: &i32| {
+        String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+            .contains("worker")
+    };
+    let worker = running.descendants().iter().map(|process| process.pid).find(is_worker).unwrap();
+    kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    let is_told = "document.querySelector('[data-table=log]').rows[0]?.textContent.includes('was lost')";
+    wait_for(&mut browser, &running, is_told);
+    let states = rows(&mut browser, "workers");
+    assert!(states.iter().any(|cells| cells[2] == "lost"), "{states:?}");
+
+    // When the first block has ended, what was found of it is there while the next one runs.
+    wait_for(&mut browser, &running, "document.querySelector('[data-table=findings]').rows.length > 0");
+    let found = rows(&mut browser, "findings");
+    assert!(found.iter().any(|cells| cells[1].ends_with(": worker_lost")), "{found:?}");
+    assert_eq!(browser.evaluate("document.querySelector('#now').checkVisibility()"), true);
+    assert_eq!(browser.evaluate("document.querySelectorAll('#live img, #live script').length"), 0);
+    assert_eq!(
+        browser.evaluate("document.documentElement.scrollWidth <= innerWidth"),
+        true,
+        "it scrolls sideways"
+    );
+    let title = browser.evaluate("document.title");
+    assert!(title.as_str().unwrap().starts_with("archestra-bench run http://127.0.0.1:"), "{title}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    running.signal(Signal::INT);
+    running.wait(BOUND);
+}
+
+#[test]
+fn a_browser_leaves_nothing_behind() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = browser.folder().to_owned();
+    assert!(fs::read_dir(folder.join("profile")).unwrap().next().is_some());
+    let temporary = fs::read_dir(folder.join("temporary")).unwrap().count();
+    assert!(temporary > 0, "its temporary files are not where they were to be");
+    drop(browser);
+    assert!(!folder.exists());
 }
 
 #[test]

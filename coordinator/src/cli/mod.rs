@@ -91,7 +91,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Recompute every figure of an earlier run and check that its counts and histograms add up
     Verify {
-        /// The run's report.json
+        /// The run: its folder, its report.json or its summary
         path: PathBuf,
     },
     /// Compare two runs, and exit with 4 where the later one is worse beyond what is tolerated

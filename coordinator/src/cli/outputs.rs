@@ -16,8 +16,8 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FILE", env = "ARCHESTRA_BENCH_JUNIT", help_heading = OUTPUT)]
     pub junit: Option<PathBuf>,
 
-    /// Address of this machine at which Prometheus can follow the run, at /metrics; whoever reaches it may read it
-    /// [default: none]
+    /// Address of this machine at which Prometheus can follow the run, at /metrics; whoever reaches it may read it; port 0
+    /// takes a free one, and what was taken is printed [default: none]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     #[arg(env = "ARCHESTRA_BENCH_PROMETHEUS", help_heading = OUTPUT)]
     pub prometheus: Option<SocketAddr>,
@@ -40,9 +40,11 @@ pub struct OutputArgs {
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let address = text.trim().parse().ok().filter(|address: &SocketAddr| address.port() > 0);
-    address.ok_or_else(|| {
-        format!("must be an address with its port, such as 127.0.0.1:9464, not `{}`", text.trim())
+    text.trim().parse().map_err(|_| {
+        format!(
+            "must be an address with its port, such as 127.0.0.1:9464, or with port 0 for a free one, not `{}`",
+            text.trim()
+        )
     })
 }
 
@@ -66,7 +68,8 @@ mod tests {
     #[test]
     fn an_address_has_a_port_and_a_wait_may_be_none() {
         assert_eq!(address(" [::1]:9464 ").unwrap().port(), 9464);
-        for bad in ["9464", "127.0.0.1", "127.0.0.1:0", "localhost:9464"] {
+        assert_eq!(address("127.0.0.1:0").unwrap().port(), 0);
+        for bad in ["9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "localhost:9464"] {
             assert!(address(bad).unwrap_err().starts_with("must be an address with its port"), "{bad}");
         }
         assert_eq!((linger("none"), linger("5s")), (Ok(Duration::ZERO), Ok(Duration::from_secs(5))));

@@ -10,8 +10,8 @@ use super::{OUTPUT, outputs};
 /// The live page.
 #[derive(Debug, Clone, Args)]
 pub struct UiArgs {
-    /// Address of this machine at which a browser can follow the run, such as 127.0.0.1:9470; elsewhere than on loopback
-    /// the page takes the token of the address that is printed [default: none]
+    /// Address of this machine at which a browser can follow the run, such as 127.0.0.1:9470; port 0 takes a free one;
+    /// elsewhere than on loopback the page takes the token of the address that is printed [default: none]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = outputs::address)]
     #[arg(env = "ARCHESTRA_BENCH_UI", help_heading = OUTPUT)]
     pub ui: Option<SocketAddr>,

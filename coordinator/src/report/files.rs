@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, ZonedDateTime};
 
+use super::hlog::GrowingLog;
 use super::html::page;
-use super::json::to_json;
+use super::json::GrowingJson;
 use super::markdown::summary;
 use super::record::RunRecord;
-use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE, hlog};
+use super::{HLOG_FILE, INTERVALS_FILE, PAGE_FILE, REPORT_FILE};
 
 /// How many seconds are tried when other runs took the same name.
 const MAX_TAKEN: i64 = 60;
@@ -51,6 +52,13 @@ impl FilesError {
     pub(super) fn write(path: &Path, source: io::Error) -> Self {
         Self::Write { path: path.to_owned(), source }
     }
+}
+
+/// What the files of a record that grows hold of the blocks that have been saved.
+#[derive(Debug, Default)]
+pub struct Saved {
+    json: GrowingJson,
+    log: GrowingLog,
 }
 
 /// A run's folder, and the summary beside it, named after the second in which the run started.
@@ -121,26 +129,27 @@ impl ResultsFolder {
     }
 
     /// Writes the record, the log of histograms and the summary, in the place of earlier ones. Called after every block, so
-    /// that whatever goes wrong later loses nothing.
+    /// that whatever goes wrong later loses nothing; `saved` is of the earlier calls for the same record.
     ///
     /// # Errors
     /// When one of them cannot be written.
-    pub fn save(&self, record: &RunRecord) -> Result<(), FilesError> {
+    pub fn save(&self, record: &RunRecord, saved: &mut Saved) -> Result<(), FilesError> {
         // A disk that has no room for a large file may have some for a small one.
-        let (report, log) = (self.save_report(record), self.save_log(record));
+        let (report, log) =
+            (self.save_report(record, &mut saved.json), self.save_log(record, &mut saved.log));
         let summary = write_atomically(&self.summary_path(), summary(record).as_bytes());
         report.and(log).and(summary)
     }
 
-    fn save_report(&self, record: &RunRecord) -> Result<(), FilesError> {
+    fn save_report(&self, record: &RunRecord, json: &mut GrowingJson) -> Result<(), FilesError> {
         let path = self.report_path();
-        let json = to_json(record).map_err(|error| FilesError::write(&path, error.into()))?;
+        let json = json.to_json(record).map_err(|error| FilesError::write(&path, error.into()))?;
         write_atomically(&path, &json)
     }
 
-    fn save_log(&self, record: &RunRecord) -> Result<(), FilesError> {
+    fn save_log(&self, record: &RunRecord, log: &mut GrowingLog) -> Result<(), FilesError> {
         let path = self.hlog_path();
-        let log = hlog::log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
+        let log = log.log(record).map_err(|error| FilesError::write(&path, io::Error::other(error)))?;
         write_atomically(&path, log.as_bytes())
     }
 
@@ -267,9 +276,9 @@ pub(super) mod tests {
     fn what_was_saved_is_whole_and_nothing_else_is_left() {
         let folder = TemporaryFolder::new("save");
         let results = ResultsFolder::create(folder.path(), &noon()).unwrap();
-        let record = fixtures::record();
+        let (record, mut saved) = (fixtures::record(), Saved::default());
         for _ in 0..2 {
-            results.save(&record).unwrap();
+            results.save(&record, &mut saved).unwrap();
             results.save_page(&record).unwrap();
         }
         assert_eq!(from_json(&fs::read(results.report_path()).unwrap()).unwrap(), record);
@@ -316,14 +325,14 @@ pub(super) mod tests {
         let results = ResultsFolder::create(folder.path(), &noon()).unwrap();
         // Nothing is renamed over folders.
         fs::create_dir(results.hlog_path()).unwrap();
-        let record = fixtures::record();
-        let problem = results.save(&record).unwrap_err().to_string();
+        let (record, mut saved) = (fixtures::record(), Saved::default());
+        let problem = results.save(&record, &mut saved).unwrap_err().to_string();
         assert!(problem.contains("histograms.hlog cannot be written"), "{problem}");
         assert_eq!(fs::read_to_string(results.summary_path()).unwrap(), summary(&record));
         fs::remove_file(results.report_path()).unwrap();
         fs::create_dir(results.report_path()).unwrap();
         fs::remove_file(results.summary_path()).unwrap();
-        let problem = results.save(&record).unwrap_err().to_string();
+        let problem = results.save(&record, &mut saved).unwrap_err().to_string();
         assert!(problem.contains("report.json cannot be written"), "the first: {problem}");
         assert!(results.summary_path().exists());
     }

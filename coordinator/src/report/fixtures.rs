@@ -14,8 +14,8 @@ use proto::stages::{Stage, Stages};
 use proto::target::HttpVersion;
 
 use super::record::{
-    CapacityRecord, ConclusionRecord, FleetWorkerRecord, RunHead, RunRecord, StepKindRecord, StepRecord,
-    TargetRecord, ToolRecord,
+    CapacityRecord, ConclusionRecord, FleetWorkerRecord, GrowingRecord, RunHead, RunRecord, StepKindRecord,
+    StepRecord, TargetRecord, ToolRecord,
 };
 use crate::capacity::Bounds;
 use crate::merge::fixtures::{
@@ -166,7 +166,7 @@ pub(super) fn paired_record() -> RunRecord {
 }
 
 /// Some milliseconds more through the gateway, and one failure in its second block.
-fn paired_block(concurrency: u32, repeat: u32, arm: Arm) -> MeasuredBlock {
+pub(super) fn paired_block(concurrency: u32, repeat: u32, arm: Arm) -> MeasuredBlock {
     let least = match arm {
         Arm::Gateway => 9 * MS + u64::from(repeat) * 100_000,
         Arm::Direct => 6 * MS,
@@ -192,6 +192,11 @@ fn paired_block(concurrency: u32, repeat: u32, arm: Arm) -> MeasuredBlock {
 
 /// A mix of two scenarios, each with the same goal: 14 of 700 are late, and 100 of 300.
 pub(super) fn mixed_record() -> RunRecord {
+    record_of(&[two_scenarios()])
+}
+
+/// Its only block.
+pub(super) fn two_scenarios() -> MeasuredBlock {
     let mut shape = mixed_block(closed(10), requests(1_000));
     for mixed in &mut shape.mix {
         mixed.scenario.expectation.goal =
@@ -206,7 +211,7 @@ pub(super) fn mixed_record() -> RunRecord {
         merge.interval(worker, &only).unwrap();
         merge.finished(worker, totals(&[only], EndReason::Requests));
     }
-    record_of(&[merge.finish(false)])
+    merge.finish(false)
 }
 
 /// Of a search from 100 a second on.
@@ -223,7 +228,7 @@ pub(super) fn search_record() -> RunRecord {
         (measured.block.load, measured.block.purpose) = (open(rate), Purpose::CapacityStep);
         measured
     };
-    let mut record = RunRecord::new(head());
+    let mut record = GrowingRecord::new(head());
     let mut capacity = CapacityRecord::new("simple_chat", &["p99<5ms".into()], bounds());
     capacity.steps = [(1, 100_000, None), (2, 200_000, Some("p99 is <10> ms".into()))]
         .map(|(block, rate_millihertz, failure)| StepRecord {
@@ -242,10 +247,10 @@ pub(super) fn search_record() -> RunRecord {
     capacity.highest_passing_millihertz = Some(100_000);
     capacity.lowest_failing_millihertz = Some(200_000);
     capacity.conclusion = Some(ConclusionRecord::Found);
-    record.capacities.push(capacity);
+    record.search(capacity);
     record.add(&step(100));
     record.add(&step(200));
-    record
+    record.into_record()
 }
 
 /// 16 workers for 10 minutes: 5 pairs of blocks of a minute, with answers as far apart as real ones are.
@@ -281,11 +286,11 @@ pub(super) fn long_record() -> RunRecord {
 }
 
 pub(super) fn record_of(blocks: &[MeasuredBlock]) -> RunRecord {
-    let mut record = RunRecord::new(head());
+    let mut record = GrowingRecord::new(head());
     for block in blocks {
         record.add(block);
     }
-    record
+    record.into_record()
 }
 
 /// A run of one calm and one rough block.

@@ -14,25 +14,65 @@ use crate::plan::Purpose;
 /// # Errors
 /// When a histogram cannot be read.
 pub fn log(record: &RunRecord) -> Result<String, RecordError> {
-    let begins = begins(record);
-    let base = begins.first().copied().unwrap_or_default();
-    let mut log = head(base);
-    for (block, begins) in record.blocks.iter().zip(begins) {
-        let offset = nanos_between(base, begins);
-        let tagged: Vec<_> = block.with_parts().map(|part| (tag(record, part), part)).collect();
-        // All of a second stand together, those of the scenarios of a mix as well.
-        let seconds = (0..block.series.len())
-            .flat_map(|at| tagged.iter().filter_map(move |(tag, part)| Some((tag, part.series.get(at)?))));
-        for (tag, second) in seconds {
-            let span = (offset + i128::from(second.start_ns), second.end_ns.saturating_sub(second.start_ns));
-            let place = format!("block {}, the second from {} ns", block.number, second.start_ns);
-            log += &line(&format!("{tag}/response_time"), span, &second.response_time_histogram, &place)?;
-            if let Some(histogram) = &second.time_to_first_token_histogram {
-                log += &line(&format!("{tag}/time_to_first_token"), span, histogram, &place)?;
+    GrowingLog::default().log(record).map(str::to_owned)
+}
+
+/// The log of a record that grows, in which each histogram is read once.
+#[derive(Debug, Default)]
+pub struct GrowingLog {
+    text: String,
+    blocks: usize,
+    /// Whether loads are in the tags.
+    has_levels: bool,
+    /// When the first block began, and when the next one begins that does not say so.
+    base: Timestamp,
+    next: Timestamp,
+}
+
+impl GrowingLog {
+    /// As [`log`], of a record whose earlier blocks are those of the last call.
+    ///
+    /// # Errors
+    /// When a histogram cannot be read.
+    pub fn log(&mut self, record: &RunRecord) -> Result<&str, RecordError> {
+        let has_levels = ResultRecord::has_levels(record);
+        if self.blocks == 0 || has_levels != self.has_levels {
+            *self =
+                Self { has_levels, next: time(&record.run.started).unwrap_or_default(), ..Self::default() };
+        }
+        for block in record.blocks.iter().skip(self.blocks) {
+            let begins = block.started.as_deref().and_then(time).unwrap_or(self.next);
+            if self.blocks == 0 {
+                self.base = begins;
             }
+            let text = lines(block, nanos_between(self.base, begins), has_levels)?;
+            self.text += &if self.blocks == 0 { head(begins) + &text } else { text };
+            self.next = ends(block, begins);
+            self.blocks += 1;
+        }
+        if self.blocks == 0 {
+            self.text = head(self.base);
+        }
+        Ok(&self.text)
+    }
+}
+
+/// Those of a block that began so many nanoseconds after the base.
+fn lines(block: &BlockRecord, offset: i128, has_levels: bool) -> Result<String, RecordError> {
+    let tagged: Vec<_> = block.with_parts().map(|part| (tag(part, has_levels), part)).collect();
+    // All of a second stand together, those of the scenarios of a mix as well.
+    let seconds = (0..block.series.len())
+        .flat_map(|at| tagged.iter().filter_map(move |(tag, part)| Some((tag, part.series.get(at)?))));
+    let mut lines = String::new();
+    for (tag, second) in seconds {
+        let span = (offset + i128::from(second.start_ns), second.end_ns.saturating_sub(second.start_ns));
+        let place = format!("block {}, the second from {} ns", block.number, second.start_ns);
+        lines += &line(&format!("{tag}/response_time"), span, &second.response_time_histogram, &place)?;
+        if let Some(histogram) = &second.time_to_first_token_histogram {
+            lines += &line(&format!("{tag}/time_to_first_token"), span, histogram, &place)?;
         }
     }
-    Ok(log)
+    Ok(lines)
 }
 
 fn head(base: Timestamp) -> String {
@@ -66,17 +106,11 @@ fn line(
     ))
 }
 
-/// When each block began.
-fn begins(record: &RunRecord) -> Vec<Timestamp> {
-    let mut next = time(&record.run.started).unwrap_or_default();
-    let begins = record.blocks.iter().map(|block| {
-        let begins = block.started.as_deref().and_then(time).unwrap_or(next);
-        let length = block.series.iter().map(|second| second.end_ns).max().unwrap_or_default();
-        let length = SignedDuration::from_nanos(i64::try_from(length).unwrap_or(i64::MAX));
-        next = begins.checked_add(length).unwrap_or(begins);
-        begins
-    });
-    begins.collect()
+/// When a block ended that began then, by its last second.
+fn ends(block: &BlockRecord, begins: Timestamp) -> Timestamp {
+    let length = block.series.iter().map(|second| second.end_ns).max().unwrap_or_default();
+    let length = SignedDuration::from_nanos(i64::try_from(length).unwrap_or(i64::MAX));
+    begins.checked_add(length).unwrap_or(begins)
 }
 
 fn time(text: &str) -> Option<Timestamp> {
@@ -89,8 +123,8 @@ fn nanos_between(base: Timestamp, time: Timestamp) -> i128 {
 
 /// `simple_chat/gateway`; with the load where a scenario has several, and with what the block was for where it was no
 /// measurement.
-fn tag(record: &RunRecord, block: &BlockRecord) -> String {
-    let has_levels = ResultRecord::has_levels(record) || block.purpose != Purpose::Measurement;
+fn tag(block: &BlockRecord, has_levels: bool) -> String {
+    let has_levels = has_levels || block.purpose != Purpose::Measurement;
     let mut parts = vec![block.scenario.name.clone(), block.arm.name().to_owned()];
     parts.extend(has_levels.then(|| block.load.level().replace(' ', "_")));
     parts.extend((block.purpose != Purpose::Measurement).then(|| block.purpose.name().to_owned()));
@@ -143,16 +177,31 @@ mod tests {
         let mut record = fixtures::record();
         record.blocks[0].scenario.name = "a, b/ü".into();
         record.blocks[0].purpose = Purpose::QueueingCheck;
-        let tag = tag(&record, &record.blocks[0]);
+        let tag = tag(&record.blocks[0], false);
         assert_eq!(tag, "a%2C%20b%2F%C3%BC/gateway/10_in_flight/queueing_check");
     }
 
     #[test]
     fn blocks_of_earlier_versions_follow_one_another_from_the_start_of_the_run() {
         let record = fixtures::record();
-        let begins = begins(&record);
-        assert_eq!(begins[0], time(&record.run.started).unwrap());
-        let ends = record.blocks[0].series.last().unwrap().end_ns;
-        assert_eq!(begins[1].as_nanosecond() - begins[0].as_nanosecond(), i128::from(ends));
+        let log = log(&record).unwrap();
+        assert!(log.contains("[StartTime: 1790848800.000 "), "{log}");
+        let length = record.blocks[0].series.last().unwrap().end_ns as f64 / 1e9;
+        assert!(log.contains(&format!("Tag=simple_chat_stream/gateway/response_time,{length:.3},")), "{log}");
+    }
+
+    #[test]
+    fn a_log_that_grows_is_as_if_it_had_been_whole_at_once() {
+        let (whole, mut growing) = (fixtures::paired_record(), GrowingLog::default());
+        let counts = [0, 1, 2, 6, 6, 7, whole.blocks.len()];
+        let mut levels = Vec::new();
+        for blocks in counts {
+            let mut record = whole.clone();
+            record.blocks.truncate(blocks);
+            record.results.truncate(blocks.div_ceil(6));
+            levels.push(ResultRecord::has_levels(&record));
+            assert_eq!(growing.log(&record).unwrap(), log(&record).unwrap(), "{blocks}");
+        }
+        assert!(levels.contains(&true) && levels.contains(&false), "tags change on the way");
     }
 }

@@ -12,12 +12,15 @@
 //! - [`verify`]: whether a record's figures follow from its counts and histograms.
 //! - [`compare`]: two records beside each other.
 //! - [`history`]: past records.
+//! - [`missing`]: why a run that somebody has named cannot be read.
+//! - [`found`]: what speaks against the figures of a run that goes on.
 //! - [`documents`]: files that are written because they were asked for.
 
 pub mod compare;
 pub mod csv;
 pub mod documents;
 pub mod files;
+pub mod found;
 pub mod history;
 pub mod hlog;
 pub mod html;
@@ -25,6 +28,7 @@ pub mod interval_log;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod missing;
 pub mod record;
 mod seal;
 pub mod step_summary;
@@ -40,8 +44,8 @@ mod texts;
 use std::path::{Path, PathBuf};
 
 use files::FilesError;
-use json::ReadError;
 pub(crate) use markdown::visible;
+use missing::ReadError;
 use record::RunRecord;
 
 /// The record's name in a run's folder.

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::CapacityConfig;
 use crate::merge::Live;
 use crate::plan::{Block, Plan, Purpose};
-use crate::report::record::{BlockRecord, CapacityRecord, RunRecord, StepRecord};
+use crate::report::record::{BlockRecord, CapacityRecord, GrowingRecord, StepRecord};
 use crate::screen::Place;
 
 /// What goes before each step, at its own rate.
@@ -27,7 +27,7 @@ pub(super) async fn search(
     mut course: Course<'_>,
     plan: &Plan,
     config: &CapacityConfig,
-    mut record: RunRecord,
+    mut record: GrowingRecord,
 ) -> Result<Kept, RunError> {
     steps(&mut course, plan, config, &mut record).await?;
     Ok(course.conclude(record))
@@ -37,13 +37,13 @@ async fn steps(
     course: &mut Course<'_>,
     plan: &Plan,
     config: &CapacityConfig,
-    record: &mut RunRecord,
+    record: &mut GrowingRecord,
 ) -> Result<(), RunError> {
     'scenarios: for template in &plan.blocks {
         let mut search = Search::new(config.bounds);
         course.screen.begin_search();
         let objectives = config.objectives_of(template);
-        record.capacities.push(CapacityRecord::new(&template.scenario.name, &objectives, config.bounds));
+        record.search(CapacityRecord::new(&template.scenario.name, &objectives, config.bounds));
         loop {
             let step = match search.next() {
                 Ok(step) => step,
@@ -57,8 +57,11 @@ async fn steps(
             let place = Place::in_search(1 + search.tried().len() as u32);
             let measured = course.block(&block, place, watch(step)).await?;
             record.add(&measured);
-            let (Some(last), Some(so_far)) = (record.blocks.last(), record.capacities.last()) else { break };
-            let usual = so_far.usual_service_time(&record.blocks, step.rate);
+            let so_far = record.so_far();
+            let (Some(last), Some(tried_so_far)) = (so_far.blocks.last(), so_far.capacities.last()) else {
+                break;
+            };
+            let usual = tried_so_far.usual_service_time(&so_far.blocks, step.rate);
             let mut tried = last.tried(step, &objectives, usual);
             let failure = tried.failure.clone();
             let rest = failure.as_ref().map(|_| rest(&tried, &search) + drain(last, &search));

@@ -7,7 +7,7 @@ use super::pages::Pages;
 use crate::causes::sentence;
 use crate::clock;
 use crate::merge::Arrival;
-use crate::report::files::{FilesError, ResultsFolder};
+use crate::report::files::{FilesError, ResultsFolder, Saved};
 use crate::report::interval_log::IntervalLog;
 use crate::report::record::RunRecord;
 
@@ -15,6 +15,7 @@ use crate::report::record::RunRecord;
 #[derive(Debug)]
 pub(super) struct Keeper {
     results: ResultsFolder,
+    saved: Saved,
     log: IntervalLog,
     /// Why the log ends before the run does.
     cut: Option<FilesError>,
@@ -31,6 +32,7 @@ impl Keeper {
         let log = IntervalLog::open(&results.interval_log_path())?;
         Ok(Self {
             results: results.clone(),
+            saved: Saved::default(),
             log,
             cut: None,
             unsaved: None,
@@ -55,7 +57,7 @@ impl Keeper {
     }
 
     fn try_save(&mut self, record: &RunRecord, wants_page: bool) -> Result<(), FilesError> {
-        self.results.save(record)?;
+        self.results.save(record, &mut self.saved)?;
         let now = clock::now();
         if wants_page || self.pages.is_due(now) {
             self.results.save_page(record)?;
@@ -65,8 +67,9 @@ impl Keeper {
     }
 
     /// Saves the record for the last time. Why the files do not hold everything; `None` where they do.
-    pub(super) fn end(self, record: &RunRecord) -> Option<FilesError> {
-        let (saved, page) = (self.results.save(record), self.results.save_page(record));
+    pub(super) fn end(mut self, record: &RunRecord) -> Option<FilesError> {
+        let saved = self.results.save(record, &mut self.saved);
+        let page = self.results.save_page(record);
         saved.and(page).err().or(self.cut)
     }
 

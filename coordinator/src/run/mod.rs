@@ -25,7 +25,8 @@ use crate::merge::MeasuredBlock;
 use crate::plan::{Block, Plan};
 use crate::preflight::preflight;
 use crate::report::files::{FilesError, ResultsFolder};
-use crate::report::record::{FleetWorkerRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
+use crate::report::found::found;
+use crate::report::record::{FleetWorkerRecord, GrowingRecord, RunHead, RunRecord, TargetRecord, ToolRecord};
 use crate::screen::{Notices, Place, Screen};
 use crate::session::{SessionError, WorkerSession};
 use crate::telemetry::Telemetry;
@@ -85,6 +86,9 @@ pub async fn run(config: &RunConfig, notices: &Notices) -> Result<RunEnd, RunErr
     let door = Door::open(config.ui.as_ref()).await?;
     let command = if config.capacity.is_some() { "capacity" } else { "run" };
     let screen = Screen::new(command, config.quiet, notices, &interrupt);
+    if let Some(url) = telemetry.url() {
+        screen.say(&format!("metrics: {url}"));
+    }
     let started = clock::local_now();
     let results = ResultsFolder::create(&config.results_dir, &started)?;
     let mut left = None;
@@ -226,7 +230,7 @@ async fn on_fleet(
         witness,
         blocks: 0,
     };
-    let record = RunRecord::new(head);
+    let record = GrowingRecord::new(head);
     let kept = match &config.capacity {
         Some(search) => capacity::search(course, &plan, search, record).await?,
         None => course.measure(&plan, record).await?,
@@ -299,19 +303,19 @@ impl Course<'_> {
         Ok(measured)
     }
 
-    async fn measure(mut self, plan: &Plan, mut record: RunRecord) -> Result<Kept, RunError> {
+    async fn measure(mut self, plan: &Plan, mut record: GrowingRecord) -> Result<Kept, RunError> {
         self.all_blocks(plan, &mut record).await?;
         Ok(self.conclude(record))
     }
 
     /// Runs the blocks one after another, and saves after each.
-    async fn all_blocks(&mut self, plan: &Plan, record: &mut RunRecord) -> Result<(), RunError> {
+    async fn all_blocks(&mut self, plan: &Plan, record: &mut GrowingRecord) -> Result<(), RunError> {
         for block in &plan.blocks {
             let place = Place::in_plan(plan, self.blocks + 1);
             let measured = self.block(block, place, abort::watch(&self.config.abort_on, block)).await?;
             let was_aborted = measured.aborted.is_some();
             record.add(&measured);
-            if was_aborted || record.missing().is_empty() || self.interrupt.is_asked() {
+            if was_aborted || record.so_far().missing().is_empty() || self.interrupt.is_asked() {
                 break;
             }
             self.save(record);
@@ -323,13 +327,17 @@ impl Course<'_> {
     }
 
     /// Writes what there is, so that whatever goes wrong later loses nothing, and tells whoever reads it meanwhile.
-    fn save(&mut self, record: &RunRecord) {
-        self.keeper.save(record, self.ui.is_offered());
+    fn save(&mut self, record: &GrowingRecord) {
+        self.keeper.save(record.so_far(), self.ui.is_offered());
+        if self.ui.is_offered() {
+            self.screen.found(found(record.so_far()));
+        }
         self.ui.has_report();
     }
 
     /// Ends the record, and saves it for the last time.
-    fn conclude(self, mut record: RunRecord) -> Kept {
+    fn conclude(self, record: GrowingRecord) -> Kept {
+        let mut record = record.into_record();
         record.finish(timestamp(&clock::local_now()));
         let unsaved = self.keeper.end(&record);
         self.ui.has_report();

@@ -10,6 +10,8 @@ use super::state::{BlockState, MINUTE, MachineEnd, State};
 use super::view::text::{compact, grouped, span};
 use super::view::{block, figures, people};
 use crate::merge::{Live, WorkerState};
+use crate::report::found::Found;
+use crate::report::visible;
 
 /// In the place of a figure that nobody knows yet.
 const NONE: &str = "–";
@@ -88,10 +90,18 @@ pub(super) fn facts(state: &State, now: Instant) -> Facts {
             Row::new([rate, outcome], if trial.failure.is_some() { Tone::Bad } else { Tone::Good })
         }),
     );
+    facts.table("findings", state.found.iter().map(finding));
+    facts.table("log", state.notices.iter().map(|line| Row::new([visible(line)], Tone::Plain)));
     if let Some(block) = &state.block {
         facts.block(state, block, now);
     }
     facts
+}
+
+fn finding(found: &Found) -> Row {
+    let Found { about, judged, reason, is_bad } = found;
+    let cells = [about, judged, reason].map(|text| visible(text));
+    Row::new(cells, if *is_bad { Tone::Bad } else { Tone::Plain })
 }
 
 impl Facts {
@@ -124,6 +134,8 @@ impl Facts {
                 Row::new([name.to_owned()].into_iter().chain(figures.into_iter().map(known)), Tone::Plain)
             }),
         );
+        let parts = block.title.parts.iter().zip(&live.parts);
+        self.table("parts", parts.map(|(name, part)| self::part(name, part)));
         self.table("answers", answers(live).into_iter());
         self.table(
             "workers",
@@ -153,6 +165,23 @@ impl Row {
 
 fn known(figure: Option<String>) -> String {
     figure.unwrap_or_else(|| NONE.into())
+}
+
+/// One scenario of a mix: its rate in the last second, and of the block so far its response times and what came of requests.
+fn part(name: &str, live: &Live) -> Row {
+    let [_, rate, ..] = figures::last_second(live);
+    let [_, _, times @ ..] = figures::so_far(live);
+    let kinds: Vec<String> = figures::by_kind(live)
+        .into_iter()
+        .map(|(kind, count)| format!("{kind} {}", grouped(count)))
+        .collect();
+    let failed = match kinds.as_slice() {
+        [] => grouped(live.failed),
+        kinds => format!("{} ({})", grouped(live.failed), kinds.join(", ")),
+    };
+    let figures = [rate].into_iter().chain(times).map(known);
+    let cells = [name.to_owned()].into_iter().chain(figures).chain([grouped(live.successes), failed]);
+    Row::new(cells, if live.failed > 0 { Tone::Bad } else { Tone::Plain })
 }
 
 /// Good answers, and each kind of what is none.
@@ -196,12 +225,16 @@ fn picture(seconds: &[f64], highest: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proto::outcome::{Failure, FailureKind};
+
     use super::super::title::{Place, Title};
     use super::super::view::tests::{busy, now};
     use super::*;
     use crate::clock;
     use crate::merge::BlockMerge;
-    use crate::merge::fixtures::{block, closed, requests};
+    use crate::merge::fixtures::{block, closed, mixed_block, mixed_interval, requests};
 
     #[test]
     fn a_busy_run_is_told_as_the_screen_tells_it() {
@@ -237,6 +270,50 @@ mod tests {
         assert_eq!((text("minute").matches('M').count(), text("highest")), (60, "720"));
         let said = "simple_chat: 1 min 05 s, 25 s left; 460.0 answers a second, P95 24.6 ms; 12 failed";
         assert_eq!(text("said"), said);
+    }
+
+    #[test]
+    fn each_scenario_of_a_mix_has_its_own_figures() {
+        const MS: u64 = 1_000_000;
+        let mut state = State::new("run", String::new(), clock::now());
+        let mut mixed = mixed_block(closed(10), requests(1_000));
+        mixed.mix[1].scenario.name = "<b>\u{202e}tools</b>".into();
+        let place = Place { number: 1, of: Some(1), repeats: 1, has_arms: false };
+        state.begin_block(Title::new(&mixed, place), mixed.extent);
+        let mut merge = BlockMerge::new(mixed, 1);
+        let mut first = mixed_interval(0, (0.0, 1.0), [&[2 * MS; 70], &[9 * MS; 30]]);
+        let failure = Failure { kind: FailureKind::Status, status: Some(503), detail: String::new() };
+        for counters in [&mut first.counters, &mut first.parts[1].counters] {
+            counters.failures.insert(failure.clone(), 4);
+        }
+        merge.interval(0, &first).unwrap();
+        state.update(merge.live(), Some(Duration::from_secs(1)), clock::now());
+        let facts = facts(&state, clock::now());
+        let rows: Vec<_> = facts.tables["parts"].iter().map(|row| row.cells.join(" | ")).collect();
+        assert_eq!(rows[0], "simple_chat | 70.0 | 2.00 | 2.00 | 2.00 | 70 | 0");
+        assert!(rows[1].ends_with("tools</b> | 30.0 | 9.00 | 9.00 | 9.00 | 30 | 4 (status 4)"), "{rows:?}");
+        assert!(!rows[1].contains('\u{202e}'), "what turns text round is shown as what it is");
+    }
+
+    #[test]
+    fn findings_and_log_lines_are_told_as_they_are_in_visible_characters() {
+        let mut state = busy();
+        state.notices.push("warning: \u{1b}[31m<img src=x>\u{202e}".into());
+        let found = |is_bad| Found {
+            about: "block 1, simple_chat".into(),
+            judged: "suspect: failures".into(),
+            reason: "12 of 100 failed".into(),
+            is_bad,
+        };
+        state.found = vec![found(true), found(false)];
+        let facts = facts(&state, now());
+        let tones: Vec<Tone> = facts.tables["findings"].iter().map(|row| row.tone).collect();
+        assert_eq!(tones, [Tone::Bad, Tone::Plain]);
+        assert_eq!(facts.tables["findings"][0].cells[1], "suspect: failures");
+        let log = &facts.tables["log"];
+        assert!(log[0].cells[0].starts_with("warning: worker 2 was lost ("), "{log:?}");
+        let last = &log[1].cells[0];
+        assert!(last.contains("<img src=x>") && !last.contains(['\u{1b}', '\u{202e}']), "{last}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::fleet::news::{MachineNews, MachineState};
 use crate::interrupt::Interrupt;
 use crate::merge::Live;
 use crate::plan::Block;
+use crate::report::found::Found;
 use crate::report::visible;
 
 pub use facts::{Facts, HEIGHT, Row, SECONDS, Tone};
@@ -90,7 +91,12 @@ impl Screen {
 
     /// A line on standard error, or where a screen is there, among those of the log.
     pub fn say(&self, line: &str) {
-        lock(&self.0).notices.tell(line);
+        lock(&self.0).notices.say(line);
+    }
+
+    /// What speaks against the figures so far.
+    pub fn found(&self, findings: Vec<Found>) {
+        lock(&lock(&self.0).state).found = findings;
     }
 
     /// What there is to be seen now, for whoever shows it otherwise.
@@ -98,6 +104,7 @@ impl Screen {
         let inner = lock(&self.0);
         let mut state = lock(&inner.state).clone();
         state.is_stopping = inner.interrupt.is_asked();
+        state.notices = inner.notices.log();
         drop(inner);
         facts::facts(&state, clock::now())
     }

@@ -1,4 +1,5 @@
-//! Log lines of this process: to standard error at once, or, while a screen is there, onto it and to standard error after it.
+//! Log lines of this process: to standard error at once, or, while a screen is there, onto it and to standard error after it;
+//! and the newest, for whoever shows them otherwise.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// More are never kept; a log at `debug` writes for a long time.
 const MOST: usize = 10_000;
+/// So many stay known when they have been written.
+const NEWEST: usize = 100;
 
 /// Where log lines go. Its clones are one.
 #[derive(Clone, Default)]
@@ -18,11 +21,23 @@ struct Held {
     is_holding: bool,
     lines: VecDeque<String>,
     left_out: u64,
+    newest: VecDeque<String>,
 }
 
 impl Notices {
-    /// One more line, without its end.
+    /// One more line of the log, without its end.
     pub(super) fn tell(&self, line: &str) {
+        let mut held = self.held();
+        if held.newest.len() == NEWEST {
+            held.newest.pop_front();
+        }
+        held.newest.push_back(line.to_owned());
+        drop(held);
+        self.say(line);
+    }
+
+    /// One more line, for who reads standard error alone.
+    pub(super) fn say(&self, line: &str) {
         let mut held = self.held();
         if !held.is_holding {
             // With standard error closed there is nobody to tell.
@@ -48,7 +63,8 @@ impl Notices {
         if held.left_out > 0 {
             let _ = writeln!(to, "({} earlier lines of the log are left out)", held.left_out);
         }
-        for line in std::mem::take(&mut *held).lines {
+        held.left_out = 0;
+        for line in held.lines.drain(..) {
             let _ = writeln!(to, "{line}");
         }
         let _ = to.flush();
@@ -58,6 +74,11 @@ impl Notices {
     pub(super) fn newest(&self, count: usize) -> Vec<String> {
         let held = self.held();
         held.lines.iter().skip(held.lines.len().saturating_sub(count)).cloned().collect()
+    }
+
+    /// The newest lines of the log, whether they are kept or were written, the newest first.
+    pub(super) fn log(&self) -> Vec<String> {
+        self.held().newest.iter().rev().cloned().collect()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -98,6 +119,18 @@ mod tests {
         notices.release(&mut after);
         assert_eq!(String::from_utf8(after).unwrap(), "warning: one\nwarning: two\nwarning: three\n");
         assert!(notices.newest(9).is_empty());
+        assert_eq!(notices.log(), ["warning: three", "warning: two", "warning: one"], "they stay known");
+    }
+
+    #[test]
+    fn of_the_log_the_newest_lines_are_known_and_what_is_said_beside_it_is_none_of_it() {
+        let notices = Notices::default();
+        notices.hold();
+        notices.say("live page: http://10.0.0.1/?token=x");
+        (0..NEWEST + 2).for_each(|number| notices.tell(&number.to_string()));
+        let log = notices.log();
+        assert_eq!((log.len(), log[0].as_str(), log[NEWEST - 1].as_str()), (NEWEST, "101", "2"));
+        assert_eq!(notices.newest(NEWEST + 9).len(), NEWEST + 3);
     }
 
     #[test]

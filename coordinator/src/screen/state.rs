@@ -8,6 +8,7 @@ use super::provisioning::words;
 use super::title::Title;
 use crate::fleet::news::{MachineNews, MachineState};
 use crate::merge::Live;
+use crate::report::found::Found;
 
 /// Seconds in the picture of the rate.
 pub(super) const MINUTE: usize = 60;
@@ -37,6 +38,8 @@ pub(super) struct State {
     pub(super) machines: Vec<Machine>,
     /// What came of each rate that a search has tried.
     pub(super) tried: Vec<Trial>,
+    /// What speaks against the figures so far.
+    pub(super) found: Vec<Found>,
     /// The newest lines of the log.
     pub(super) notices: Vec<String>,
 }
@@ -98,6 +101,7 @@ impl State {
             workers: Vec::new(),
             machines: Vec::new(),
             tried: Vec::new(),
+            found: Vec::new(),
             notices: Vec::new(),
         }
     }

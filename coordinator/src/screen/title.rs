@@ -45,6 +45,8 @@ pub(super) struct Title {
     pub(super) traits: Vec<String>,
     /// Which of how many; `None` for the only one.
     pub(super) place: Option<String>,
+    /// The names of the scenarios of a mix, in order; empty for no mix.
+    pub(super) parts: Vec<String>,
 }
 
 impl Title {
@@ -63,6 +65,7 @@ impl Title {
             scenario: visible(&block.scenario.name),
             traits: arm.into_iter().chain([load(&block.load)]).chain(check).collect(),
             place: (!places.is_empty()).then(|| places.join(", ")),
+            parts: block.mix.iter().map(|mixed| visible(&mixed.scenario.name)).collect(),
         }
     }
 

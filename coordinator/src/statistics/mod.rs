@@ -18,7 +18,7 @@ pub mod verdict;
 mod window;
 
 pub use stage::{StageFigures, StageSum};
-pub use upstream::{Upstream, UpstreamPart};
+pub use upstream::{Upstream, UpstreamPart, UpstreamSum};
 pub use window::{Window, WindowEnd};
 
 /// What figures and verdicts rest on: a block's shape, and what its workers measured.

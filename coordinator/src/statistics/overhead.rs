@@ -14,33 +14,19 @@
 
 use std::fmt;
 
-use proto::latencies::{Fine, Histogram, Latencies};
 use serde::{Deserialize, Serialize};
 
 use super::student::Sample;
+
+mod reading;
+
+pub(super) use reading::Statistic;
+pub use reading::{ArmBlock, Pair, Readings};
 
 /// With two pairs, the interval is 12.7 standard errors to either side, and their deviation is hardly known.
 pub const FEWEST_PAIRS: usize = 3;
 /// As many values are expected beyond a quantile in each block; with fewer, what is read is one request's fate.
 pub const FEWEST_BEYOND: u64 = 10;
-
-/// A gateway's block and the direct block that belongs to it.
-#[derive(Debug, Clone, Copy)]
-pub struct Pair<'a> {
-    /// Of the system under test.
-    pub gateway: ArmBlock<'a>,
-    /// Of the upstream itself.
-    pub direct: ArmBlock<'a>,
-}
-
-/// What overheads are worked out from.
-#[derive(Debug, Clone, Copy)]
-pub struct ArmBlock<'a> {
-    /// Of all workers.
-    pub latencies: &'a Latencies,
-    /// Successes a second; `None` where the block has no length.
-    pub throughput: Option<f64>,
-}
 
 /// What the gateway adds to one scenario under one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,15 +120,15 @@ pub enum Reason {
 
 impl Overhead {
     /// Of all pairs of one scenario under one load.
-    pub fn of(pairs: &[Pair<'_>]) -> Self {
-        let streamed = |times: fn(&Latencies) -> &Histogram| {
-            let any = blocks(pairs).any(|block| !times(block.latencies).is_empty());
+    pub fn of(pairs: &[Pair]) -> Self {
+        let streamed = |times: fn(&ArmBlock) -> &Readings| {
+            let any = blocks(pairs).any(|block| times(block).count > 0);
             any.then(|| Added::of(pairs, times))
         };
         Self {
-            response_time: Added::of(pairs, |latencies| &latencies.response_time),
-            time_to_first_token: streamed(|latencies| &latencies.time_to_first_token),
-            inter_token_gap: streamed(|latencies| &latencies.inter_token_gap),
+            response_time: Added::of(pairs, |block| &block.response_time),
+            time_to_first_token: streamed(|block| &block.time_to_first_token),
+            inter_token_gap: streamed(|block| &block.inter_token_gap),
             throughput_ratio: ratio(pairs),
         }
     }
@@ -150,13 +136,13 @@ impl Overhead {
 
 impl Added {
     /// Of one kind of time.
-    pub fn of(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram) -> Self {
+    pub fn of(pairs: &[Pair], times: fn(&ArmBlock) -> &Readings) -> Self {
         let of = |statistic| added(pairs, times, statistic);
         Self {
             mean: of(Statistic::Mean),
-            p50: of(Statistic::Percentile(50)),
-            p95: of(Statistic::Percentile(95)),
-            p99: of(Statistic::Percentile(99)),
+            p50: of(Statistic::P50),
+            p95: of(Statistic::P95),
+            p99: of(Statistic::P99),
         }
     }
 }
@@ -178,35 +164,11 @@ impl Estimate {
     }
 }
 
-/// What is read from each block's times.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Statistic {
-    Mean,
-    Percentile(u32),
-}
-
-impl Statistic {
-    /// How many samples a block must have.
-    pub(super) fn needed(self) -> u64 {
-        match self {
-            Self::Mean => FEWEST_BEYOND,
-            Self::Percentile(percent) => (FEWEST_BEYOND * 100).div_ceil(u64::from(100 - percent.min(99))),
-        }
-    }
-
-    pub(super) fn read(self, histogram: &Histogram) -> Option<Fine> {
-        match self {
-            Self::Mean => histogram.fine_mean(),
-            Self::Percentile(percent) => histogram.fine_quantile(f64::from(percent) / 100.0),
-        }
-    }
-}
-
-fn blocks<'a>(pairs: &'a [Pair<'a>]) -> impl Iterator<Item = &'a ArmBlock<'a>> {
+fn blocks(pairs: &[Pair]) -> impl Iterator<Item = &ArmBlock> {
     pairs.iter().flat_map(|pair| [&pair.gateway, &pair.direct])
 }
 
-fn added(pairs: &[Pair<'_>], times: fn(&Latencies) -> &Histogram, statistic: Statistic) -> Cell<Estimate> {
+fn added(pairs: &[Pair], times: fn(&ArmBlock) -> &Readings, statistic: Statistic) -> Cell<Estimate> {
     let estimate = differences(pairs, times, statistic).and_then(|Differences { sample, resolution }| {
         let interval = sample.interval().ok_or_else(|| too_few_pairs(pairs))?;
         let half_width = interval.half_width.hypot(resolution);
@@ -232,20 +194,20 @@ pub(super) struct Differences {
 /// # Errors
 /// Why they say nothing.
 pub(super) fn differences(
-    pairs: &[Pair<'_>],
-    times: fn(&Latencies) -> &Histogram,
+    pairs: &[Pair],
+    times: fn(&ArmBlock) -> &Readings,
     statistic: Statistic,
 ) -> Result<Differences, Reason> {
     if pairs.len() < FEWEST_PAIRS {
         return Err(too_few_pairs(pairs));
     }
-    let samples = blocks(pairs).map(|block| times(block.latencies).count()).min().unwrap_or_default();
+    let samples = blocks(pairs).map(|block| times(block).count).min().unwrap_or_default();
     let needed = statistic.needed();
     if samples < needed {
         return Err(Reason::TooFewSamples { samples, needed });
     }
 
-    let read = |block: &ArmBlock<'_>| statistic.read(times(block.latencies));
+    let read = |block: &ArmBlock| times(block).get(statistic);
     let readings = pairs.iter().filter_map(|pair| Some((read(&pair.gateway)?, read(&pair.direct)?)));
     let (differences, errors): (Vec<f64>, Vec<f64>) = readings
         .map(|(gateway, direct)| (gateway.value - direct.value, gateway.error + direct.error))
@@ -256,17 +218,17 @@ pub(super) fn differences(
     Ok(Differences { sample, resolution })
 }
 
-fn too_few_pairs(pairs: &[Pair<'_>]) -> Reason {
+fn too_few_pairs(pairs: &[Pair]) -> Reason {
     Reason::TooFewPairs { pairs: pairs.len(), needed: FEWEST_PAIRS }
 }
 
 /// On the scale of logarithms, where twice and half as much are equally far from the same.
-fn ratio(pairs: &[Pair<'_>]) -> Cell<Ratio> {
+fn ratio(pairs: &[Pair]) -> Cell<Ratio> {
     if pairs.len() < FEWEST_PAIRS {
         return Cell::Unknown(too_few_pairs(pairs));
     }
-    let throughput = |block: &ArmBlock<'_>| block.throughput.filter(|rate| rate.is_normal() && *rate > 0.0);
-    let logarithm = |pair: &Pair<'_>| Some((throughput(&pair.gateway)? / throughput(&pair.direct)?).ln());
+    let throughput = |block: &ArmBlock| block.throughput.filter(|rate| rate.is_normal() && *rate > 0.0);
+    let logarithm = |pair: &Pair| Some((throughput(&pair.gateway)? / throughput(&pair.direct)?).ln());
     let Some(logarithms) = pairs.iter().map(logarithm).collect::<Option<Vec<f64>>>() else {
         return Cell::Unknown(Reason::NoThroughput);
     };

@@ -32,23 +32,34 @@ pub struct UpstreamPart<'a> {
     pub service_time_mean_ns: Option<u64>,
 }
 
-impl Upstream {
-    /// All blocks together; `None` without any.
-    pub fn of<'a>(parts: impl IntoIterator<Item = UpstreamPart<'a>>) -> Option<Self> {
-        let (mut sum, mut blocks) = (Self::default(), 0);
-        let (mut time, mut timed) = (0u128, 0u128);
-        for part in parts {
-            blocks += 1;
-            sum.sent = sum.sent.saturating_add(part.totals.started);
-            sum.answered = sum.answered.saturating_add(answered(part.totals));
-            sum.seen = sum.seen.saturating_add(part.seen);
-            if let Some(mean) = part.service_time_mean_ns {
-                time = time.saturating_add(u128::from(mean) * u128::from(part.answered));
-                timed += u128::from(part.answered);
-            }
+/// Both sides of one arm, block by block.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamSum {
+    sum: Upstream,
+    blocks: u32,
+    /// In nanoseconds, over so many answers.
+    time: u128,
+    timed: u128,
+}
+
+impl UpstreamSum {
+    /// One block more.
+    pub fn add(&mut self, part: &UpstreamPart<'_>) {
+        let Self { sum, blocks, time, timed } = self;
+        *blocks += 1;
+        sum.sent = sum.sent.saturating_add(part.totals.started);
+        sum.answered = sum.answered.saturating_add(answered(part.totals));
+        sum.seen = sum.seen.saturating_add(part.seen);
+        if let Some(mean) = part.service_time_mean_ns {
+            *time = time.saturating_add(u128::from(mean) * u128::from(part.answered));
+            *timed += u128::from(part.answered);
         }
-        sum.service_time_mean_ns = time.checked_div(timed).and_then(|mean| u64::try_from(mean).ok());
-        (blocks > 0).then_some(sum)
+    }
+
+    /// All blocks together; `None` without any.
+    pub fn together(&self) -> Option<Upstream> {
+        let mean = self.time.checked_div(self.timed).and_then(|mean| u64::try_from(mean).ok());
+        (self.blocks > 0).then_some(Upstream { service_time_mean_ns: mean, ..self.sum })
     }
 }
 
@@ -73,9 +84,12 @@ mod tests {
             answered,
             service_time_mean_ns: mean,
         };
-        let parts = [part(30, Some(1_000)), part(10, Some(5_000)), part(0, None)];
+        let mut sum = UpstreamSum::default();
+        assert_eq!(sum.together(), None);
+        for part in [part(30, Some(1_000)), part(10, Some(5_000)), part(0, None)] {
+            sum.add(&part);
+        }
         let upstream = Upstream { sent: 39, answered: 24, seen: 43, service_time_mean_ns: Some(2_000) };
-        assert_eq!(Upstream::of(parts), Some(upstream));
-        assert_eq!(Upstream::of([]), None);
+        assert_eq!(sum.together(), Some(upstream));
     }
 }

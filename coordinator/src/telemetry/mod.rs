@@ -27,6 +27,7 @@ use crate::config::{OtlpConfig, PrometheusConfig, TelemetryConfig};
 use crate::interrupt::Interrupt;
 use crate::merge::Live;
 use crate::plan::Block;
+use crate::server;
 
 use families::families;
 use meters::Meters;
@@ -54,6 +55,7 @@ pub struct TelemetryError {
 pub struct Telemetry {
     meters: Option<Arc<Mutex<Meters>>>,
     scrapes: Option<(watch::Receiver<u64>, Duration)>,
+    url: Option<String>,
     sending: Option<Sending>,
 }
 
@@ -74,18 +76,22 @@ impl Telemetry {
             return Ok(Self::default());
         }
         let meters = Arc::new(Mutex::new(Meters::default()));
-        let scrapes = match config.prometheus {
-            Some(PrometheusConfig { address, linger }) => {
-                let listener = tokio::net::TcpListener::bind(address).await;
-                let listener = listener.map_err(|source| TelemetryError { address, source })?;
-                let (scraped, scrapes) = watch::channel(0);
-                tokio::spawn(endpoint::serve(listener, Arc::clone(&meters), scraped));
-                Some((scrapes, linger))
-            }
-            None => None,
-        };
-        let sending = config.otlp.as_ref().and_then(|config| Sending::begin(config, &meters));
-        Ok(Self { meters: Some(meters), scrapes, sending })
+        let mut telemetry = Self::default();
+        if let Some(PrometheusConfig { address, linger }) = config.prometheus {
+            let listening = server::listen(address).await;
+            let (listener, taken) = listening.map_err(|source| TelemetryError { address, source })?;
+            let (scraped, scrapes) = watch::channel(0);
+            tokio::spawn(endpoint::serve(listener, Arc::clone(&meters), scraped));
+            telemetry.scrapes = Some((scrapes, linger));
+            telemetry.url = Some(format!("http://{}/metrics", server::host(taken)));
+        }
+        telemetry.sending = config.otlp.as_ref().and_then(|config| Sending::begin(config, &meters));
+        Ok(Self { meters: Some(meters), ..telemetry })
+    }
+
+    /// Where Prometheus can read them; `None` where nobody asked for that.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
     }
 
     /// A block begins: the `number`th of so many that are planned; `None` in a search.

@@ -12,6 +12,8 @@ use ring::hmac::{self, HMAC_SHA256, Key};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use url::form_urlencoded;
 
+use crate::server;
+
 /// Of a token, before it is written as text.
 const TOKEN_BYTES: usize = 24;
 
@@ -56,14 +58,7 @@ impl Access {
 
     /// What a user opens.
     pub(super) fn url(&self) -> String {
-        let host = match self.address {
-            // It is listened at all addresses, of which a browser elsewhere needs one.
-            address if address.ip().is_unspecified() => {
-                let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-                format!("{name}:{}", address.port())
-            }
-            address => address.to_string(),
-        };
+        let host = server::host(self.address);
         let query = self.token.as_ref().map_or_else(String::new, |token| format!("?token={}", token.text));
         format!("http://{host}/{query}")
     }

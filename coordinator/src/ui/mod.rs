@@ -30,6 +30,7 @@ use crate::config::UiConfig;
 use crate::interrupt::Interrupt;
 use crate::report::files::ResultsFolder;
 use crate::screen::{Facts, Screen};
+use crate::server;
 
 use access::Access;
 use events::{End, News};
@@ -100,9 +101,9 @@ impl Door {
     /// When that is not possible.
     pub async fn open(config: Option<&UiConfig>) -> Result<Self, UiError> {
         let Some(UiConfig { address, linger }) = config.copied() else { return Ok(Self(None)) };
+        let listening = server::listen(address).await;
+        let (listener, address) = listening.map_err(|source| UiError::Address { address, source })?;
         let access = Access::new(address).map_err(|_| UiError::Randomness { address })?;
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| UiError::Address { address, source })?;
         Ok(Self(Some((listener, access, linger))))
     }
 

@@ -12,10 +12,17 @@ const LIVE_STYLE: &str = include_str!("live.css");
 const LIVE_SCRIPT: &str = include_str!("live.js");
 
 /// Name, caption and columns of each table.
-const TABLES: [(&str, &str, &[&str]); 5] = [
+const TABLES: [(&str, &str, &[&str]); 8] = [
     ("figures", "Rates and response times", &["", "offered/s", "achieved/s", "P50 ms", "P95 ms", "P99 ms"]),
+    (
+        "parts",
+        "Scenarios of the mix",
+        &["scenario", "achieved/s", "P50 ms", "P95 ms", "P99 ms", "good answers", "failed"],
+    ),
     ("answers", "Answers", &["answers", "count"]),
     ("workers", "Workers", &["worker", "address", "state", "answers/s", "CPU %", "send lag P99 ms"]),
+    ("findings", "Found so far", &["found so far", "verdict and rule", "why"]),
+    ("log", "Log", &["log, the newest first"]),
     ("tried", "Rates that were tried", &["rate", "what came of it"]),
     ("machines", "Machines", &["machine", "state", "after"]),
 ];
@@ -159,7 +166,9 @@ mod tests {
             facts.texts.insert(name, HOSTILE.into());
         }
         let row = Row { cells: vec![HOSTILE.into(), "1".into()], tone: Tone::Bad };
-        facts.tables.insert("answers", vec![row]);
+        for name in ["answers", "log", "parts", "findings"] {
+            facts.tables.insert(name, vec![row.clone()]);
+        }
         facts
     }
 
@@ -167,7 +176,11 @@ mod tests {
     fn text_of_others_is_text_on_the_live_page_too() {
         let page = page(HOSTILE, HOSTILE, &facts(), &News::default(), None);
         assert_eq!(page.matches("<script>").count(), 2, "its own");
-        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;'日本</td>"), "{page}");
+        assert_eq!(
+            page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;'日本</td>").count(),
+            4,
+            "{page}"
+        );
     }
 
     #[test]

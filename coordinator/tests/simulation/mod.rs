@@ -126,12 +126,12 @@ impl Setup {
     }
 
     fn figures(&self, blocks: &[[Latencies; 2]]) -> [Cell<Estimate>; 2] {
-        let arm = |latencies| ArmBlock { latencies, throughput: None };
-        let pairs: Vec<Pair<'_>> = blocks
+        let arm = |latencies| ArmBlock::new(latencies, None);
+        let pairs: Vec<Pair> = blocks
             .iter()
             .map(|[gateway, direct]| Pair { gateway: arm(gateway), direct: arm(direct) })
             .collect();
-        let added = Added::of(&pairs, |latencies| &latencies.response_time);
+        let added = Added::of(&pairs, |block| &block.response_time);
         [added.p50, added.p95]
     }
 

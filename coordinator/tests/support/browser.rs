@@ -1,14 +1,18 @@
 //! A headless Chromium, driven over its pipe: opens a page, presses keys, moves the pointer, and tells what went on.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::clock::wait_until;
 
 /// How long anything that is asked of it may take, on a busy machine.
 const A_WHILE: Duration = Duration::from_secs(60);
@@ -22,7 +26,7 @@ pub struct Browser {
     session: Option<String>,
     calls: u64,
     events: Vec<Value>,
-    _profile: TempDir,
+    folder: TempDir,
 }
 
 impl Browser {
@@ -34,13 +38,18 @@ impl Browser {
             std::io::stderr().write_all(note).unwrap();
             return None;
         }
-        let profile = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [profile, temporary] = ["profile", "temporary"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&temporary).unwrap();
         // It reads commands from file descriptor 3 and answers on 4.
         let script = "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut process = Command::new("sh")
             .args(["-c", script, "sh", PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu"])
             .args(["--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("--user-data-dir={}", profile.display()))
+            // What it leaves behind when it is killed goes with the test.
+            .env("TMPDIR", temporary)
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -58,15 +67,8 @@ impl Browser {
                 }
             }
         });
-        let mut browser = Self {
-            process,
-            commands,
-            messages,
-            session: None,
-            calls: 0,
-            events: Vec::new(),
-            _profile: profile,
-        };
+        let mut browser =
+            Self { process, commands, messages, session: None, calls: 0, events: Vec::new(), folder };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
         let session = browser.call("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
         browser.session = session["sessionId"].as_str().map(str::to_owned);
@@ -74,6 +76,11 @@ impl Browser {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
         Some(browser)
+    }
+
+    /// Where everything is that it writes, which goes with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Calls a method of the DevTools protocol; the test fails when it does.
@@ -169,8 +176,12 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        drop(self.process.kill());
+        // All of its processes: one that lives on would write into the folder while that is taken away.
+        let group = Pid::from_child(&self.process);
+        let _ = kill_process_group(group, Signal::KILL);
         drop(self.process.wait());
+        let is_gone = || std::fs::remove_dir_all(self.folder.path()).is_ok() || !self.folder.path().exists();
+        wait_until(Duration::from_secs(5), is_gone);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Two runs beside each other: whether they can be compared, and how their figures differ.
 
-use proto::latencies::Latencies;
 use serde::Serialize;
 
 use super::record::{BlockRecord, RecordError, RunRecord, SeriesRecord, pairs};
@@ -89,10 +88,8 @@ fn scenario(
     };
     let (was, is) = (contents(old)?, contents(new)?);
     let mut figures = compare(&was, &is, |figure| tolerance(figure, None));
-    let (was_pairs, is_pairs) = (Paired::of(old)?, Paired::of(new)?);
-    if !was_pairs.is_empty() && !is_pairs.is_empty() {
-        let [was, is] =
-            [&was_pairs, &is_pairs].map(|pairs| pairs.iter().map(Paired::pair).collect::<Vec<_>>());
+    let (was, is) = (pairs_of(old)?, pairs_of(new)?);
+    if !was.is_empty() && !is.is_empty() {
         let of_gateway: Vec<_> =
             Figure::ADDED.into_iter().zip(&figures).map(|(added, own)| (added, own.old)).collect();
         let allowed = |figure: Figure| {
@@ -168,26 +165,14 @@ fn name(group: &Group<'_>, all: &[Group<'_>]) -> String {
     format!("{}{level}{arm}", first.scenario.name)
 }
 
-/// What a pair of blocks has stored.
-struct Paired {
-    gateway: Latencies,
-    direct: Latencies,
-}
-
-impl Paired {
-    fn of(group: &Group<'_>) -> Result<Vec<Self>, RecordError> {
-        let all: Vec<&BlockRecord> = group.blocks.iter().chain(&group.direct).copied().collect();
-        let stored = |(gateway, direct): (&&BlockRecord, &&BlockRecord)| {
-            Ok(Self { gateway: gateway.stored_sum()?.1, direct: direct.stored_sum()?.1 })
-        };
-        pairs(&all, |block| block).into_iter().map(stored).collect()
-    }
-
-    fn pair(&self) -> Pair<'_> {
-        let [gateway, direct] =
-            [&self.gateway, &self.direct].map(|latencies| ArmBlock { latencies, throughput: None });
-        Pair { gateway, direct }
-    }
+/// Whole pairs of a gateway's blocks with those of the other arm.
+fn pairs_of(group: &Group<'_>) -> Result<Vec<Pair>, RecordError> {
+    let all: Vec<&BlockRecord> = group.blocks.iter().chain(&group.direct).copied().collect();
+    let read = |block: &BlockRecord| Ok(ArmBlock::new(&block.stored_sum()?.1, None));
+    let read = |(gateway, direct): (&&BlockRecord, &&BlockRecord)| {
+        Ok(Pair { gateway: read(gateway)?, direct: read(direct)? })
+    };
+    pairs(&all, |block| block).into_iter().map(read).collect()
 }
 
 fn content(block: &BlockRecord) -> Result<Block, RecordError> {

@@ -92,13 +92,22 @@ pub struct Unusable {
 /// Results that cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
+    /// Something else is there.
+    #[error("{} is a file and no results folder: name the folder that runs are in with --results-dir", path.display())]
+    NoFolder {
+        /// Which.
+        path: PathBuf,
+    },
     /// The folder is there, but cannot be read.
-    #[error("the results folder {} cannot be read: check that it is a folder and that this user may read it", path.display())]
+    #[error(
+        "the results folder {} cannot be read ({problem}): change its permissions, or name another one with --results-dir",
+        path.display()
+    )]
     Unreadable {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why, in a clause.
+        problem: String,
     },
     /// Nothing is there.
     #[error("there are no results in {}: `archestra-bench run` makes some, and --results-dir names another folder", path.display())]
@@ -122,6 +131,19 @@ pub enum HistoryError {
         /// Its folder.
         path: PathBuf,
     },
+}
+
+impl HistoryError {
+    fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::NotADirectory => Self::NoFolder { path },
+            io::ErrorKind::PermissionDenied => {
+                Self::Unreadable { path, problem: "it belongs to another user".into() }
+            }
+            _ => Self::Unreadable { path, problem: error.to_string() },
+        }
+    }
 }
 
 /// Everything that a results folder holds; nothing where there is no such folder.
@@ -177,7 +199,7 @@ fn names(results_dir: &Path) -> Result<Vec<String>, HistoryError> {
     let entries = match fs::read_dir(results_dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(HistoryError::Unreadable { path: results_dir.to_owned(), source }),
+        Err(error) => return Err(HistoryError::unreadable(results_dir, &error)),
     };
     let folders = entries.flatten().filter(|entry| entry.path().is_dir());
     let is_run = |name: &String| is_stamp(name) || results_dir.join(name).join(REPORT_FILE).exists();

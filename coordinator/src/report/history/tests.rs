@@ -59,7 +59,7 @@ fn an_empty_folder_or_none_is_no_failure() {
     assert_eq!(text(&history), "no results yet\n");
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(matches!(read(&file, &zone()), Err(HistoryError::Unreadable { .. })));
+    assert!(matches!(read(&file, &zone()), Err(HistoryError::NoFolder { .. })));
     assert!(matches!(report_of(folder.path(), None), Err(HistoryError::Nothing { .. })));
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BlockRecord, BoundsRecord, RunRecord, nanos};
-use crate::capacity::{Bounds, Conclusion, Limit, Search, StepKind, Tried};
+use crate::capacity::{Bounds, Conclusion, Limit, StepKind, Tried};
 
 /// The search with one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -168,18 +168,8 @@ impl RunRecord {
         self.with_parts().filter(move |block| !was_tried_again(block.number))
     }
 
-    /// Adds a step to the search that goes on, and makes its figures those of the highest rate that has held.
-    pub fn add_step(&mut self, step: StepRecord, search: &Search) {
-        let Some(capacity) = self.capacities.last_mut() else { return };
-        capacity.steps.push(step);
-        capacity.highest_passing_millihertz = search.highest_passing().map(|rate| rate.millihertz());
-        capacity.lowest_failing_millihertz = search.lowest_failing().map(|rate| rate.millihertz());
-        let concluded = self.conclude();
-        debug_assert!(concluded.is_ok());
-    }
-
     /// Ends the search that goes on.
-    pub fn conclude_search(&mut self, conclusion: Conclusion) {
+    pub(super) fn conclude_search(&mut self, conclusion: Conclusion) {
         let Some(capacity) = self.capacities.last_mut() else { return };
         capacity.conclusion = Some(conclusion.into());
         capacity.more_workers = capacity.wanted_workers(&self.blocks);

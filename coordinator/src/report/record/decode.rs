@@ -28,6 +28,18 @@ const MAX_VALUES: u64 = 1 << 40;
 /// A record that cannot be read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
+    /// Nothing is in it.
+    #[error("it is empty: copy it again from where the run wrote it")]
+    Empty,
+    /// Its end is missing.
+    #[error("it ends in the middle of line {line}: copy it again, whole, from where the run wrote it")]
+    CutOff {
+        /// From 1.
+        line: usize,
+    },
+    /// JSON without a version of ours.
+    #[error("it is JSON, and of another program: name the report.json that `archestra-bench run` wrote")]
+    OfAnotherProgram,
     /// Not JSON, or not a record.
     #[error("it is no report.json of archestra-bench ({problem}): use the file as the run wrote it")]
     NotARecord {
@@ -226,6 +238,8 @@ impl TraceRecord {
 impl HistogramRecord {
     /// The histogram; `place` names it.
     pub(in crate::report) fn content(&self, place: &str) -> Result<Histogram, RecordError> {
+        #[cfg(test)]
+        tests::READ.with(|read| read.set(read.get() + 1));
         let broken = |problem: String| RecordError::Histogram { place: place.to_owned(), problem };
         let bytes = BASE64.decode(&self.v2_deflate).map_err(|_| broken("it is not base64".into()))?;
         let histogram = Histogram::decode(&bytes).map_err(|error| broken(error.to_string()))?;
@@ -302,4 +316,14 @@ fn extent(record: &ExtentRecord) -> Option<Extent> {
 
 pub(super) fn impossible(block: &str, part: &str) -> RecordError {
     RecordError::Impossible { place: format!("the {part} of {block}") }
+}
+
+#[cfg(test)]
+pub(in crate::report) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many histograms this thread has read.
+        pub(in crate::report) static READ: Cell<u64> = const { Cell::new(0) };
+    }
 }

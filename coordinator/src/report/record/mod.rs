@@ -17,6 +17,7 @@ mod bounds;
 mod capacity;
 mod decode;
 mod encode;
+mod growing;
 mod load;
 mod measurement;
 mod mix;
@@ -27,6 +28,7 @@ mod run;
 mod scenario;
 mod stages;
 mod steps;
+mod tally;
 mod thresholds;
 mod witness;
 
@@ -34,6 +36,7 @@ pub use bounds::BoundsRecord;
 pub use capacity::{CapacityRecord, ConclusionRecord, LimitRecord, StepKindRecord, StepRecord};
 pub use decode::RecordError;
 pub(super) use encode::nanos;
+pub use growing::GrowingRecord;
 pub use load::{ExtentRecord, LoadRecord, ThinkTimeRecord, TraceRecord, WarmUpRecord};
 pub use measurement::{
     ConnectionRecord, CountersRecord, FailureRecord, HistogramRecord, HostRecord, HttpRecord,

@@ -5,6 +5,7 @@ use proto::latencies::Latencies;
 use super::encode::medians;
 use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
+use super::tally::Tally;
 use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
 use crate::statistics::verdict::judge;
 use crate::statistics::{Distribution, Figures, Merged, Window};
@@ -17,8 +18,8 @@ use crate::statistics::{Distribution, Figures, Merged, Window};
 pub fn recompute(record: &RunRecord) -> Result<RunRecord, RecordError> {
     let blocks = record.blocks.iter().map(recompute_block).collect::<Result<Vec<_>, _>>()?;
     let capacities = record.capacities.iter().map(|search| search.again(&blocks)).collect();
-    let mut again = RunRecord { blocks, capacities, ..record.clone() };
-    again.conclude()?;
+    let mut again = RunRecord { blocks, capacities, results: Vec::new(), ..record.clone() };
+    again.conclude(&mut Tally::default())?;
     Ok(again)
 }
 

@@ -5,14 +5,12 @@ use proto::load::Load;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{impossible, load};
-use super::{
-    BlockRecord, CapacityRecord, LoadRecord, RecordError, RunRecord, WitnessRecord, WorkerEndRecord,
-    WorkerRecord,
-};
-use crate::plan::{Arm, Purpose};
-use crate::statistics::overhead::{ArmBlock, Overhead, Pair};
+use super::tally::{ArmSum, Check, Course, Tally};
+use super::{BlockRecord, LoadRecord, RecordError, RunRecord, WorkerEndRecord, WorkerRecord};
+use crate::plan::Arm;
+use crate::statistics::overhead::Overhead;
 use crate::statistics::verdict::{Finding, ResultEvidence, Side, judge_result};
-use crate::statistics::{Figures, Merged, Upstream, UpstreamPart};
+use crate::statistics::{Figures, Upstream};
 
 /// All blocks of one scenario at one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,12 +41,6 @@ pub struct ArmRecord {
     /// What the upstream saw of it; `None` where it does not say.
     #[serde(default)]
     pub upstream: Option<Upstream>,
-}
-
-/// A block with what it adds to a result.
-struct Part<'a> {
-    block: &'a BlockRecord,
-    merged: Merged,
 }
 
 impl LoadRecord {
@@ -85,100 +77,41 @@ impl ResultRecord {
     }
 }
 
-/// The results of the blocks, in the order in which they began.
-///
-/// # Errors
-/// When a histogram or a number cannot be read.
-pub(super) fn results(
-    blocks: &[BlockRecord],
-    capacities: &[CapacityRecord],
-) -> Result<Vec<ResultRecord>, RecordError> {
-    let is_measurement = |block: &&BlockRecord| match block.purpose {
-        Purpose::Measurement => true,
-        Purpose::QueueingCheck => false,
-        // Of a search the highest rate that held is the answer.
-        Purpose::CapacityStep => capacities.iter().any(|capacity| capacity.is_knee(block)),
-    };
-    let measurements = || blocks.iter().filter(is_measurement).flat_map(BlockRecord::with_parts);
-    let mut results: Vec<ResultRecord> = Vec::new();
-    for block in measurements() {
-        let is_known =
-            |result: &ResultRecord| result.scenario == block.scenario.name && result.load == block.load;
-        if results.iter().any(is_known) {
-            continue;
-        }
-        let same =
-            |other: &&BlockRecord| other.scenario.name == block.scenario.name && other.load == block.load;
-        let parts = measurements().filter(same).map(Part::new).collect::<Result<Vec<_>, _>>()?;
-        results.extend(result(&parts));
-    }
-    judge_all(&mut results, blocks)?;
-    Ok(results)
-}
-
-impl<'a> Part<'a> {
-    fn new(block: &'a BlockRecord) -> Result<Self, RecordError> {
-        let (totals, latencies) = block.stored_sum()?;
-        let sum = |of: fn(&super::WorkerRecord) -> u64| {
-            block.workers.iter().fold(0, |sum: u64, worker| sum.saturating_add(of(worker)))
-        };
-        let successes_in_window = sum(|worker| worker.successes_in_window);
-        let started_in_window = sum(|worker| worker.started_in_window);
-        Ok(Self { block, merged: Merged { totals, latencies, successes_in_window, started_in_window } })
-    }
-
-    /// What the upstream says of it.
-    fn upstream(&self) -> Option<UpstreamPart<'_>> {
-        let WitnessRecord { requests, answered, service_time_mean_ns } = self.block.testimony()?;
-        Some(UpstreamPart { totals: &self.merged.totals, seen: requests, answered, service_time_mean_ns })
-    }
-
-    fn arm(&self) -> ArmBlock<'_> {
-        ArmBlock { latencies: &self.merged.latencies, throughput: self.block.figures.throughput }
-    }
-}
-
-/// `None` when the gateway was not measured yet, as after the first block of a pair that begins with the upstream.
-fn result(parts: &[Part<'_>]) -> Option<ResultRecord> {
-    let of = |arm: Arm| parts.iter().filter(move |part| part.block.arm == arm);
-    let gateway = arm(of(Arm::Gateway))?;
-    let direct = arm(of(Arm::Direct));
-    let pairs: Vec<Pair<'_>> = pairs(parts, |part| part.block)
-        .into_iter()
-        .map(|(gateway, direct)| Pair { gateway: gateway.arm(), direct: direct.arm() })
-        .collect();
-    let first = &parts.first()?.block;
-    Some(ResultRecord {
-        scenario: first.scenario.name.clone(),
-        load: first.load.clone(),
-        overhead: direct.is_some().then(|| Overhead::of(&pairs)),
-        gateway,
-        direct,
-        findings: Vec::new(),
-    })
-}
-
 /// The pairs among blocks of the same scenario and load: gateway and direct.
 pub(in crate::report) fn pairs<T>(all: &[T], block: impl Fn(&T) -> &BlockRecord) -> Vec<(&T, &T)> {
     let of = |arm: Arm| all.iter().map(|one| (one, block(one))).filter(move |(_, block)| block.arm == arm);
     of(Arm::Gateway)
         .filter_map(|(gateway, own)| {
             let (direct, other) = of(Arm::Direct).find(|(_, other)| other.repeat == own.repeat)?;
-            // Half a block is no half of a pair, and neither is one under another load than the other.
-            (!own.is_cut() && !other.is_cut() && are_under_one_load(own, other)).then_some((gateway, direct))
+            Carried::of(own).is_pair_with(&Carried::of(other)).then_some((gateway, direct))
         })
         .collect()
 }
 
-/// Whether the same workers carried both blocks, each from the beginning to the end or not at all.
-fn are_under_one_load(own: &BlockRecord, other: &BlockRecord) -> bool {
-    let is_lost = |worker: &WorkerRecord| matches!(worker.end, WorkerEndRecord::Lost { .. });
-    let went_on = |worker: &WorkerRecord| is_lost(worker) && worker.intervals > 0;
-    let lost = |block: &BlockRecord| {
-        block.workers.iter().filter(|worker| is_lost(worker)).map(|worker| worker.number).collect::<Vec<_>>()
-    };
-    let both = || own.workers.iter().chain(&other.workers);
-    !both().any(went_on) && lost(own) == lost(other)
+/// Who carried a block.
+#[derive(Debug, Clone)]
+pub(super) struct Carried {
+    /// It came to its end, and with the workers that it began with.
+    is_whole: bool,
+    /// The numbers of the workers that had been lost before.
+    without: Vec<u32>,
+}
+
+impl Carried {
+    pub(super) fn of(block: &BlockRecord) -> Self {
+        let is_lost = |worker: &&WorkerRecord| matches!(worker.end, WorkerEndRecord::Lost { .. });
+        let lost = || block.workers.iter().filter(is_lost);
+        Self {
+            is_whole: !block.is_cut() && lost().all(|worker| worker.intervals == 0),
+            without: lost().map(|worker| worker.number).collect(),
+        }
+    }
+
+    /// Half a block is no half of a pair, and neither is one under another load than the other: the same workers carried
+    /// both, each from the beginning to the end or not at all.
+    pub(super) fn is_pair_with(&self, other: &Self) -> bool {
+        self.is_whole && other.is_whole && self.without == other.without
+    }
 }
 
 /// The figures of several blocks of one arm together, over the sum of their windows; `None` without blocks.
@@ -186,81 +119,50 @@ fn are_under_one_load(own: &BlockRecord, other: &BlockRecord) -> bool {
 /// # Errors
 /// When a histogram cannot be read.
 pub(in crate::report) fn figures_of(blocks: &[&BlockRecord]) -> Result<Option<Figures>, RecordError> {
-    let parts = blocks.iter().map(|block| Part::new(block)).collect::<Result<Vec<_>, _>>()?;
-    Ok(arm(parts.iter()).map(|arm| arm.figures))
-}
-
-/// `None` without blocks.
-fn arm<'a>(parts: impl Iterator<Item = &'a Part<'a>> + Clone) -> Option<ArmRecord> {
-    let upstream = Upstream::of(parts.clone().filter_map(Part::upstream));
-    let (mut blocks, mut merged, mut window) = (Vec::new(), Merged::default(), None);
-    for Part { block, merged: part } in parts {
-        blocks.push(block.number);
-        merged.add(part);
-        window = Some(block.figures.window.after(window));
+    let mut sum = ArmSum::default();
+    for block in blocks {
+        sum.add(block)?;
     }
-    Some(ArmRecord { blocks, figures: Figures::of_blocks(window?, &merged), upstream })
+    Ok(sum.record().map(|arm| arm.figures))
 }
 
-/// Adds what speaks against the results. A level is held against the next lower one, a single level against the blocks
-/// at half of it.
-fn judge_all(results: &mut [ResultRecord], blocks: &[BlockRecord]) -> Result<(), RecordError> {
-    let found = results.iter().map(|result| judge(result, results, blocks)).collect::<Result<Vec<_>, _>>()?;
-    for (result, findings) in results.iter_mut().zip(found) {
-        result.findings = findings;
-    }
-    Ok(())
-}
-
-fn judge(
+/// What speaks against a result. A level is held against the next lower one, a single level against the blocks at half of
+/// it.
+///
+/// # Errors
+/// When a load cannot be read.
+pub(super) fn judge(
     result: &ResultRecord,
     results: &[ResultRecord],
-    blocks: &[BlockRecord],
+    tally: &Tally,
+    course: &Course<'_>,
 ) -> Result<Vec<Finding>, RecordError> {
-    let of = |arm: &ArmRecord| -> Vec<&Figures> {
-        let is_of = |block: &&BlockRecord| {
-            block.scenario.name == result.scenario && arm.blocks.contains(&block.number)
-        };
-        let all = blocks.iter().flat_map(BlockRecord::with_parts);
-        all.filter(is_of).map(|block| &block.figures).collect()
-    };
+    // The blocks of a search differ in their lengths, and are judged step by step.
+    if course.is_of_search {
+        return Ok(Vec::new());
+    }
     let read = |record: &LoadRecord| load(record).ok_or_else(|| impossible("a result", "load"));
     let lower = lower_level(result, results);
-    let check = |arm: Arm| {
-        blocks.iter().find(|block| {
-            block.purpose == Purpose::QueueingCheck
-                && block.arm == arm
-                && block.scenario.name == result.scenario
-                && !block.is_cut()
-        })
-    };
-    let side = |arm: &ArmRecord, which: Arm| -> Result<Side, RecordError> {
-        let of_level = lower.and_then(|lower| match which {
+    let side = |of: &ArmRecord, arm: Arm| -> Result<Side, RecordError> {
+        let of_level = lower.and_then(|lower| match arm {
             Arm::Gateway => Some((&lower.load, lower.gateway.figures.throughput)),
             Arm::Direct => lower.direct.as_ref().map(|arm| (&lower.load, arm.figures.throughput)),
         });
-        let of_check = check(which).map(|block| (&block.load, block.figures.throughput));
+        let is_own = |check: &&Check| check.arm == arm && check.scenario == result.scenario;
+        let of_check = tally.checks.iter().find(is_own).map(|check| (&check.load, check.throughput));
         let below = match of_level.or(of_check) {
             Some((load, Some(throughput))) => Some((read(load)?, throughput)),
             _ => None,
         };
-        let blocks = of(arm).into_iter().cloned().collect();
-        Ok(Side { figures: arm.figures.clone(), blocks, below, upstream: arm.upstream })
+        let medians_ns = course.medians_ns(arm);
+        Ok(Side { figures: of.figures.clone(), medians_ns, below, upstream: of.upstream })
     };
-    // The blocks of a search differ in their lengths, and are judged step by step.
-    let is_of_search = blocks
-        .iter()
-        .any(|block| block.purpose == Purpose::CapacityStep && result.gateway.blocks.contains(&block.number));
-    if is_of_search {
-        return Ok(Vec::new());
-    }
     let load: Load = read(&result.load)?;
     let gateway = side(&result.gateway, Arm::Gateway)?;
     let direct = result.direct.as_ref().map(|arm| side(arm, Arm::Direct)).transpose()?;
     let evidence = ResultEvidence { load: &load, gateway, direct, overhead: result.overhead.as_ref() };
     let mut found = judge_result(&evidence);
-    let mut parts = blocks.iter().flat_map(|block| &block.parts);
-    if parts.any(|part| part.scenario.name == result.scenario) {
+    if tally.of_mixes.contains(&result.scenario) {
         // What else is found of a part is found of the whole as well.
         found.retain(|finding| OF_A_PART.contains(&finding.rule.as_str()));
     }

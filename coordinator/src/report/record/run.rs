@@ -1,9 +1,7 @@
-//! A record grows block by block, and what follows from its blocks follows at once.
+//! What follows from a record's blocks and results: what they were found to be, and what that makes of the run.
 
-use super::{
-    BlockRecord, CapacityRecord, RecordError, RunHead, RunRecord, SCHEMA_VERSION, results, thresholds,
-};
-use crate::merge::MeasuredBlock;
+use super::tally::Tally;
+use super::{BlockRecord, CapacityRecord, RecordError, RunHead, RunRecord, SCHEMA_VERSION, thresholds};
 use crate::plan::Purpose;
 use crate::statistics::verdict::{Finding, Verdict};
 
@@ -22,14 +20,18 @@ impl RunRecord {
         }
     }
 
-    /// Adds the next block, with its figures and findings, and brings the verdict up to date.
-    pub fn add(&mut self, measured: &MeasuredBlock) -> &BlockRecord {
-        let block = BlockRecord::new(self.blocks.len() as u32 + 1, measured);
-        self.blocks.push(block);
-        // What was just encoded can be decoded.
-        let concluded = self.conclude();
-        debug_assert!(concluded.is_ok());
-        &self.blocks[self.blocks.len() - 1]
+    /// All the rest of it.
+    pub(in crate::report) fn without_blocks(&self) -> Self {
+        Self {
+            schema_version: self.schema_version,
+            run: self.run.clone(),
+            verdict: self.verdict,
+            interrupted: self.interrupted,
+            results: self.results.clone(),
+            capacities: self.capacities.clone(),
+            blocks: Vec::new(),
+            thresholds: self.thresholds.clone(),
+        }
     }
 
     /// Nothing more will be added: at `finished`, in RFC 3339.
@@ -49,9 +51,13 @@ impl RunRecord {
         of_blocks.chain(self.results.iter().flat_map(|result| &result.findings))
     }
 
-    /// Brings up to date what follows from the blocks.
-    pub(super) fn conclude(&mut self) -> Result<(), RecordError> {
-        self.results = results::results(&self.blocks, &self.capacities)?;
+    /// Brings up to date what follows from the blocks, of which `tally` knows those that were there before.
+    ///
+    /// # Errors
+    /// When a histogram or a number cannot be read.
+    pub(super) fn conclude(&mut self, tally: &mut Tally) -> Result<(), RecordError> {
+        tally.take(&self.blocks, &self.capacities)?;
+        tally.bring_up_to_date(&mut self.results)?;
         self.judge_all();
         Ok(())
     }

@@ -6,8 +6,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use super::INTERVALS_FILE;
-use super::json::{ReadError, read_with_bytes};
+use super::json::read_with_bytes;
 use super::markdown::visible;
+use super::missing::ReadError;
 use super::record::{BlockRecord, RunRecord, recompute};
 use super::seal;
 use crate::plan::Purpose;
@@ -51,18 +52,19 @@ impl fmt::Display for Check {
     }
 }
 
-/// Checks a `report.json`, and the interval log beside it when there is one.
+/// Checks the record of a run, which is named as for [`super::load`], and the interval log beside it when there is one.
 ///
 /// # Errors
 /// When the file cannot be read at all; whatever is wrong inside it is a failed check.
 pub fn verify_file(path: &Path) -> Result<Vec<Check>, ReadError> {
+    let path = &super::report_of(path);
     let (record, json) = read_with_bytes(path)?;
     let mut checks = verify(&record);
     let problem = seal::problem(&json, record.schema_version);
     checks.push(Check::new("the file is as the run wrote it", problem));
     let log = path.with_file_name(INTERVALS_FILE);
     if log.exists() {
-        let file = File::open(&log).map_err(|source| ReadError::Unreadable { path: log, source })?;
+        let file = File::open(&log).map_err(|error| ReadError::new(&log, &error))?;
         checks.extend(verify_intervals(&record, BufReader::new(file).lines()));
     }
     Ok(checks)

@@ -320,7 +320,7 @@ fn the_interval_log_must_add_up() {
 fn a_file_is_checked_with_the_log_beside_it() {
     let folder = TemporaryFolder::new("verify");
     let path = folder.path().join("report.json");
-    assert!(verify_file(&path).unwrap_err().to_string().contains("report.json cannot be read"));
+    assert!(verify_file(&path).unwrap_err().to_string().contains("holds no report.json"));
 
     fs::write(&path, to_json(&fixtures::record_of(&[fixtures::calm_block()])).unwrap()).unwrap();
     let alone = verify_file(&path).unwrap();

@@ -7,15 +7,11 @@ use super::{Difference, Figure, Outcome, Reading, welch};
 use crate::statistics::overhead::{self, Pair};
 
 /// What the gateway adds to response times, in nanoseconds, with how many more are tolerated.
-pub fn compare_added(
-    old: &[Pair<'_>],
-    new: &[Pair<'_>],
-    tolerance: impl Fn(Figure) -> f64,
-) -> Vec<Difference> {
+pub fn compare_added(old: &[Pair], new: &[Pair], tolerance: impl Fn(Figure) -> f64) -> Vec<Difference> {
     Figure::ADDED.map(|figure| difference(figure, old, new, tolerance(figure))).to_vec()
 }
 
-fn difference(figure: Figure, old: &[Pair<'_>], new: &[Pair<'_>], tolerance: f64) -> Difference {
+fn difference(figure: Figure, old: &[Pair], new: &[Pair], tolerance: f64) -> Difference {
     let [was, is] = [("old", old), ("new", new)]
         .map(|(which, pairs)| reading(figure, pairs).map_err(|why| format!("the {which} run: {why}")));
     let [old, new] = [&was, &is].map(|reading| reading.as_ref().ok().map(|reading| reading.value));
@@ -29,9 +25,9 @@ fn difference(figure: Figure, old: &[Pair<'_>], new: &[Pair<'_>], tolerance: f64
     Difference { figure, old, new, change, interval, tolerance, outcome, why }
 }
 
-fn reading(figure: Figure, pairs: &[Pair<'_>]) -> Result<Reading, String> {
+fn reading(figure: Figure, pairs: &[Pair]) -> Result<Reading, String> {
     let statistic = figure.statistic().ok_or("it is no time")?;
-    let differences = overhead::differences(pairs, |latencies| &latencies.response_time, statistic);
+    let differences = overhead::differences(pairs, |block| &block.response_time, statistic);
     let overhead::Differences { sample, resolution } = differences.map_err(|reason| reason.to_string())?;
     Ok(Reading {
         value: sample.mean,

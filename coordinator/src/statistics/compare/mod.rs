@@ -105,9 +105,9 @@ impl Figure {
     fn statistic(self) -> Option<Statistic> {
         match self {
             Self::Mean | Self::AddedMean => Some(Statistic::Mean),
-            Self::P50 | Self::AddedP50 => Some(Statistic::Percentile(50)),
-            Self::P95 | Self::AddedP95 => Some(Statistic::Percentile(95)),
-            Self::P99 | Self::AddedP99 => Some(Statistic::Percentile(99)),
+            Self::P50 | Self::AddedP50 => Some(Statistic::P50),
+            Self::P95 | Self::AddedP95 => Some(Statistic::P95),
+            Self::P99 | Self::AddedP99 => Some(Statistic::P99),
             Self::Throughput | Self::Failed => None,
         }
     }

@@ -1,3 +1,5 @@
+use proto::latencies::Latencies;
+
 use super::*;
 
 const MS: u64 = 1_000_000;
@@ -14,8 +16,8 @@ fn blocks_of(added: &[u64], count: u64) -> Vec<(Latencies, Latencies)> {
     added.iter().map(|added| (block(80 * MS + added, count), block(80 * MS, count))).collect()
 }
 
-fn pairs(blocks: &[(Latencies, Latencies)]) -> Vec<Pair<'_>> {
-    let arm = |latencies, throughput| ArmBlock { latencies, throughput: Some(throughput) };
+fn pairs(blocks: &[(Latencies, Latencies)]) -> Vec<Pair> {
+    let arm = |latencies, throughput| ArmBlock::new(latencies, Some(throughput));
     blocks
         .iter()
         .map(|(gateway, direct)| Pair { gateway: arm(gateway, 90.0), direct: arm(direct, 100.0) })

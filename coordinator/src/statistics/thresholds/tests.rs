@@ -104,7 +104,7 @@ fn an_overhead_is_judged_by_its_estimate_and_shows_its_interval() {
         latencies
     };
     let (gateway, direct) = (of(12 * MS), of(10 * MS));
-    let arm = |latencies| ArmBlock { latencies, throughput: None };
+    let arm = |latencies| ArmBlock::new(latencies, None);
     let overhead = Overhead::of(&[Pair { gateway: arm(&gateway), direct: arm(&direct) }; 3]);
     let compared = [Compared { scenario: "chat", load: None, overhead: &overhead }];
     let judged = |threshold: &str| judge(&[threshold.to_owned()], &[], &compared).remove(0);

@@ -26,8 +26,8 @@ pub struct ResultEvidence<'a> {
 pub struct Side {
     /// Of all blocks together.
     pub figures: Figures,
-    /// Of each block, in the order in which they ran.
-    pub blocks: Vec<Figures>,
+    /// The median response time of each block that has one, in the order in which they ran.
+    pub medians_ns: Vec<u64>,
     /// A closed loop with fewer requests in flight, and its throughput.
     pub below: Option<(Load, f64)>,
     /// What the upstream saw of it, where it says so.
@@ -113,8 +113,7 @@ const SMALLEST_DRIFT_NS: f64 = 100_000.0;
 fn drift(evidence: &ResultEvidence<'_>) -> Option<Finding> {
     let sides = [("gateway", Some(&evidence.gateway)), ("direct", evidence.direct.as_ref())];
     sides.into_iter().filter_map(|(arm, side)| Some((arm, side?))).find_map(|(arm, side)| {
-        let medians: Vec<f64> =
-            side.blocks.iter().filter_map(|block| Some(block.response_time?.p50_ns as f64)).collect();
+        let medians: Vec<f64> = side.medians_ns.iter().map(|median| *median as f64).collect();
         let (first, last) = (*medians.first()?, *medians.last()?);
         let change = (last - first).abs();
         let is_large = change > SMALLEST_DRIFT_NS && change > LARGEST_DRIFT * first.min(last);
@@ -130,13 +129,19 @@ fn drift(evidence: &ResultEvidence<'_>) -> Option<Finding> {
     })
 }
 
-/// Kendall's rank correlation of values with their order: 1 for a steady rise, -1 for a steady fall.
+/// Kendall's rank correlation of values with their order: 1 for a steady rise, -1 for a steady fall. A pair of equals is
+/// neither a rise nor a fall.
 fn tau(values: &[f64]) -> f64 {
-    let pairs = || (0..values.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later)));
-    // A pair of equals is neither a rise nor a fall; the sign of a zero is not 0.
-    let rise = |change: f64| if change == 0.0 { 0.0 } else { change.signum() };
-    let sum: f64 = pairs().map(|(earlier, later)| rise(values[later] - values[earlier])).sum();
-    sum / pairs().count().max(1) as f64
+    let mut earlier: Vec<f64> = Vec::with_capacity(values.len());
+    let (mut pairs, mut sum) = (0, 0.0);
+    for value in values {
+        let (rises, not_falls) =
+            (earlier.partition_point(|other| other < value), earlier.partition_point(|other| other <= value));
+        sum += rises as f64 - (earlier.len() - not_falls) as f64;
+        pairs += earlier.len();
+        earlier.insert(rises, *value);
+    }
+    sum / pairs.max(1) as f64
 }
 
 /// With fewer than three pairs nothing is known about how much they differ by chance.
