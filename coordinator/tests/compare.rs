@@ -70,6 +70,6 @@ fn runs_that_differ_in_more_than_their_figures_are_refused_with_the_list() {
 
     let missing = compare("nowhere", &new, &[]);
     assert_eq!(missing.code, Some(1));
-    assert!(missing.stderr.contains("nowhere cannot be read"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("there is no nowhere: name a run's folder"), "{}", missing.stderr);
     assert_eq!(compare(&old, &new, &["--tolerance", "p90=5%"]).code, Some(2));
 }
