@@ -45,6 +45,7 @@ const TESTS: [(&str, &str); 22] = [
     ("start_skew", "threads_that_begin_apart_are_a_start_skew"),
     ("not_settled", "a_target_that_still_warms_up_has_not_settled_and_a_longer_warm_up_cures_it"),
     ("too_few_samples", "a_thousand_samples_are_enough"),
+    ("bursts", "slow_answers_of_one_moment_are_told_and_those_of_all_seconds_are_not"),
     ("queueing", "a_target_with_one_slot_queues"),
     ("upstream_saturated", "an_upstream_that_cannot_carry_the_load_is_saturated"),
     ("drift", "a_gateway_that_grows_slower_from_pair_to_pair_drifts"),
@@ -179,6 +180,25 @@ fn a_target_that_still_warms_up_has_not_settled_and_a_longer_warm_up_cures_it() 
     });
     assert!(cold.join().unwrap());
     assert!(!warm.join().unwrap());
+}
+
+#[test]
+fn slow_answers_of_one_moment_are_told_and_those_of_all_seconds_are_not() {
+    // 1,500 requests in six seconds: a fifth of a second in which all are slow, or one in twenty, each other ones slower.
+    let in_one_moment = |number: u64| if (600..650).contains(&number) { 400 * MS } else { MS };
+    let everywhere = |number: u64| match number % 20 {
+        7 => (200 + number / 20 * 37 % 75 * 4) as u32 * MS,
+        _ => MS,
+    };
+    let speak = |latency: fn(u64) -> Duration| {
+        let target = Target::with_latencies((0..1_500).map(latency).collect());
+        thread::spawn(move || {
+            speaks("bursts", &target, &["--rate", "250", "--duration", "6s", "--warmup", "none"])
+        })
+    };
+    let [bursts, chance] = [in_one_moment, everywhere].map(speak);
+    assert!(bursts.join().unwrap());
+    assert!(!chance.join().unwrap());
 }
 
 #[test]

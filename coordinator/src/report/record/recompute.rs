@@ -1,6 +1,6 @@
 //! Every figure worked out again, from a record's counts and histograms alone.
 
-use super::encode::medians;
+use super::encode::whole_seconds;
 use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
 use super::{BlockRecord, PercentilesRecord, RecordError, RunRecord, SeriesRecord};
@@ -26,9 +26,9 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     for second in &mut series {
         second.work_out()?;
     }
-    let medians = medians(&series);
-    let evidence = content.evidence(&medians);
     let merged = Merged::of(&content.workers);
+    let seconds = whole_seconds(&series, &merged.latencies.response_time);
+    let evidence = content.evidence(&seconds);
     let figures = Figures::of_block(&evidence, &merged);
 
     let mut again = block.clone();
