@@ -2,7 +2,7 @@
 //! `statistics/verdict`.
 
 /// In the order in which findings are shown: those of one block, then those of all blocks of a scenario and load.
-pub const RULES: [&str; 22] = [
+pub const RULES: [&str; 23] = [
     "no_success",
     "totals_disagree",
     "worker_lost",
@@ -18,6 +18,7 @@ pub const RULES: [&str; 22] = [
     "start_skew",
     "not_settled",
     "too_few_samples",
+    "bursts",
     "queueing",
     "upstream_saturated",
     "drift",

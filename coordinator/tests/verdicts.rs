@@ -29,7 +29,7 @@ use support::target::Target;
 const MS: Duration = Duration::from_millis(1);
 
 /// Where a run trips each rule, and another one does not.
-const TESTS: [(&str, &str); 22] = [
+const TESTS: [(&str, &str); 23] = [
     ("no_success", "a_target_of_which_every_answer_is_bad_is_no_success"),
     ("totals_disagree", "totals_that_are_not_those_of_the_seconds_disagree"),
     ("worker_lost", "a_worker_that_breaks_off_is_lost"),
@@ -45,6 +45,7 @@ const TESTS: [(&str, &str); 22] = [
     ("start_skew", "threads_that_begin_apart_are_a_start_skew"),
     ("not_settled", "a_target_that_still_warms_up_has_not_settled_and_a_longer_warm_up_cures_it"),
     ("too_few_samples", "a_thousand_samples_are_enough"),
+    ("bursts", "slow_answers_of_one_moment_are_told_and_those_of_all_seconds_are_not"),
     ("queueing", "a_target_with_one_slot_queues"),
     ("upstream_saturated", "an_upstream_that_cannot_carry_the_load_is_saturated"),
     ("drift", "a_gateway_that_grows_slower_from_pair_to_pair_drifts"),
@@ -182,6 +183,25 @@ fn a_target_that_still_warms_up_has_not_settled_and_a_longer_warm_up_cures_it() 
 }
 
 #[test]
+fn slow_answers_of_one_moment_are_told_and_those_of_all_seconds_are_not() {
+    // 1,500 requests in six seconds: a fifth of a second in which all are slow, or one in twenty, each other ones slower.
+    let in_one_moment = |number: u64| if (600..650).contains(&number) { 400 * MS } else { MS };
+    let everywhere = |number: u64| match number % 20 {
+        7 => (200 + number / 20 * 29 % 75 * 4) as u32 * MS,
+        _ => MS,
+    };
+    let speak = |latency: fn(u64) -> Duration| {
+        let target = Target::with_latencies((0..1_500).map(latency).collect());
+        thread::spawn(move || {
+            speaks("bursts", &target, &["--rate", "250", "--duration", "6s", "--warmup", "none"])
+        })
+    };
+    let [bursts, chance] = [in_one_moment, everywhere].map(speak);
+    assert!(bursts.join().unwrap());
+    assert!(!chance.join().unwrap());
+}
+
+#[test]
 fn a_target_with_one_slot_queues() {
     let flags = ["--duration", "1s", "--concurrency", "8", "--queueing-check"];
     assert!(speaks("queueing", &one_slot(5 * MS), &flags));
@@ -291,9 +311,9 @@ fn an_end_that_the_user_asks_for_is_an_interruption() {
 
 /// Answers that take a worker far longer to look through than it takes a target to send them.
 fn heavy() -> Target {
-    let filler = "x".repeat(1 << 20);
+    let filler = r#""a":0,"#.repeat(1 << 17);
     let body = format!(
-        r#"{{"filler":"{filler}","choices":[{{"finish_reason":"stop","message":{{"content":"Hello"}}}}]}}"#
+        r#"{{"filler":{{{filler}"a":0}},"choices":[{{"finish_reason":"stop","message":{{"content":"Hello"}}}}]}}"#
     );
     let reply = Reply::json(200, &body);
     under_load(move |_, _| reply.clone())

@@ -40,14 +40,25 @@ pub struct Evidence<'a> {
     pub interrupted: bool,
     /// Why it was ended before its time, where that was not the user's doing.
     pub aborted: Option<&'a str>,
-    /// The median response time of each whole second, in order.
-    pub medians_ns: &'a [u64],
+    /// Each whole second that has an answer, in order.
+    pub seconds: &'a [WholeSecond],
+}
+
+/// What rules look at of a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WholeSecond {
+    /// The median response time.
+    pub median_ns: u64,
+    /// Good answers.
+    pub answers: u64,
+    /// Those of them that took longer than the whole block's P99, with a part of those in its bucket.
+    pub slow: f64,
 }
 
 impl<'a> Evidence<'a> {
-    /// Of a measured block, and the median response time of each of its whole seconds.
-    pub fn new(measured: &'a MeasuredBlock, medians_ns: &'a [u64]) -> Self {
-        Self { medians_ns, ..Self::from(measured) }
+    /// Of a measured block, and each of its whole seconds that has an answer.
+    pub fn new(measured: &'a MeasuredBlock, seconds: &'a [WholeSecond]) -> Self {
+        Self { seconds, ..Self::from(measured) }
     }
 
     /// Whether it came to no end of its own.
@@ -67,7 +78,7 @@ impl<'a> From<&'a MeasuredBlock> for Evidence<'a> {
             start_skew: measured.start_skew,
             interrupted: measured.interrupted,
             aborted: measured.aborted.as_deref(),
-            medians_ns: &[],
+            seconds: &[],
         }
     }
 }

@@ -37,6 +37,15 @@ impl Histogram {
         Some(Fine { value: self.mean()?, error: halves / self.count() as f64 })
     }
 
+    /// How many values are above `nanos`, with a part of those in its own bucket.
+    pub fn fine_count_above(&self, nanos: f64) -> f64 {
+        let part = |(end, count): (u64, u64)| {
+            let above = (end as f64 + 1.0 - nanos) / Self::width_of(end);
+            above.clamp(0.0, 1.0) * count as f64
+        };
+        self.buckets().map(part).fold(0.0, |sum, part| sum + part)
+    }
+
     /// The value of this rank, counted from 1, in ascending order.
     fn fine_value(&self, rank: u64) -> Option<Fine> {
         let mut before = 0u64;

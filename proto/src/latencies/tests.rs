@@ -182,6 +182,21 @@ fn a_fine_quantile_is_nearer_than_a_bucket() {
     assert_eq!((Histogram::new().fine_quantile(0.5), Histogram::new().fine_mean()), (None, None));
 }
 
+#[test]
+fn values_above_a_fine_quantile_are_its_share() {
+    let even = of(&(0..=10_000).map(|step| 100_000_000 + step * 1_000).collect::<Vec<_>>());
+    // All in one bucket: that which lies above a moment in it is taken as even as well.
+    let alike = of(&[100_000_000; 10_001]);
+    for histogram in [even, alike] {
+        for quantile in [0.05, 0.5, 0.99] {
+            let above = histogram.fine_count_above(histogram.fine_quantile(quantile).unwrap().value);
+            assert!((above - 10_001.0 * (1.0 - quantile)).abs() < 1.0, "{quantile}: {above}");
+        }
+        assert_eq!((histogram.fine_count_above(0.0), histogram.fine_count_above(1e12)), (10_001.0, 0.0));
+    }
+    assert_eq!(Histogram::new().fine_count_above(0.0), 0.0);
+}
+
 proptest! {
     #[test]
     fn fine_quantiles_are_monotone_and_within_their_bound(

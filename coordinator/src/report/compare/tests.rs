@@ -51,7 +51,7 @@ fn the_same_run_twice_is_not_worse() {
     let line = text(&comparison);
     assert!(line.starts_with("ok      simple_chat: mean +0.0 % ["), "{line}");
     assert!(
-        line.contains("p99 +0.0 % (the old run: too few samples for 5 parts of the block (2000 of 5000))"),
+        line.contains("p99 +0.0 % (the old run: too few samples in whole seconds (2000 of 5000))"),
         "{line}"
     );
     assert_eq!(line.lines().count(), 1);

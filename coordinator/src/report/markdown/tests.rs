@@ -70,6 +70,35 @@ fn a_summary_made_again_is_the_same() {
 }
 
 #[test]
+fn slow_answers_of_one_second_are_told() {
+    use crate::merge::fixtures::{block, closed, interval, requests, totals};
+    // 10 seconds of 200 answers of 10 ms and a little, and so many of a second each.
+    let of = |slow: fn(u64) -> u64| {
+        let mut merge = crate::merge::BlockMerge::new(block(closed(10), requests(2_000)), 1);
+        let time = |at: u64, slow: u64| if at < slow { 1_000_000_000 } else { 10_000_000 + at * 10_000 };
+        let intervals: Vec<_> = (0..10u64)
+            .map(|second| {
+                let times: Vec<u64> = (0..200u64).map(|at| time(at, slow(second))).collect();
+                interval(second, (second as f64, second as f64 + 1.0), &times)
+            })
+            .collect();
+        intervals.iter().for_each(|interval| assert!(merge.interval(0, interval).unwrap()));
+        merge.finished(0, totals(&intervals, proto::interval::EndReason::Requests));
+        fixtures::record_of(&[merge.finish(false)])
+    };
+    let record = of(|second| if second == 4 { 40 } else { 0 });
+    let findings = &record.blocks[0].findings;
+    assert_eq!(findings.iter().map(|finding| finding.rule.as_str()).collect::<Vec<_>>(), ["bursts"]);
+    assert_eq!(recompute(&record).unwrap().blocks[0].findings, *findings);
+    let text = summary(&record);
+    assert!(
+        text.contains("P99 rests on few moments: half of the 20 answers beyond it came within 1 of 10"),
+        "{text}"
+    );
+    assert_eq!(of(|_| 4).blocks[0].findings, []);
+}
+
+#[test]
 fn a_run_without_a_block_says_so() {
     let text = summary(&fixtures::record_of(&[]));
     assert!(text.contains("**Verdict: invalid**: nothing was measured."), "{text}");

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::merge::{MeasuredWorker, StartSkew, WorkerEnd};
 use crate::plan::Purpose;
-use crate::statistics::Evidence;
+use crate::statistics::{Evidence, WholeSecond};
 
 /// More values than any run can have, few enough that no sum of them overflows.
 const MAX_VALUES: u64 = 1 << 40;
@@ -85,7 +85,7 @@ pub(super) struct BlockContent {
 
 impl BlockContent {
     /// As statistics want it.
-    pub(super) fn evidence<'a>(&'a self, medians_ns: &'a [u64]) -> Evidence<'a> {
+    pub(super) fn evidence<'a>(&'a self, seconds: &'a [WholeSecond]) -> Evidence<'a> {
         Evidence {
             load: &self.load,
             extent: self.extent,
@@ -95,7 +95,7 @@ impl BlockContent {
             start_skew: self.start_skew,
             interrupted: self.interrupted,
             aborted: self.aborted.as_deref(),
-            medians_ns,
+            seconds,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::merge::{
 };
 use crate::scenario::Scenario;
 use crate::statistics::verdict::judge;
-use crate::statistics::{Distribution, Evidence, Figures, Merged, Window};
+use crate::statistics::{Distribution, Evidence, Figures, Merged, WholeSecond, Window};
 
 impl BlockRecord {
     /// The record of one measured block, with its figures and findings. Blocks are numbered from 1.
@@ -34,9 +34,9 @@ impl BlockRecord {
         let block = &measured.block;
         let stream = block.scenario.expectation.is_stream();
         let series: Vec<_> = measured.series.iter().map(|point| SeriesRecord::new(stream, point)).collect();
-        let medians = medians(&series);
-        let evidence = Evidence::new(measured, &medians);
         let merged = Merged::of(&measured.workers);
+        let seconds = whole_seconds(&series, &merged.latencies.response_time);
+        let evidence = Evidence::new(measured, &seconds);
         let figures = Figures::of_block(&evidence, &merged);
         let stages = stage_figures(&block.load, figures.window, &series);
         debug_assert!(stages.is_ok());
@@ -84,10 +84,16 @@ impl BlockRecord {
     }
 }
 
-/// The median of each whole second.
-pub(super) fn medians(series: &[SeriesRecord]) -> Vec<u64> {
-    let whole = series.iter().filter(|second| second.is_whole());
-    whole.filter_map(|second| Some(second.response_time?.p50_ns)).collect()
+/// What rules look at of each whole second with an answer, beside all response times of its block.
+pub(super) fn whole_seconds(series: &[SeriesRecord], all: &Histogram) -> Vec<WholeSecond> {
+    let p99_ns = all.fine_quantile(0.99).map_or(f64::INFINITY, |p99| p99.value);
+    let read = |second: &SeriesRecord| {
+        // One that cannot be read is found out where its figures are worked out.
+        let times = second.response_time_histogram.content("").ok()?;
+        let (answers, slow) = (times.count(), times.fine_count_above(p99_ns));
+        Some(WholeSecond { median_ns: second.response_time?.p50_ns, answers, slow })
+    };
+    series.iter().filter(|second| second.is_whole()).filter_map(read).collect()
 }
 
 impl SeriesRecord {

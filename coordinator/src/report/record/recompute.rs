@@ -2,7 +2,7 @@
 
 use proto::latencies::Latencies;
 
-use super::encode::medians;
+use super::encode::whole_seconds;
 use super::proof::sha256_of_seconds;
 use super::stages::stage_figures;
 use super::tally::Tally;
@@ -29,9 +29,8 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
     for second in &mut series {
         second.work_out()?;
     }
-    let medians = medians(&series);
     let mut again = block.clone();
-    let window = Window::of(&content.evidence(&medians));
+    let window = Window::of(&content.evidence(&[]));
     let mut merged = Merged::default();
     for (record, worker) in again.workers.iter_mut().zip(&mut content.workers) {
         worker.latencies = record.histograms(&block.place())?;
@@ -40,7 +39,8 @@ fn recompute_block(block: &BlockRecord) -> Result<BlockRecord, RecordError> {
         record.histograms_sha256 = record.histograms_sha256.as_ref().map(|_| record.latencies.sha256());
         worker.latencies = Latencies::default();
     }
-    let evidence = content.evidence(&medians);
+    let seconds = whole_seconds(&series, &merged.latencies.response_time);
+    let evidence = content.evidence(&seconds);
     let figures = Figures::of_block(&evidence, &merged);
     again.findings = judge(&evidence, &figures);
     again.totals = (&merged.totals).into();

@@ -1,11 +1,10 @@
 //! How a scenario's figures differ between two runs, with intervals. Pure.
 //!
 //! Where a run has several blocks of a scenario, they are the unit, and the interval is Welch's t over them. Where it has
-//! one, its seconds have to do: they are cut into batches of about as many requests, and the variance of a figure over
-//! the batches says how well the whole block's is known (batch means; Le Boudec, Performance Evaluation, chapter 6; Law,
-//! Simulation Modeling and Analysis, chapter 9), made larger where one batch takes after the one before. Intervals from
-//! order statistics would take requests for independent, which they are not. What batches cannot know is how the same
-//! target differs from one run to the next: only repeated blocks tell.
+//! one, its seconds have to do: of means and rates, how much slow waves there are in them ([`seconds::variance_of_mean`]); of
+//! quantiles, the same of the share of answers that took longer ([`quantile::Beyond`]). Intervals from order statistics would
+//! take requests for independent, which they are not. What seconds cannot know is how the same target differs from one run to
+//! the next: only repeated blocks tell.
 //!
 //! Times and throughputs are compared by the logarithm of their ratio, failure rates by their difference. Few failures vary
 //! by chance more than so few blocks or seconds show, so that no interval of a failure rate is narrower than that of as many
@@ -19,12 +18,17 @@ use super::overhead::Statistic;
 use super::student;
 
 mod added;
-mod batches;
+mod quantile;
+mod reading;
+mod seconds;
+mod single;
 #[cfg(test)]
 mod tests;
 
 pub use added::compare_added;
-pub use batches::Second;
+pub use seconds::Second;
+
+use reading::{Reading, Spread};
 
 /// One block of a scenario.
 #[derive(Debug, Clone)]
@@ -146,16 +150,6 @@ pub enum Outcome {
     Unknown,
 }
 
-/// A figure of one run, on the scale on which it is compared.
-#[derive(Debug, Clone, Copy)]
-struct Reading {
-    value: f64,
-    variance: f64,
-    degrees: f64,
-    /// What the bounds of buckets hide.
-    error: f64,
-}
-
 /// Every figure of one arm of a scenario, with its tolerance.
 pub fn compare(old: &[Block], new: &[Block], tolerance: impl Fn(Figure) -> f64) -> Vec<Difference> {
     Figure::OF_ARM.map(|figure| difference(figure, old, new, tolerance(figure))).to_vec()
@@ -210,43 +204,19 @@ fn of_times(statistic: Statistic, times: &Histogram) -> Option<(f64, f64)> {
 fn interval(figure: Figure, old: &[Block], new: &[Block]) -> Result<[f64; 2], String> {
     let old = reading(figure, old).map_err(|why| format!("the old run: {why}"))?;
     let new = reading(figure, new).map_err(|why| format!("the new run: {why}"))?;
-    let ends = welch(old, new).ok_or("its seconds vary in no way that is known")?;
+    let ends = new.less(&old).ok_or("its seconds vary in no way that is known")?;
     Ok(if figure == Figure::Failed { ends } else { ends.map(f64::exp_m1) })
 }
 
-/// The ends of the interval for new less old.
-fn welch(old: Reading, new: Reading) -> Option<[f64; 2]> {
-    let variance = old.variance + new.variance;
-    // Welch and Satterthwaite; where nothing varies it does not matter.
-    let squares = old.variance.powi(2) / old.degrees + new.variance.powi(2) / new.degrees;
-    let degrees = if squares > 0.0 { variance.powi(2) / squares } else { old.degrees.min(new.degrees) };
-    let critical = student::critical(degrees.max(1.0))?;
-    let half_width = (critical * variance.sqrt()).hypot(old.error + new.error);
-    let change = new.value - old.value;
-    Some([change - half_width, change + half_width])
-}
-
-fn reading(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
+fn reading(figure: Figure, blocks: &[Block]) -> Result<Reading<'_>, String> {
     let reading = match blocks {
-        [block] => over_batches(figure, block),
+        [block] => single::reading(figure, block),
         _ => over_blocks(figure, blocks),
     }?;
     Ok(if figure == Figure::Failed { reading.at_least_chance(blocks) } else { reading })
 }
 
-fn over_batches(figure: Figure, block: &Block) -> Result<Reading, String> {
-    let (value, error) = of_block(figure, block).ok_or_else(|| why_none(block))?;
-    let batches = batches::of(figure, &block.seconds)?;
-    let (variance, degrees) = batches::variance_of_mean(&batches).ok_or("there are too few batches")?;
-    Ok(Reading { value, variance, degrees, error })
-}
-
-fn why_none(block: &Block) -> String {
-    let why = if block.successes == 0 { "not one request succeeded" } else { "there is no figure" };
-    why.to_owned()
-}
-
-fn over_blocks(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
+fn over_blocks(figure: Figure, blocks: &[Block]) -> Result<Reading<'static>, String> {
     let readings = blocks.iter().map(|block| of_block(figure, block)).collect::<Option<Vec<_>>>();
     let readings = readings.ok_or("a block has no figure")?;
     if let Some(statistic) = figure.statistic() {
@@ -259,10 +229,11 @@ fn over_blocks(figure: Figure, blocks: &[Block]) -> Result<Reading, String> {
     let sample = student::Sample::of(&values).ok_or("there is no block")?;
     let error = readings.iter().map(|(_, error)| error).sum::<f64>() / readings.len() as f64;
     let degrees = (sample.count - 1) as f64;
-    Ok(Reading { value: sample.mean, variance: sample.variance_of_mean, degrees, error })
+    let spread = Spread::Even { variance: sample.variance_of_mean };
+    Ok(Reading { value: sample.mean, spread, degrees, error })
 }
 
-impl Reading {
+impl Reading<'_> {
     /// The same failure rate, no surer than if each request had failed by chance and for itself.
     ///
     /// Two blocks of two failures each vary in nothing, and so do two of none; that the next ones will be like them does not
@@ -274,13 +245,8 @@ impl Reading {
         let ended: f64 = blocks.iter().map(Block::ended).sum();
         let chance = (failed as f64 + 0.5) / (ended + 1.0);
         let parts: f64 = blocks.iter().map(|block| chance * (1.0 - chance) / block.ended()).sum();
-        let by_chance =
-            Self { variance: parts / (blocks.len() as f64).powi(2), degrees: f64::INFINITY, ..self };
+        let spread = Spread::Even { variance: parts / (blocks.len() as f64).powi(2) };
+        let by_chance = Self { spread, degrees: f64::INFINITY, ..self };
         if by_chance.half_width() > self.half_width() { by_chance } else { self }
-    }
-
-    /// Of its own interval.
-    fn half_width(&self) -> Option<f64> {
-        Some(student::critical(self.degrees)? * self.variance.sqrt())
     }
 }

@@ -203,10 +203,107 @@ fn counts_of_a_strangers_report_may_be_anything() {
     }
 }
 
+/// Seconds of 200 answers, of which those that were due in the one before each of these seconds had to wait for it.
+fn standing_still(seed: u64, seconds: u64, until: impl Fn(u64) -> bool) -> Block {
+    let mut block = block(seed, seconds, 200, 0.0, 1.0);
+    for second in (1..seconds).filter(|second| until(*second)) {
+        let waiting = (0..200u64).map(|at| 10_000_000 + at * 5_000_000);
+        waiting.clone().for_each(|nanos| block.seconds[second as usize].response_time.record(nanos));
+        waiting.for_each(|nanos| block.response_time.record(nanos));
+        block.seconds[second as usize - 1].response_time.clear();
+        block.seconds[second as usize - 1].successes = 0;
+        block.seconds[second as usize].successes = 400;
+    }
+    block
+}
+
 #[test]
-fn batches_that_take_after_each_other_count_as_fewer() {
-    let alternating = batches::variance_of_mean(&[1.0, -1.0, 1.0, -1.0, 1.0, -1.0]).unwrap();
-    let in_order = batches::variance_of_mean(&[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0]).unwrap();
-    assert_eq!(alternating.1, 5.0);
-    assert!(in_order.0 > 2.9 * alternating.0 && in_order.1 < 1.1, "{alternating:?} {in_order:?}");
+fn one_freeze_may_have_been_chance_and_many_may_not() {
+    let run = |seed, until: fn(u64) -> bool| [standing_still(seed, 60, until)];
+    let worse = |old: &[Block], new: &[Block]| {
+        let worse = compare(old, new, five_percent).into_iter().filter(|one| one.outcome == Outcome::Worse);
+        worse.map(|one| one.figure).collect::<Vec<_>>()
+    };
+    let never = run(1, |_| false);
+    for at in [1, 25, 44] {
+        let once = [standing_still(2, 60, |second| second == at)];
+        assert!(of(Figure::P99, &never, &once).change.unwrap() > 10.0);
+        // It tells as little the other way round.
+        assert_eq!([worse(&never, &once), worse(&once, &never)], [[]; 2], "{at}");
+    }
+    let often = run(2, |second| second % 7 == 3);
+    assert_eq!(worse(&never, &often), [Figure::Mean, Figure::P95, Figure::P99]);
+    assert_eq!(worse(&often, &run(4, |second| second % 7 == 4)), []);
+}
+
+#[test]
+fn an_interval_of_a_quantile_is_that_of_the_share_beyond_it() {
+    // Of 20 seconds, each of which is another even stretch of times from 10 ms on.
+    let even = |second: u64| (0..1_000u64).map(move |at| 10_000_000 + (at * 20 + second) * 1_000);
+    let mut all = Histogram::new();
+    let seconds: Vec<Second> = (0..20)
+        .map(|second| {
+            let mut response_time = Histogram::new();
+            even(second).for_each(|nanos| response_time.record(nanos));
+            all.merge(&response_time);
+            Second { response_time, length: 1.0, successes: 1_000, failed: 0 }
+        })
+        .collect();
+    let value = all.fine_quantile(0.95).unwrap().value;
+    assert!((value - 29e6).abs() < 0.01e6, "{value}");
+    let beyond = quantile::Beyond::of(95, value.ln(), &all, &seconds).unwrap();
+    assert_eq!(beyond.degrees, 4.0);
+    // All seconds have the same share beyond it, but for what their stretches differ by.
+    assert!(beyond.reach(2.0).iter().all(|reach| *reach < 1e-3), "{:?}", beyond.reach(2.0));
+
+    // In every other four seconds twice as many, and none in those between: 5 % beyond it, give or take.
+    let mut uneven = seconds.clone();
+    for (at, second) in uneven.iter_mut().enumerate() {
+        let slow = if at / 4 % 2 == 0 { 100 } else { 0 };
+        second.response_time.clear();
+        even(0).take(1_000 - slow).for_each(|nanos| second.response_time.record(nanos));
+        (0..slow as u64).for_each(|at| second.response_time.record(50_000_000 + at * 10_000));
+    }
+    let beyond = quantile::Beyond::of(95, value.ln(), &all, &uneven).unwrap();
+    let [below, above] = beyond.reach(2.0);
+    assert!(below > 0.01 && above > 0.01, "{below} {above}");
+}
+
+#[test]
+fn seconds_that_take_after_each_other_make_a_mean_less_sure() {
+    let alternating: Vec<f64> = (0..20).map(|at| f64::from(at % 2)).collect();
+    let in_order: Vec<f64> = (0..20).map(|at| f64::from(at / 10)).collect();
+    let [(quick, degrees), (slow, _)] =
+        [alternating, in_order].map(|values| seconds::variance_of_mean(&values).unwrap());
+    assert_eq!(degrees, 4.0);
+    // Of independent values it would be a quarter in nineteen.
+    assert!(quick < 0.001 && slow > 2.0 * 0.25 / 19.0, "{quick} {slow}");
+
+    // With every wave that there is, it is the variance of independent values.
+    assert_eq!(seconds::variance_of_mean(&[1.0, 2.0]), None);
+    let (variance, degrees) = seconds::variance_of_mean(&[1.0, 2.0, 6.0]).unwrap();
+    assert!((variance - 7.0 / 3.0).abs() < 1e-9 && degrees == 2.0, "{variance} {degrees}");
+    let degrees = |count: usize| seconds::variance_of_mean(&vec![1.0; count]).unwrap().1;
+    assert_eq!([5, 10, 20, 60, 600].map(degrees), [2.0, 2.0, 4.0, 8.0, 39.0]);
+}
+
+#[test]
+fn the_variance_is_right_on_average() {
+    for correlation in [0.0f64, 0.5] {
+        let (mut means, mut estimates) = (0.0, 0.0);
+        for seed in 0..2_000u64 {
+            let mut normal = Normal(mix(seed ^ 0xabcd));
+            let mut level = normal.next();
+            let values: Vec<f64> = (0..60)
+                .map(|_| {
+                    level = correlation * level + (1.0 - correlation * correlation).sqrt() * normal.next();
+                    level
+                })
+                .collect();
+            means += (values.iter().sum::<f64>() / 60.0).powi(2) / 2_000.0;
+            estimates += seconds::variance_of_mean(&values).unwrap().0 / 2_000.0;
+        }
+        let ratio = estimates / means;
+        assert!((0.8..1.1).contains(&ratio), "{correlation}: {ratio}");
+    }
 }

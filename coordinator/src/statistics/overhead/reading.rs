@@ -97,7 +97,7 @@ impl Statistic {
     }
 
     /// `None` for the mean.
-    fn percent(self) -> Option<u32> {
+    pub(in crate::statistics) fn percent(self) -> Option<u32> {
         match self {
             Self::Mean => None,
             Self::P50 => Some(50),

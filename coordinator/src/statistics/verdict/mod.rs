@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Evidence, Figures};
 use crate::plan::Purpose;
 
+mod bursts;
+#[cfg(test)]
+mod bursts_tests;
 mod results;
 #[cfg(test)]
 mod results_tests;
@@ -80,7 +83,7 @@ impl Finding {
 }
 
 /// Rules about the target, and not about how it was measured. Within a search for the highest rate they are what is asked.
-const ABOUT_THE_TARGET: [&str; 7] = [
+const ABOUT_THE_TARGET: [&str; 8] = [
     "no_success",
     "aborted",
     "failures",
@@ -88,10 +91,11 @@ const ABOUT_THE_TARGET: [&str; 7] = [
     "send_lag",
     "not_settled",
     "too_few_samples",
+    "bursts",
 ];
 
 /// Rules about one scenario's own answers. Everything else that is found of a part of a mix is found of the whole as well.
-const OF_A_PART: [&str; 4] = ["no_success", "failures", "not_settled", "too_few_samples"];
+const OF_A_PART: [&str; 5] = ["no_success", "failures", "not_settled", "too_few_samples", "bursts"];
 
 /// Everything that speaks against a block's figures, in the order of the rules.
 pub fn judge(evidence: &Evidence<'_>, figures: &Figures) -> Vec<Finding> {

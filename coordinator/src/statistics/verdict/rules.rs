@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::interval::{EndReason, HostReading};
 use proto::load::{Load, Pace};
 
+use super::bursts::bursts;
 use super::{Finding, Verdict};
 use crate::merge::{MeasuredWorker, WorkerEnd};
 use crate::statistics::{Distribution, Evidence, Figures};
@@ -12,7 +13,7 @@ use crate::statistics::{Distribution, Evidence, Figures};
 type Rule = fn(&Evidence<'_>, &Figures) -> Option<Finding>;
 
 /// In the order in which findings are shown.
-pub(super) const ALL: [Rule; 16] = [
+pub(super) const ALL: [Rule; 17] = [
     no_success,
     totals_disagree,
     worker_lost,
@@ -29,6 +30,7 @@ pub(super) const ALL: [Rule; 16] = [
     start_skew,
     not_settled,
     too_few_samples,
+    bursts,
 ];
 
 /// Without a success there is no latency and no throughput. A block that was interrupted before its first request says
@@ -324,21 +326,18 @@ const SMALLEST_DIFFERENCE_NS: u64 = 100_000;
 /// Where the first second is much slower than the others, caches, pools or a just-in-time compiler were still filling: the
 /// warm-up was too short. A load that changes says nothing of the kind.
 fn not_settled(evidence: &Evidence<'_>, _: &Figures) -> Option<Finding> {
-    let is_steady = match evidence.load {
-        Load::Closed { .. } => true,
-        Load::Open { pace, .. } => matches!(pace, Pace::Steady(_)),
-    };
-    let (first, others) = evidence.medians_ns.split_first()?;
-    let mut others = others.to_vec();
+    let (first, others) = evidence.seconds.split_first()?;
+    let first = first.median_ns;
+    let mut others: Vec<u64> = others.iter().map(|second| second.median_ns).collect();
     others.sort_unstable();
     let median = *others.get(others.len() / 2)?;
     let is_slower = first.saturating_sub(median) > SMALLEST_DIFFERENCE_NS
-        && *first as f64 > SLOWEST_FIRST_SECOND * median as f64;
-    (is_steady && evidence.medians_ns.len() >= FEWEST_SECONDS && is_slower).then(|| {
+        && first as f64 > SLOWEST_FIRST_SECOND * median as f64;
+    (is_steady(evidence) && evidence.seconds.len() >= FEWEST_SECONDS && is_slower).then(|| {
         let reason = format!(
             "the median of the first second is {:.3} ms and that of the others {:.3} ms: the target was still warming up; \
              give a longer --warmup",
-            *first as f64 / 1e6,
+            first as f64 / 1e6,
             median as f64 / 1e6
         );
         Finding::new("not_settled", Verdict::Suspect, reason)
@@ -354,6 +353,14 @@ fn too_few_samples(_: &Evidence<'_>, figures: &Figures) -> Option<Finding> {
             format!("P99 rests on fewer than ten samples: there are only {} successes", figures.successes);
         Finding::new("too_few_samples", Verdict::Valid, reason)
     })
+}
+
+/// Whether the load is the same from the first second to the last.
+pub(super) fn is_steady(evidence: &Evidence<'_>) -> bool {
+    match evidence.load {
+        Load::Closed { .. } => true,
+        Load::Open { pace, .. } => matches!(pace, Pace::Steady(_)),
+    }
 }
 
 fn open_loop(evidence: &Evidence<'_>) -> Option<()> {

@@ -10,7 +10,7 @@ use proto::outcome::{Failure, FailureKind};
 use super::{Finding, Verdict, judge};
 use crate::merge::fixtures::{block, closed, interval, open, requests, seconds, totals};
 use crate::merge::{BlockMerge, MeasuredBlock, StartSkew, WorkerEnd};
-use crate::statistics::{Evidence, Figures, Merged};
+use crate::statistics::{Evidence, Figures, Merged, WholeSecond};
 
 const MS: u64 = 1_000_000;
 
@@ -323,7 +323,9 @@ fn too_few_samples_is_a_note() {
 fn a_first_second_that_is_much_slower_shows_that_the_target_was_warming_up() {
     let of = |medians: &[u64], load: Load| {
         let measured = calm(load, requests(1_000));
-        let evidence = Evidence::new(&measured, medians);
+        let second = |median_ns: &u64| WholeSecond { median_ns: *median_ns, answers: 200, slow: 2.0 };
+        let seconds: Vec<_> = medians.iter().map(second).collect();
+        let evidence = Evidence::new(&measured, &seconds);
         let figures = Figures::of_block(&evidence, &Merged::of(&measured.workers));
         judge(&evidence, &figures).into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
     };
