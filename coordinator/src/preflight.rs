@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto::outcome::{Failure, FailureKind};
 use proto::route::Route;
-use proto::target::HttpVersion;
+use proto::target::{HttpVersion, Target};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -122,7 +122,7 @@ fn sentence(worker: u32, block: &Block, probed: &Probed, redactor: &Redactor) ->
         block.scenario.name,
         block.target.shown(),
         redactor.url(&block.scenario.request.path),
-        cure(probed, block.target.http_version, block.arm),
+        cure(probed, &block.target, block.arm),
     ))
 }
 
@@ -136,11 +136,14 @@ fn in_words(failure: &Failure) -> String {
     }
 }
 
-fn cure(probed: &Probed, http_version: HttpVersion, arm: Arm) -> &'static str {
+fn cure(probed: &Probed, target: &Target, arm: Arm) -> &'static str {
     let Some(failure) = &probed.failure else { return "" };
     match (failure.kind, failure.status) {
         _ if arm == Arm::Gateway => {}
         (FailureKind::Status, Some(401 | 403)) => return "check the upstream's key in DIRECT_API_KEY",
+        (FailureKind::Status, Some(300..=399)) => {
+            return "redirects are not followed: give --direct and --direct-path of where it leads";
+        }
         (FailureKind::Status, Some(404 | 405)) => return "check --direct and --direct-path",
         (FailureKind::Status, Some(400 | 422)) => {
             return "check --direct-path, --direct-model and the scenario's body";
@@ -155,6 +158,9 @@ fn cure(probed: &Probed, http_version: HttpVersion, arm: Arm) -> &'static str {
     }
     match (failure.kind, failure.status) {
         (FailureKind::Status, Some(401 | 403)) => "check the key in ARCHESTRA_BENCHMARK_API_KEY",
+        (FailureKind::Status, Some(300..=399)) => {
+            "redirects are not followed: give --target and --path of where it leads"
+        }
         (FailureKind::Status, Some(404 | 405)) => "check --target and --path",
         (FailureKind::Status, Some(400 | 422)) => "check --path, --model and the scenario's body",
         (FailureKind::Status, Some(429)) => "the target limits the rate: raise its limit or lower the load",
@@ -168,9 +174,12 @@ fn cure(probed: &Probed, http_version: HttpVersion, arm: Arm) -> &'static str {
         (FailureKind::Timeout, _) => "raise --timeout, or look into the target's own log",
         (FailureKind::Body | FailureKind::Truncated, _) => "check --path and what the scenario expects",
         (FailureKind::Refused, _) => "look into the target's own log",
-        (FailureKind::Reset | FailureKind::Protocol, _) => match http_version {
+        (FailureKind::Reset | FailureKind::Protocol, _) => match target.http_version {
             HttpVersion::Http2 => "check that --target speaks HTTP/2, or give --http-version 1.1",
-            HttpVersion::Http11 | HttpVersion::Auto => "check that --target is an HTTP/1.1 server",
+            _ if target.is_tls() => "check that --target is an HTTP/1.1 server",
+            HttpVersion::Http11 | HttpVersion::Auto => {
+                "check that --target is an HTTP/1.1 server, and not one that wants https:// or --http-version 2"
+            }
         },
     }
 }
@@ -200,5 +209,23 @@ mod tests {
             judge(&Probed { failure: None, status: Some(200), answer_start: String::new() }),
             Judgement::Good
         );
+    }
+
+    #[test]
+    fn redirects_and_servers_of_another_kind_have_their_cures() {
+        let cure_of = |kind, status, url: &str| {
+            let failure = Some(Failure { kind, status, detail: String::new() });
+            let probed = Probed { failure, status, answer_start: String::new() };
+            let target = Target::new(url.parse().unwrap());
+            [Arm::Gateway, Arm::Direct].map(|arm| cure(&probed, &target, arm))
+        };
+        for (told, flag) in
+            cure_of(FailureKind::Status, Some(307), "http://a").iter().zip(["--target", "--direct"])
+        {
+            assert!(told.contains("redirects are not followed") && told.contains(flag), "{told}");
+        }
+        let [plain, _] = cure_of(FailureKind::Reset, None, "http://a");
+        let [tls, _] = cure_of(FailureKind::Reset, None, "https://a");
+        assert!(plain.contains("https://") && !tls.contains("https://"), "{plain}; {tls}");
     }
 }

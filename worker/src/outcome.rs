@@ -41,6 +41,9 @@ pub enum Stage {
     Connecting,
     /// While the request was being sent, or before the first byte of the answer.
     Waiting,
+    /// The same on a connection that has brought answers before: perhaps the target closed it for being idle, just as
+    /// the request was sent.
+    WaitingOnKept,
     /// Within the answer's head.
     Head,
     /// Within the answer's body.
@@ -125,6 +128,8 @@ pub enum BodyFault {
     Encoded,
     /// Not JSON, or JSON that ends early.
     NotJson,
+    /// An event of a stream whose data is not JSON.
+    EventNotJson,
     /// The value is not there.
     Missing(u8),
     /// The value is another.
@@ -223,6 +228,7 @@ impl Fault {
             Self::Status(_) => String::new(),
             Self::Body(BodyFault::Encoded) => "compressed, though identity was asked for".into(),
             Self::Body(BodyFault::NotJson) => "not JSON".into(),
+            Self::Body(BodyFault::EventNotJson) => "an event that is not JSON".into(),
             Self::Body(BodyFault::Missing(index)) => format!("nothing at {}", pointer(index)),
             Self::Body(BodyFault::Differs(index)) => format!("another value at {}", pointer(index)),
             Self::Body(BodyFault::FinishReason) => "another finish reason, or none".into(),
@@ -268,6 +274,7 @@ impl Stage {
         match self {
             Self::Connecting => "while connecting",
             Self::Waiting => "before the answer began",
+            Self::WaitingOnKept => "before the answer began, on a connection that had been kept",
             Self::Head => "within the answer's head",
             Self::Body => "within the answer's body",
         }

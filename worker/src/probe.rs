@@ -3,6 +3,7 @@
 //! It goes through the same request bytes, response parser and answer check as the load, over a blocking connection.
 
 mod http2;
+mod shown;
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -10,24 +11,19 @@ use std::time::Duration;
 use proto::expectation::Expectation;
 use proto::outcome::Failure;
 use proto::target::{HttpVersion, Request, Target};
-use proto::visible::on_one_line;
 use rustls::{ClientConnection, StreamOwned};
 
-use crate::answer::{Answer, Criteria, Reading};
+use crate::answer::{Answer, Criteria};
 use crate::clock::{Clock, Nanos};
 use crate::engine::EngineError;
-use crate::http1::response::{Body, End, Head, Response};
+use crate::http1::response::{End, Response};
 use crate::http2::request::Encoded;
 use crate::outcome::{Fault, ProtocolFault, Stage, TlsFault};
+use crate::probe::shown::{Showing, Shown};
 use crate::request::{Purpose, render};
 use crate::resolve::resolve;
 use crate::tls::{self, TargetTls};
 use crate::way::{Blocking, Way};
-
-/// How many characters of an answer are shown.
-const SHOWN_CHARACTERS: usize = 300;
-/// Bytes that are enough for so many characters.
-const KEPT_BYTES: usize = 4 * SHOWN_CHARACTERS;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +32,7 @@ pub struct Probed {
     pub failure: Option<Failure>,
     /// The status, where a head arrived.
     pub status: Option<u16>,
-    /// The first characters of the answer's body, on one line.
+    /// The first characters of the answer's body, on one line, with where a redirect leads and what error a stream tells.
     pub answer_start: String,
     /// From the beginning of the connection to the last byte.
     pub response_time: Duration,
@@ -208,6 +204,7 @@ fn exchange(
             Err(_) if limit.is_over() => return Err(Fault::Timeout(response.stage())),
             Err(_) => return Err(answer.early_end(criteria, response.stage())),
         };
+        shown.raw(&buffer[..bytes]);
         let reading = answer.reading(criteria, limit.clock.now());
         match response.feed(&buffer[..bytes], &mut Showing { reading, shown }) {
             Ok(Some(consumed)) if consumed < bytes => return Err(Fault::Protocol(ProtocolFault::Surplus)),
@@ -223,38 +220,5 @@ fn closed(response: &mut Response, answer: &mut Answer, criteria: &Criteria) -> 
     match response.end() {
         End::Complete => answer.verdict(criteria),
         End::Early(stage) => Err(answer.early_end(criteria, stage)),
-    }
-}
-
-/// The part of an answer that a person gets to see.
-#[derive(Debug, Default)]
-struct Shown {
-    status: Option<u16>,
-    bytes: Vec<u8>,
-}
-
-impl Shown {
-    fn start(&self) -> String {
-        let text = String::from_utf8_lossy(&self.bytes);
-        on_one_line(&text.chars().take(SHOWN_CHARACTERS).collect::<String>())
-    }
-}
-
-/// Hands an answer on to its check and keeps its beginning.
-struct Showing<'a> {
-    reading: Reading<'a>,
-    shown: &'a mut Shown,
-}
-
-impl Body for Showing<'_> {
-    fn head(&mut self, head: &Head) {
-        self.shown.status = Some(head.status);
-        self.reading.head(head);
-    }
-
-    fn data(&mut self, bytes: &[u8]) {
-        let room = KEPT_BYTES.saturating_sub(self.shown.bytes.len());
-        self.shown.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.reading.data(bytes);
     }
 }

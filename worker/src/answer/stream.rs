@@ -62,7 +62,7 @@ impl Stream {
             return Err(Fault::Body(BodyFault::StreamError));
         }
         if progress.not_json {
-            return Err(Fault::Body(BodyFault::NotJson));
+            return Err(Fault::Body(BodyFault::EventNotJson));
         }
         if progress.is_full() {
             return Err(Fault::Body(BodyFault::TooManyEvents));

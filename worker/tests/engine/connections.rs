@@ -34,6 +34,24 @@ fn a_connection_that_is_closed_while_it_idles_is_no_failure() {
 }
 
 #[test]
+fn a_kept_connection_that_is_closed_as_a_request_is_sent_is_told_from_a_new_one() {
+    // Reads a request and closes: the first on its connection, or the second.
+    let closes_at = |number: u64| {
+        let server = Server::start(move |peer| {
+            while peer.request()?.is_some() && peer.request_number() < number {
+                peer.send(ok("{}").as_bytes())?;
+            }
+            Ok(())
+        });
+        let finished = run(&closed(&server.url(), 1, 2));
+        finished.totals.failures.into_keys().map(|failure| failure.detail).collect::<Vec<_>>()
+    };
+    let plain = "closed before the answer began";
+    assert_eq!(closes_at(1), [plain]);
+    assert_eq!(closes_at(2), [format!("{plain}, on a connection that had been kept")]);
+}
+
+#[test]
 fn a_connection_that_is_closed_before_the_start_is_made_again() {
     let server = Server::start(|peer| if peer.number == 0 { Ok(()) } else { serve(peer) });
     let finished = run(&closed(&server.url(), 1, 5));

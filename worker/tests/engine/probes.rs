@@ -75,3 +75,30 @@ fn a_timeout_is_called_the_same_wherever_it_comes() {
     let waiting = failure(&silent, "http");
     assert_eq!((waiting.kind, waiting.detail.as_str()), (FailureKind::Timeout, "before the answer began"));
 }
+
+/// What a person is shown of an answer to the scenario of a stream.
+fn shown(answer: String) -> String {
+    let server = Server::answering(answer, true);
+    let Assignment { target, request, timeout, .. } = closed(&server.url(), 1, 1);
+    let expectation = Expectation { stream: Some(StreamFormat::default()), ..Expectation::default() };
+    probe(&target, &request, &expectation, timeout, Clock::new()).unwrap().answer_start
+}
+
+#[test]
+fn what_explains_an_answer_is_shown() {
+    let moved =
+        "HTTP/1.1 307 Moved\r\nlocation: http://there/v1/ \r\nContent-Length: 4\r\n\r\ngone".to_owned();
+    assert_eq!(shown(moved), "Location: http://there/v1/ gone");
+
+    let content = "data: {\"error\": null,\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n".repeat(50);
+    for error in ["event: error\ndata: over quota\n\n", "data: {\"error\":\"over quota\"}\n\n"] {
+        let told = shown(format!("{HEAD}Connection: close\r\n\r\n{content}{error}"));
+        assert!(told.starts_with("data: {") && told.contains(" … ") && told.contains("over quota"), "{told}");
+    }
+}
+
+#[test]
+fn a_compressed_answer_is_not_shown() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd".to_owned();
+    assert_eq!(shown(answer), "");
+}

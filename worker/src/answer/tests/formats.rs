@@ -243,7 +243,7 @@ fn reference(format: StreamFormat, events: &[String]) -> Told {
     }
     let verdict = match () {
         () if is_error => Err(Fault::Body(BodyFault::StreamError)),
-        () if is_broken => Err(Fault::Body(BodyFault::NotJson)),
+        () if is_broken => Err(Fault::Body(BodyFault::EventNotJson)),
         () if !is_at_end => Err(Fault::Truncated),
         () if content == 0 => Err(Fault::Body(BodyFault::NoContent)),
         () => Ok(()),

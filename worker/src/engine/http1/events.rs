@@ -178,6 +178,10 @@ impl Shard<Http1> {
     /// What a connection that ended at `stage` means for the slot's request.
     fn early_end(&mut self, number: u32, stage: Stage) -> Fault {
         let slot = &mut self.slots[number as usize];
+        let stage = match stage {
+            Stage::Waiting if slot.carrier.is_kept => Stage::WaitingOnKept,
+            stage => stage,
+        };
         slot.answer.early_end(self.job.criteria(slot.ticket), stage)
     }
 }

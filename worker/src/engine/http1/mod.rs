@@ -31,6 +31,8 @@ pub(super) struct Line {
     connection: Option<Connection>,
     /// Which of the job's ways it took.
     way: usize,
+    /// It has brought an answer, and was kept.
+    is_kept: bool,
     response: Response,
 }
 
@@ -131,7 +133,7 @@ impl Shard<Http1> {
     fn open(&mut self, number: u32) -> Result<(), Fault> {
         let (connection, way) = self.connect(Token(number as usize))?;
         let line = &mut self.slots[number as usize].carrier;
-        (line.connection, line.way) = (Some(connection), way);
+        (line.connection, line.way, line.is_kept) = (Some(connection), way, false);
         Ok(())
     }
 
@@ -170,7 +172,8 @@ impl Shard<Http1> {
         let is_written = slot.state == State::Receiving;
         let in_time = !matches!(outcome, Err(Fault::Timeout(_)));
         let is_reusable = may_reuse && is_written && in_time && self.job.keep_alive;
-        if !(is_reusable && slot.carrier.response.keep_alive()) {
+        slot.carrier.is_kept = is_reusable && slot.carrier.response.keep_alive();
+        if !slot.carrier.is_kept {
             slot.carrier.connection = None;
         }
         self.end(number, outcome, now);
