@@ -14,9 +14,10 @@
 mod random;
 mod support;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use random::Random;
+use random::{Correlated, Random};
 use statrs::distribution::{ContinuousCDF, Normal};
 use support::process::Bench;
 use support::proxy::forward;
@@ -29,16 +30,26 @@ const REQUESTS: usize = 240;
 /// In milliseconds: what a worker's own threads may be late by, beside a twentieth of the truth.
 const SLACK: f64 = 0.3;
 
+/// How like the one before each delay is.
+const INDEPENDENT: f64 = 0.0;
+const CORRELATED: f64 = 0.9;
+
 /// Delays of one block, in milliseconds, in an order that the seed decides. Every block has all steps of the distribution once,
 /// so that no block has more of its tail than another by chance: that is for simulations, where it costs nothing to repeat them.
-fn delays(seed: u64, quantile: impl Fn(f64) -> f64) -> Vec<f64> {
-    let share = |step: usize| (step as f64 + 0.5) / REQUESTS as f64;
-    let mut delays: Vec<f64> = (0..REQUESTS).map(|step| quantile(share(step))).collect();
+fn delays(seed: u64, correlation: f64, quantile: impl Fn(f64) -> f64) -> Vec<f64> {
     let mut random = Random::new(seed);
-    for last in (1..REQUESTS).rev() {
-        delays.swap(last, (random.uniform() * last as f64) as usize);
+    let mut process = Correlated::new(correlation, &mut random);
+    let mut order: Vec<(f64, usize)> = (0..REQUESTS).map(|at| (process.next(&mut random), at)).collect();
+    order.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+    let mut delays = vec![0.0; REQUESTS];
+    for (step, (_, at)) in order.into_iter().enumerate() {
+        delays[at] = quantile((step as f64 + 0.5) / REQUESTS as f64);
     }
     delays
+}
+
+fn constant(_share: f64) -> f64 {
+    4.0
 }
 
 /// With a median of 6 ms, and 13.7 ms at P95.
@@ -72,9 +83,12 @@ fn observed(target: &Target, quantile: f64) -> f64 {
 }
 
 /// Measures the gateway, and holds what is said to be added to these statistics against the truth.
-fn held_against_the_truth(seed: u64, quantile: fn(f64) -> f64) {
+fn held_against_the_truth(seed: u64, correlation: f64, quantile: fn(f64) -> f64) {
+    // One at a time: what the others take of the cores would be in the figures.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let upstream = Target::scripted(|_, request| Reply::good(request).after(Duration::from_millis(2)));
-    let delays = delays(seed, quantile);
+    let delays = delays(seed, correlation, quantile);
     let mean = delays.iter().sum::<f64>() / delays.len() as f64;
     let (gateway, direct) = (proxy(&upstream, delays), proxy(&upstream, Vec::new()));
     let (to, past) = (gateway.url(), direct.url());
@@ -132,11 +146,22 @@ fn held_against_the_truth(seed: u64, quantile: fn(f64) -> f64) {
 }
 
 #[test]
+fn a_constant_delay_is_found_again() {
+    held_against_the_truth(40, INDEPENDENT, constant);
+}
+
+#[test]
 fn a_log_normal_delay_is_found_again() {
-    held_against_the_truth(41, log_normal);
+    held_against_the_truth(41, INDEPENDENT, log_normal);
 }
 
 #[test]
 fn a_delay_that_is_long_for_one_in_fifty_is_found_again() {
-    held_against_the_truth(42, bimodal);
+    held_against_the_truth(42, INDEPENDENT, bimodal);
+}
+
+#[test]
+fn delays_that_take_after_each_other_are_found_again() {
+    held_against_the_truth(43, CORRELATED, log_normal);
+    held_against_the_truth(44, CORRELATED, bimodal);
 }
